@@ -1,0 +1,222 @@
+"""The words of this layer: what is asked of a cloud, what it made, and the proof that it is gone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+
+class ResourceKind(StrEnum):
+    """Everything that a run may own in the cloud; the value is the word that the user reads."""
+
+    RESOURCE_GROUP = "resource group"
+    NETWORK_SECURITY_GROUP = "network security group"
+    VIRTUAL_NETWORK = "virtual network"
+    PUBLIC_IP = "public IP"
+    NETWORK_INTERFACE = "network interface"
+    DISK = "disk"
+    VIRTUAL_MACHINE = "virtual machine"
+    ROLE_ASSIGNMENT = "role assignment"
+    SHUTDOWN_SCHEDULE = "shutdown schedule"
+
+
+class PowerState(StrEnum):
+    """A machine's power state; only `deallocated` and `absent` stop the compute bill."""
+
+    ABSENT = "absent"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    DEALLOCATING = "deallocating"
+    DEALLOCATED = "deallocated"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageReference:
+    """A marketplace image, as `publisher:offer:sku:version`."""
+
+    publisher: str
+    offer: str
+    sku: str
+    version: str = "latest"
+
+    def __str__(self) -> str:
+        return f"{self.publisher}:{self.offer}:{self.sku}:{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class MachineRequest:
+    """One machine with everything that it needs around it.
+
+    Attributes:
+        run_id: The run that owns it; every name is derived from it.
+        region: Azure region, for example `eastus`.
+        zone: Availability zone (`"1"`), or None for a regional machine.
+        size: VM size, for example `Standard_NC96ads_A100_v4`.
+        spot: Ask for a spot machine (evicted to deallocated).
+        max_price_usd_per_hour: Spot price cap; None pays up to the on-demand price.
+        image: Image with a resolved version.
+        os_disk_gib: OS disk size in GiB.
+        workspace_gib: Durable workspace disk size in GiB.
+        workspace_disk_type: Disk type, for example `Premium_LRS`.
+        admin_username: The Linux user that owns the workspace.
+        ssh_public_key: One OpenSSH public key line.
+        custom_data: Rendered cloud-init, not base64, at most 65,535 bytes.
+        caller_address: The only address that may reach port 22, in CIDR form.
+        tags: Tags put on every resource that can carry them.
+    """
+
+    run_id: str
+    region: str
+    zone: str | None
+    size: str
+    spot: bool
+    max_price_usd_per_hour: float | None
+    image: ImageReference
+    os_disk_gib: int
+    workspace_gib: int
+    workspace_disk_type: str
+    admin_username: str
+    ssh_public_key: str
+    custom_data: bytes = field(repr=False)
+    caller_address: str
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceRef:
+    """One cloud resource by its full ARM id."""
+
+    kind: ResourceKind
+    name: str
+    resource_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedResource:
+    """One line of what `plan` says will be created."""
+
+    kind: ResourceKind
+    name: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who pays: the subscription that the credential can use."""
+
+    subscription_id: str
+    display_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A machine that exists and where to knock.
+
+    Attributes:
+        vm_id: Full ARM id.
+        address: Public address.
+        ssh_port: 22 on Azure; rehearsal machines have another one.
+        username: The Linux user to sign in as.
+        region: Where it is.
+        zone: Its zone, or None.
+        power: Its power state when it was looked at.
+    """
+
+    vm_id: str
+    address: str
+    ssh_port: int
+    username: str
+    region: str
+    zone: str | None
+    power: PowerState
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionProof:
+    """A resource for which the cloud answered 404 (not found) after deletion."""
+
+    ref: ResourceRef
+    confirmed_gone_at: datetime
+
+
+class Ledger(Protocol):
+    """Where the intent of every external effect is written down before it happens. Implementations must be thread-safe."""
+
+    def intend_create(self, ref: ResourceRef) -> None:
+        """Record that `ref` is about to be created. Durable when this returns."""
+        ...
+
+    def created(self, ref: ResourceRef) -> None:
+        """Record that the cloud confirmed `ref`."""
+        ...
+
+    def intend_delete(self, ref: ResourceRef) -> None:
+        """Record that `ref` is about to be deleted. Durable when this returns."""
+        ...
+
+    def gone(self, proof: DeletionProof) -> None:
+        """Record the 404 for a resource."""
+        ...
+
+
+class Progress(Protocol):
+    """What is being waited for, in the user's words."""
+
+    def __call__(self, message: str) -> None:
+        """Show `message`; called from any thread."""
+        ...
+
+
+class Cloud(Protocol):
+    """The one narrow door to a cloud. Every method raises only `provisioning.errors.ProvisioningError`s."""
+
+    @property
+    def name(self) -> str:
+        """`azure` or `rehearsal`."""
+        ...
+
+    def account(self) -> Account:
+        """Sign in and return the subscription in use."""
+        ...
+
+    def caller_address(self) -> str:
+        """The address (CIDR, one host) from which the cloud will see this computer."""
+        ...
+
+    def resolve_image(self, region: str, image: ImageReference) -> ImageReference:
+        """Replace `latest` by the exact newest version on offer in `region`."""
+        ...
+
+    def planned(self, request: MachineRequest) -> Sequence[PlannedResource]:
+        """What `provision` would create, in order of creation. No network."""
+        ...
+
+    def provision(self, request: MachineRequest, ledger: Ledger, progress: Progress) -> Machine:
+        """Create whatever of `request` does not exist yet; idempotent, so it also finishes an interrupted provisioning."""
+        ...
+
+    def find_machine(self, run_id: str) -> Machine | None:
+        """The run's machine as the cloud sees it now, or None."""
+        ...
+
+    def remaining(self, run_id: str) -> Sequence[ResourceRef]:
+        """Every resource that still exists for the run, found by group and by tag."""
+        ...
+
+    def destroy(
+        self, run_id: str, refs: Sequence[ResourceRef], ledger: Ledger, progress: Progress
+    ) -> Sequence[DeletionProof]:
+        """Delete the run's group, then prove a 404 for every one of `refs` and everything else that was in the group.
+
+        Raises:
+            LeftoversError: Something is still there when the deadline is over; it names what.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""One run: what it asks for, where it stands, how it goes on."""

@@ -1,0 +1,1 @@
+"""What we send to the machine. Leaf: imports nothing of ours."""
