@@ -220,3 +220,7 @@ class Cloud(Protocol):
             LeftoversError: Something is still there when the deadline is over; it names what.
         """
         ...
+
+    def close(self) -> None:
+        """Let go of it; the rehearsal cloud ends its own processes here when nothing is left in it."""
+        ...
