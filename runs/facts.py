@@ -1,0 +1,107 @@
+"""What each stage leaves behind for the next ones, and for `resume` after a kill.
+
+Each fact is a flat frozen dataclass of JSON values; the journal stores the newest of each kind under its class name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """Everything that was chosen once, so that a resumed run asks the cloud for the very same machine.
+
+    Attributes:
+        subscription_id: Who pays.
+        region: Azure region.
+        zone: Availability zone, or None.
+        image: `publisher:offer:sku:version` with the version pinned.
+        caller_address: CIDR that may reach port 22.
+        workspace_gib: Size of the durable disk in GiB.
+        dollars_per_hour: What the machine, disk and address cost together; 0 on the rehearsal cloud.
+        dollars_cap: The dead-man switch's limit.
+        deadline_at: Seconds since the epoch at which the dead-man switch fires.
+    """
+
+    subscription_id: str
+    region: str
+    zone: str | None
+    image: str
+    caller_address: str
+    workspace_gib: int
+    dollars_per_hour: float
+    dollars_cap: float
+    deadline_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """The host keys that this run accepts (OpenSSH public key lines).
+
+    Attributes:
+        one_time: From customData; empty once the machine's own key is pinned.
+        own: The key that the machine made itself; pinned before the machine starts to use it.
+    """
+
+    one_time: str
+    own: str = ""
+
+    def accepted(self) -> tuple[str, ...]:
+        """Every key that may be shown now."""
+        return tuple(key for key in (self.own, self.one_time) if key)
+
+
+@dataclass(frozen=True, slots=True)
+class Rented:
+    """The machine and where to knock."""
+
+    vm_id: str
+    address: str
+    ssh_port: int
+    username: str
+    region: str
+    zone: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The machine is set up: where its workspace is and which Python trains."""
+
+    workspace: str
+    python: str
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """Everything that training reads is on the machine, verified."""
+
+    model: str
+    data: str
+    bytes_sent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """The job was handed to the agent, which starts it exactly once."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """The agent saw both done-markers: trained, and the final model loaded back."""
+
+    steps: int
+    loss: float | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """The model is at its destination and every byte was checked there."""
+
+    target: str
+    files: int
+    size_bytes: int
+    manifest_sha256: str

@@ -1,0 +1,199 @@
+"""Reading and writing the journal."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from runs.errors import JournalError, RunNotFoundError
+from runs.journal.tables import DDL, LAYOUT_VERSION
+from runs.types import EffectMoment, EffectRow, RunRow, RunState, StageName, StageRow, StageState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from _typeshed import DataclassInstance
+
+_Fact = TypeVar("_Fact")
+
+# A writer waits this long for another client's transaction; each of ours lasts milliseconds.
+_BUSY_SECONDS = 20.0
+
+
+class Journal:
+    """What every run meant to do and did.
+
+    Every method is one transaction, durable when it returns (`synchronous=FULL`), and opens its own connection, so that
+    a journal may be used from several threads and processes at once.
+
+    Raises:
+        JournalError: The file is not a journal of this version, or cannot be read or written.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with self._open() as db:
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            if version == LAYOUT_VERSION:
+                return
+            if version != 0:
+                raise JournalError(
+                    f"the journal was written by another version of llamalift: {file}",
+                    hint="upgrade llamalift, or set LLAMALIFT_STATE_DIR to a new folder",
+                )
+            db.executescript(DDL)
+            db.execute(f"PRAGMA user_version = {LAYOUT_VERSION}")
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        try:
+            db = sqlite3.connect(self.file, timeout=_BUSY_SECONDS, isolation_level=None)
+            try:
+                db.execute("PRAGMA journal_mode = WAL")
+                db.execute("PRAGMA synchronous = FULL")
+                db.execute("PRAGMA foreign_keys = ON")
+                yield db
+            finally:
+                db.close()
+        except sqlite3.Error as error:
+            raise JournalError(f"the journal cannot be used: {self.file}: {error}") from error
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """A write transaction: all of it or nothing."""
+        with self._open() as db:
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+            except BaseException:
+                db.execute("ROLLBACK")
+                raise
+            db.execute("COMMIT")
+
+    def _write(self, sql: str, *values: object) -> None:
+        with self.transaction() as db:
+            db.execute(sql, values)
+
+    def _read(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        with self._open() as db:
+            return db.execute(sql, values).fetchall()
+
+    # Runs
+
+    def add_run(self, row: RunRow) -> None:
+        """Record a run before anything else is done for it."""
+        self._write(
+            "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            row.run_id, row.name, row.cloud, row.created_at, row.run_file, row.spec_text, row.spec_sha256, row.state,
+        )  # fmt: skip
+
+    def runs(self) -> list[RunRow]:
+        """All runs, newest first."""
+        rows = self._read("SELECT * FROM runs ORDER BY created_at DESC, run_id")
+        return [RunRow(*row[:7], RunState(row[7])) for row in rows]
+
+    def run(self, run_id: str) -> RunRow:
+        """One run by its id, by its name, or by an unambiguous beginning of its id.
+
+        Raises:
+            RunNotFoundError: None, or more than one, matches.
+        """
+        rows = self.runs()
+        exact = [row for row in rows if row.run_id == run_id]
+        matching = exact or [row for row in rows if row.run_id.startswith(run_id)]
+        active = [row for row in matching if row.state is RunState.ACTIVE]
+        if len(matching) == 1 or len(active) == 1:
+            return (active or matching)[0]
+        if not matching:
+            raise RunNotFoundError(f"no such run: {run_id}", hint="see them with `llamalift ls`")
+        raise RunNotFoundError(
+            f"more than one run begins with that: {', '.join(row.run_id for row in matching)}",
+            hint="give the whole run id",
+        )
+
+    def set_run_state(self, run_id: str, state: RunState) -> None:
+        """Record where the run stands as a whole."""
+        self._write("UPDATE runs SET state = ? WHERE run_id = ?", state, run_id)
+
+    # Stages
+
+    def stage_started(self, run_id: str, stage: StageName) -> None:
+        """Record that a stage begins, or begins again."""
+        self._write(
+            "INSERT INTO stages VALUES (?, ?, ?, ?, NULL, '') ON CONFLICT (run_id, stage) DO UPDATE SET"
+            " state = excluded.state, ended_at = NULL, summary = ''",
+            run_id, stage, StageState.RUNNING, time.time(),
+        )  # fmt: skip
+
+    def stage_ended(self, run_id: str, stage: StageName, state: StageState, summary: str) -> None:
+        """Record how a stage ended."""
+        self._write(
+            "UPDATE stages SET state = ?, ended_at = ?, summary = ? WHERE run_id = ? AND stage = ?",
+            state, time.time(), summary, run_id, stage,
+        )  # fmt: skip
+
+    def stages(self, run_id: str) -> list[StageRow]:
+        """The stages that have begun, in order."""
+        rows = self._read(
+            "SELECT stage, state, started_at, ended_at, summary FROM stages WHERE run_id = ? ORDER BY started_at",
+            run_id,
+        )
+        return [StageRow(StageName(r[0]), StageState(r[1]), r[2], r[3], r[4]) for r in rows]
+
+    # Effects
+
+    def effects(self, run_id: str) -> list[EffectRow]:
+        """Every cloud resource that was ever meant for the run, in order of intent."""
+        rows = self._read(
+            "SELECT kind, name, resource_id, create_intended_at, created_at, delete_intended_at, gone_at"
+            " FROM effects WHERE run_id = ? ORDER BY seq",
+            run_id,
+        )
+        return [EffectRow(*row) for row in rows]
+
+    def note_effect(self, run_id: str, moment: EffectMoment, *, kind: str, name: str, resource_id: str) -> None:
+        """Write the time of one moment in a resource's life; an intent to create opens a new life."""
+        reborn = moment is EffectMoment.CREATE_INTENDED
+        forget = ", created_at = NULL, delete_intended_at = NULL, gone_at = NULL" if reborn else ""
+        self._write(
+            f"INSERT INTO effects (run_id, kind, name, resource_id, {moment}) VALUES (?, ?, ?, ?, ?)"  # noqa: S608 - an enum
+            f" ON CONFLICT (run_id, resource_id) DO UPDATE SET {moment} = excluded.{moment}{forget}",
+            run_id, kind, name, resource_id, time.time(),
+        )  # fmt: skip
+
+    # Facts
+
+    def put(self, run_id: str, fact: DataclassInstance) -> None:
+        """Record a fact, replacing an earlier one of the same kind."""
+        self._write(
+            "INSERT INTO facts VALUES (?, ?, ?, ?) ON CONFLICT (run_id, kind) DO UPDATE SET"
+            " at = excluded.at, value = excluded.value",
+            run_id, type(fact).__name__, time.time(), json.dumps(asdict(fact)),
+        )  # fmt: skip
+
+    def get(self, run_id: str, kind: type[_Fact]) -> _Fact | None:
+        """The newest fact of a kind, or None."""
+        rows = self._read("SELECT value FROM facts WHERE run_id = ? AND kind = ?", run_id, kind.__name__)
+        return kind(**json.loads(rows[0][0])) if rows else None
+
+    def forget(self, run_id: str, kind: type[object]) -> None:
+        """Take a fact back that no longer holds."""
+        self._write("DELETE FROM facts WHERE run_id = ? AND kind = ?", run_id, kind.__name__)
+
+    # Events
+
+    def event(self, run_id: str, text: str) -> None:
+        """Record something that happened, in plain words."""
+        self._write("INSERT INTO events (run_id, at, text) VALUES (?, ?, ?)", run_id, time.time(), text)
+
+    def events(self, run_id: str) -> Sequence[tuple[float, str]]:
+        """What happened, oldest first, as (seconds since the epoch, text)."""
+        return [
+            (row[0], row[1]) for row in self._read("SELECT at, text FROM events WHERE run_id = ? ORDER BY seq", run_id)
+        ]
