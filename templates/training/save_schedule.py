@@ -1,0 +1,181 @@
+"""When to save: an interval that shrinks as the end comes near, bounded by the share of time that saving may take.
+
+Pure and standard library only. The planner (`save_steps`) and the trainer (`should_save`) go through the same
+`next_save_step`, so a run whose steps and saves take what was planned saves exactly where the plan said.
+
+The rule, from one save to the next, with `left` steps to go:
+
+1. the ladder `first_interval, first_interval / factor, … last_interval` gives the widest interval `i` that still fits
+   `factor` times into `left` (the lowest rung when none does);
+2. saving may take at most `max_share` of the time: one save of `save_seconds` per `n` steps of `step_seconds` takes
+   the share `save_seconds / (n * step_seconds + save_seconds)`, hence
+   `n >= save_seconds * (1 - max_share) / (max_share * step_seconds)`; a smaller `i` is widened to that;
+3. `left` is cut into `left // i` pieces as equal as whole steps allow, and the first piece is the interval. So no
+   stump is left before the last step, which is always saved.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ShrinkSchedule:
+    """How the save interval shrinks.
+
+    Attributes:
+        first_interval: Widest interval, in optimizer steps.
+        last_interval: Narrowest interval, in optimizer steps.
+        factor: What one rung of the ladder divides the interval by; over 1.
+        max_share: Largest share of the time that saving may take, over 0 and at most 1.
+
+    Raises:
+        ValueError: When a figure is out of its range.
+    """
+
+    first_interval: int
+    last_interval: int = 1
+    factor: float = 2.0
+    max_share: float = 0.05
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.last_interval <= self.first_interval:
+            raise ValueError(f"intervals must fall from the first to the last, both at least 1: {asdict(self)}")
+        if not 1 < self.factor < math.inf:
+            raise ValueError(f"factor must be over 1: {self.factor}")
+        if not 0 < self.max_share <= 1:
+            raise ValueError(f"max_share must be over 0 and at most 1: {self.max_share}")
+
+    def to_json(self) -> str:
+        """Write it as one line of JSON, as the trainer's `--llamalift_schedule` takes it."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> ShrinkSchedule:
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError: When it is no JSON object of these fields, or a figure is out of its range.
+        """
+        fields = json.loads(text)
+        try:
+            return cls(**fields)
+        except TypeError as error:
+            raise ValueError(f"not a save schedule: {text}") from error
+
+
+def ladder(schedule: ShrinkSchedule, rungs_down: int = 0) -> tuple[int, ...]:
+    """Give the intervals from the widest to the narrowest, in steps.
+
+    Args:
+        schedule: The schedule.
+        rungs_down: How many of the widest rungs are gone: one for each crash or eviction. The last rung always stays.
+    """
+    intervals = [schedule.first_interval]
+    while intervals[-1] > schedule.last_interval:
+        intervals.append(max(schedule.last_interval, int(intervals[-1] / schedule.factor)))
+    return tuple(intervals[min(rungs_down, len(intervals) - 1) :])
+
+
+def share_interval(schedule: ShrinkSchedule, step_seconds: float, save_seconds: float) -> int:
+    """Give the narrowest interval, in steps, that keeps saving within `max_share`; 1 while a time is unknown (0)."""
+    if step_seconds <= 0 or save_seconds <= 0:
+        return 1
+    steps = save_seconds * (1 - schedule.max_share) / (schedule.max_share * step_seconds)
+    return max(1, math.ceil(min(steps, 1e15)))
+
+
+def next_save_step(
+    schedule: ShrinkSchedule,
+    *,
+    last_save: int,
+    total_steps: int,
+    step_seconds: float,
+    save_seconds: float,
+    rungs_down: int = 0,
+) -> int:
+    """Give the step of the next save.
+
+    Args:
+        schedule: The schedule.
+        last_save: Step of the last save, or 0.
+        total_steps: Steps of the whole run; more than `last_save`.
+        step_seconds: Seconds that one optimizer step takes; 0 when not measured yet.
+        save_seconds: Seconds that one save takes; 0 when not measured yet.
+        rungs_down: Crashes and evictions so far.
+    """
+    left = total_steps - last_save
+    rungs = ladder(schedule, rungs_down)
+    fitting = next((rung for rung in rungs if rung * schedule.factor <= left), rungs[-1])
+    interval = max(fitting, share_interval(schedule, step_seconds, save_seconds))
+    pieces = max(1, left // interval)
+    return last_save + math.ceil(left / pieces)
+
+
+def save_steps(
+    schedule: ShrinkSchedule,
+    total_steps: int,
+    step_seconds: float,
+    save_seconds: float,
+    *,
+    rungs_down: int = 0,
+    first_step: int = 0,
+) -> tuple[int, ...]:
+    """Give every step that is saved when steps and saves take the given seconds.
+
+    Promises, with `n = share_interval(...)` and `rungs = ladder(...)`:
+
+    * intervals never grow, and the last step is always saved;
+    * saving takes at most `max_share` of the time. The one exception: a run shorter than `n` has a single save, its
+      last step, whatever it takes;
+    * at most `total_steps // rungs[0] + (len(rungs) - 1) * ceil(2 * factor**2) + 1` saves (each lower rung is reached
+      with less than `factor` of the rung above it to go, and that one is less than `2 * factor` times as wide), and at
+      most `max(1, total_steps // n)`.
+
+    Args:
+        schedule: The schedule.
+        total_steps: Steps of the whole run.
+        step_seconds: Seconds that one optimizer step takes; 0 when not known.
+        save_seconds: Seconds that one save takes; 0 when not known.
+        rungs_down: Crashes and evictions so far.
+        first_step: Step that the run goes on from.
+    """
+    steps: list[int] = []
+    last_save = first_step
+    while last_save < total_steps:
+        last_save = next_save_step(
+            schedule,
+            last_save=last_save,
+            total_steps=total_steps,
+            step_seconds=step_seconds,
+            save_seconds=save_seconds,
+            rungs_down=rungs_down,
+        )
+        steps.append(last_save)
+    return tuple(steps)
+
+
+def should_save(
+    schedule: ShrinkSchedule,
+    *,
+    step: int,
+    last_save: int,
+    total_steps: int,
+    step_seconds: float,
+    save_seconds: float,
+    rungs_down: int = 0,
+) -> bool:
+    """Say whether the state after `step` is to be saved, from the times measured so far (see `next_save_step`)."""
+    if step >= total_steps:
+        return step > last_save
+    due = next_save_step(
+        schedule,
+        last_save=last_save,
+        total_steps=total_steps,
+        step_seconds=step_seconds,
+        save_seconds=save_seconds,
+        rungs_down=rungs_down,
+    )
+    return step >= due
