@@ -23,6 +23,7 @@ class ResourceKind(StrEnum):
     VIRTUAL_MACHINE = "virtual machine"
     ROLE_ASSIGNMENT = "role assignment"
     SHUTDOWN_SCHEDULE = "shutdown schedule"
+    OTHER = "other resource"
 
 
 class PowerState(StrEnum):
@@ -71,6 +72,8 @@ class MachineRequest:
         custom_data: Rendered cloud-init, not base64, at most 65,535 bytes.
         caller_address: The only address that may reach port 22, in CIDR form.
         tags: Tags put on every resource that can carry them.
+        shutdown_at: When the auto-shutdown schedule deallocates the machine (UTC; daily, so within 24 h); None sets no
+            schedule.
     """
 
     run_id: str
@@ -88,6 +91,7 @@ class MachineRequest:
     custom_data: bytes = field(repr=False)
     caller_address: str
     tags: Mapping[str, str]
+    shutdown_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,134 @@
+"""Every name that a run has in Azure, derived from its id alone, so that any computer finds what another one made."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from provisioning.types import ResourceKind, ResourceRef
+
+RUN_TAG = "llamalift-run"
+GROUP_PREFIX = "llamalift-"
+
+# The provider path of each kind inside its resource group, and the api-version to read it by id
+# (those that the SDK packages send by default, so that one resource is never seen in two shapes).
+TYPES = {
+    ResourceKind.NETWORK_SECURITY_GROUP: "Microsoft.Network/networkSecurityGroups",
+    ResourceKind.VIRTUAL_NETWORK: "Microsoft.Network/virtualNetworks",
+    ResourceKind.PUBLIC_IP: "Microsoft.Network/publicIPAddresses",
+    ResourceKind.NETWORK_INTERFACE: "Microsoft.Network/networkInterfaces",
+    ResourceKind.DISK: "Microsoft.Compute/disks",
+    ResourceKind.VIRTUAL_MACHINE: "Microsoft.Compute/virtualMachines",
+    ResourceKind.ROLE_ASSIGNMENT: "Microsoft.Authorization/roleAssignments",
+    ResourceKind.SHUTDOWN_SCHEDULE: "Microsoft.DevTestLab/schedules",
+}
+API_VERSIONS = {
+    ResourceKind.RESOURCE_GROUP: "2025-04-01",
+    ResourceKind.NETWORK_SECURITY_GROUP: "2026-03-01",
+    ResourceKind.VIRTUAL_NETWORK: "2026-03-01",
+    ResourceKind.PUBLIC_IP: "2026-03-01",
+    ResourceKind.NETWORK_INTERFACE: "2026-03-01",
+    ResourceKind.DISK: "2026-03-02",
+    ResourceKind.VIRTUAL_MACHINE: "2026-04-01",
+    ResourceKind.ROLE_ASSIGNMENT: "2022-04-01",
+    ResourceKind.SHUTDOWN_SCHEDULE: "2018-09-15",
+}
+_KINDS = {path.lower(): kind for kind, path in TYPES.items()}
+
+
+def kind_of(resource_id: str) -> ResourceKind:
+    """The kind of a resource by its id; `OTHER` for what a run never makes itself."""
+    parts = resource_id.strip("/").split("/")
+    lowered = [part.lower() for part in parts]
+    if "providers" not in lowered:
+        return ResourceKind.RESOURCE_GROUP
+    after = lowered[len(lowered) - 1 - lowered[::-1].index("providers") + 1 :]
+    return _KINDS.get("/".join([after[0], *after[1::2]]), ResourceKind.OTHER)
+
+
+def ref_of(resource_id: str) -> ResourceRef:
+    """Name a resource that was found in a listing."""
+    return ResourceRef(kind=kind_of(resource_id), name=resource_id.rstrip("/").rsplit("/", 1)[-1], resource_id=resource_id)
+
+
+def namespace_of(resource_id: str) -> str:
+    """The resource provider that serves an id, for example `Microsoft.Compute`."""
+    _, found, after = resource_id.rpartition("/providers/")
+    return after.split("/", 1)[0] if found else "Microsoft.Resources"
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names and ids of one run in one subscription."""
+
+    subscription_id: str
+    run_id: str
+
+    @property
+    def group(self) -> str:
+        """The resource group, the only thing whose deletion takes everything else along."""
+        return GROUP_PREFIX + self.run_id
+
+    @property
+    def group_id(self) -> str:
+        """Full id of the resource group."""
+        return f"/subscriptions/{self.subscription_id}/resourceGroups/{self.group}"
+
+    @property
+    def security_group(self) -> str:
+        """The network security group."""
+        return f"{self.run_id}-nsg"
+
+    @property
+    def virtual_network(self) -> str:
+        """The virtual network."""
+        return f"{self.run_id}-vnet"
+
+    @property
+    def subnet(self) -> str:
+        """The only subnet of the virtual network."""
+        return "machines"
+
+    @property
+    def public_ip(self) -> str:
+        """The public address."""
+        return f"{self.run_id}-ip"
+
+    @property
+    def network_interface(self) -> str:
+        """The machine's network interface."""
+        return f"{self.run_id}-nic"
+
+    @property
+    def workspace_disk(self) -> str:
+        """The durable data disk."""
+        return f"{self.run_id}-workspace"
+
+    @property
+    def os_disk(self) -> str:
+        """The machine's own disk, made and deleted together with it."""
+        return f"{self.run_id}-os"
+
+    @property
+    def machine(self) -> str:
+        """The virtual machine."""
+        return f"{self.run_id}-vm"
+
+    @property
+    def shutdown_schedule(self) -> str:
+        """The daily auto-shutdown; Azure enforces this form."""
+        return f"shutdown-computevm-{self.machine}"
+
+    @property
+    def role_assignment(self) -> str:
+        """A UUID, as Azure asks, that is the same on every computer and in every attempt."""
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.group_id.lower()}/machine-is-contributor"))
+
+    def id_of(self, kind: ResourceKind, name: str) -> str:
+        """Full id of a resource of the run's group."""
+        return f"{self.group_id}/providers/{TYPES[kind]}/{name}"
+
+    @property
+    def subnet_id(self) -> str:
+        """Full id of the subnet."""
+        return f"{self.id_of(ResourceKind.VIRTUAL_NETWORK, self.virtual_network)}/subnets/{self.subnet}"
