@@ -1,0 +1,39 @@
+"""Section `checkpoints`: when to save and how many to keep."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from runs.spec.section import Auto, Section, broken_rule, refuse
+
+
+class Shrink(Section):
+    """The interval between saves; it shrinks as the end comes near, so that the last step is always saved."""
+
+    first: Auto | Annotated[int, Field(ge=1)] = Field(
+        default="auto", alias="from", description="Widest interval in optimizer steps. auto: train.save_steps."
+    )
+    last: int = Field(default=1, alias="to", ge=1, description="Narrowest interval in optimizer steps.")
+    factor: float = Field(
+        default=2.0, gt=1, le=1000, description="What one rung of the ladder divides the interval by."
+    )
+
+    @model_validator(mode="after")
+    def _rules(self) -> Self:
+        if isinstance(self.first, int) and self.last > self.first:
+            refuse(
+                "shrink", [broken_rule(("to",), f"at most shrink.from ({self.first}), found: {self.last}", self.last)]
+            )
+        return self
+
+
+class Checkpoints(Section):
+    """When to save and how many to keep."""
+
+    shrink: Shrink = Field(
+        default_factory=Shrink, description="The interval between saves; it shrinks as the end comes near."
+    )
+    keep: Auto | Annotated[int, Field(ge=1, le=100)] = Field(
+        default="auto", description="Complete checkpoints to keep on the machine. auto: train.save_total_limit."
+    )
+    max_share: float = Field(default=0.05, gt=0, le=1, description="Largest share of the time that saving may take.")

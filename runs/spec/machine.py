@@ -1,0 +1,130 @@
+"""Section `machine`: what to rent."""
+
+import ipaddress
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from runs.spec.section import Auto, Section, broken_rule, refuse
+
+# Names that Azure refuses as adminUsername (documentation of the SDK's OSProfile), and those that Ubuntu already has.
+_TAKEN_USERNAMES = frozenset(
+    [
+        "admin",
+        "administrator",
+        "actuser",
+        "adm",
+        "admin1",
+        "admin2",
+        "aspnet",
+        "backup",
+        "console",
+        "daemon",
+        "david",
+        "guest",
+        "john",
+        "owner",
+        "root",
+        "server",
+        "sql",
+        "support",
+        "support_388945a0",
+        "sys",
+        "test",
+        "test1",
+        "test2",
+        "test3",
+        "user",
+        "user1",
+        "user2",
+        "user3",
+        "user4",
+        "user5",
+        "nobody",
+        "sshd",
+        "syslog",
+    ]
+)
+_WIDEST_NETWORK = {4: 16, 6: 48}
+
+
+def _checked_username(name: str) -> str:
+    if name in _TAKEN_USERNAMES:
+        raise ValueError(f"a name that Azure refuses or Ubuntu already has: {name}")
+    return name
+
+
+def _checked_network(text: str) -> str:
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError(f"expected auto, an address or a network such as 203.0.113.0/24, found: {text}") from None
+    widest = _WIDEST_NETWORK[network.version]
+    if network.prefixlen < widest:
+        raise ValueError(f"SSH would be open to too many; the widest network is a /{widest}, found: {text}")
+    return text
+
+
+Region = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{2,40}$")]
+
+
+class Machine(Section):
+    """What to rent."""
+
+    size: str = Field(
+        default="Standard_NC96ads_A100_v4",
+        pattern=r"^Standard_[A-Za-z0-9_]{2,60}$",
+        description="VM size, as Azure names it. The default has 4 A100 GPUs of 80 GB.",
+    )
+    regions: tuple[Region, ...] = Field(
+        default=("eastus", "westus3", "southcentralus"),
+        min_length=1,
+        max_length=20,
+        description="Azure regions to use, the first choice first.",
+    )
+    zones: tuple[Literal[1, 2, 3], ...] = Field(
+        default=(), max_length=3, description="Availability zones to use, the first choice first; empty: no zone."
+    )
+    spot: bool = Field(
+        default=False,
+        description="Rent at the spot price: much cheaper, and the cloud may take the machine back at any time.",
+    )
+    max_price: float | None = Field(
+        default=None,
+        gt=0,
+        le=1000,
+        description="Most dollars an hour for a spot machine; null: up to the on-demand price.",
+    )
+    image: str = Field(
+        default="microsoft-dsvm:ubuntu-hpc:2404:latest",
+        pattern=r"^[A-Za-z0-9_.-]+:[A-Za-z0-9_.-]+:[A-Za-z0-9_.-]+:[A-Za-z0-9_.-]+$",
+        description="Image, as publisher:offer:sku:version. latest is resolved once and pinned in the run.",
+    )
+    os_disk_gib: int = Field(default=128, ge=64, le=4095, description="Size of the system disk in GiB.")
+    nodes: int = Field(default=1, ge=1, le=64, description="Number of machines. Only 1 for now.")
+    processes: Auto | Annotated[int, Field(ge=1, le=64)] = Field(
+        default="auto", description="Training processes. auto: one for each GPU, or 2 on a size without a GPU."
+    )
+    admin_username: Annotated[str, AfterValidator(_checked_username)] = Field(
+        default="llama", pattern=r"^[a-z_][a-z0-9_-]{0,30}$", description="The Linux user that owns the workspace."
+    )
+    allow_from: Auto | Annotated[str, AfterValidator(_checked_network)] = Field(
+        default="auto",
+        description="Who may reach SSH: an address or a network. auto: this computer's address, nobody else.",
+    )
+
+    @model_validator(mode="after")
+    def _rules(self) -> Self:
+        broken = []
+        if self.nodes != 1:
+            broken.append(broken_rule(("nodes",), f"not yet: more than one machine, found: {self.nodes}"))
+        if self.max_price is not None and not self.spot:
+            broken.append(
+                broken_rule(("max_price",), f"only a spot machine has one (spot: true), found: {self.max_price:g}")
+            )
+        for field in ("regions", "zones"):
+            values = getattr(self, field)
+            if len(set(values)) < len(values):
+                broken.append(broken_rule((field,), f"each only once, found: {', '.join(map(str, values))}"))
+        refuse("machine", broken)
+        return self

@@ -1,0 +1,122 @@
+"""The run file as a whole: everything that one run asks for."""
+
+from collections.abc import Iterator
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+from pydantic_core import InitErrorDetails
+
+from runs.spec.checkpoints import Checkpoints
+from runs.spec.collect import Collect
+from runs.spec.data import Data
+from runs.spec.limits import Limits
+from runs.spec.machine import Machine
+from runs.spec.model import Model
+from runs.spec.section import Section, broken_rule, refuse
+from runs.spec.storage import Storage
+from runs.spec.sync import SyncItem
+from runs.spec.train import Train
+
+_UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
+
+# Azure takes 50 tags on a resource; four are ours.
+TagName = Annotated[str, Field(pattern=r"^[^<>%&\\?/\x00-\x1f]{1,128}$")]
+TagValue = Annotated[str, Field(max_length=256, pattern=r"^[^\x00-\x1f]*$")]
+SecretName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")]
+
+
+class RunFile(Section):
+    """What one run asks for. `name`, `model` and `data` must be given; all the rest has a default."""
+
+    name: str = Field(
+        pattern=r"^[a-z]([a-z0-9-]{0,22}[a-z0-9])?$",
+        description="What the run is called: lower-case letters, digits and dashes, at most 24.",
+    )
+    cloud: Literal["azure", "rehearsal"] = Field(
+        default="rehearsal", description="azure, or rehearsal: a pretend cloud on this computer that costs nothing."
+    )
+    subscription: str | None = Field(
+        default=None, pattern=_UUID, description="Azure subscription id; null: the one that you are signed in to."
+    )
+    tags: dict[TagName, TagValue] = Field(
+        default_factory=dict, max_length=40, description="Further tags for everything that the run creates."
+    )
+    machine: Machine = Field(default_factory=Machine, description="What to rent.")
+    storage: Storage = Field(default_factory=Storage, description="The durable workspace disk.")
+    sync: tuple[SyncItem, ...] = Field(
+        default=(),
+        max_length=100,
+        description="Further files that the machine gets; the model and the data need no entry.",
+    )
+    model: Model = Field(description="The base weights.")
+    data: Data = Field(description="What to train on.")
+    train: Train = Field(default_factory=Train, description="The trainer's flags, as Hugging Face names them.")
+    checkpoints: Checkpoints = Field(default_factory=Checkpoints, description="When to save and how many to keep.")
+    collect: Collect = Field(default_factory=Collect, description="How the model comes home.")
+    limits: Limits = Field(default_factory=Limits, description="When to stop, whatever happens.")
+    on_failure: Literal["auto", "delete", "deallocate", "keep"] = Field(
+        default="auto",
+        description="delete all, deallocate the machine, or keep it running. auto: delete while no checkpoint exists, "
+        "else deallocate.",
+    )
+    secrets: tuple[SecretName, ...] = Field(
+        default=(),
+        max_length=20,
+        description="Names of environment variables that training needs; their values stay off disk.",
+    )
+
+    @model_validator(mode="after")
+    def _rules(self) -> Self:
+        refuse("run file", _broken_rules(self))
+        return self
+
+    @property
+    def first_save_interval(self) -> int:
+        """Widest save interval in optimizer steps: `checkpoints.shrink.from`, else `train.save_steps`."""
+        first = self.checkpoints.shrink.first
+        return self.train.save_steps if first == "auto" else first
+
+    @property
+    def kept_checkpoints(self) -> int:
+        """Complete checkpoints to keep: `checkpoints.keep`, else `train.save_total_limit`."""
+        return self.train.save_total_limit if self.checkpoints.keep == "auto" else self.checkpoints.keep
+
+
+def _broken_rules(spec: RunFile) -> Iterator[InitErrorDetails]:
+    yield from _doubly_said(spec)
+    if spec.checkpoints.shrink.last > spec.first_save_interval:
+        last = spec.checkpoints.shrink.last
+        yield broken_rule(
+            ("checkpoints", "shrink", "to"),
+            f"at most the first interval ({spec.first_save_interval}), found: {last}",
+            last,
+        )
+    if spec.storage.disk_type == "PremiumV2_LRS" and not spec.machine.zones:
+        yield broken_rule(
+            ("storage", "disk_type"), "PremiumV2_LRS needs a zone; give machine.zones", spec.storage.disk_type
+        )
+    if spec.cloud == "rehearsal" and spec.storage.mount != "/workspace":
+        mount = spec.storage.mount
+        yield broken_rule(("storage", "mount"), f"a rehearsal machine has only /workspace, found: {mount}", mount)
+    if "wandb" in spec.train.report_to and "WANDB_API_KEY" not in spec.secrets:
+        yield broken_rule(
+            ("train", "report_to"),
+            "wandb needs a key: export WANDB_API_KEY and write secrets: [WANDB_API_KEY]",
+            "wandb",
+        )
+    for name in spec.tags:
+        if name.lower().startswith("llamalift-"):
+            yield broken_rule(("tags", name), f"tags that start with llamalift- are ours, found: {name}", name)
+
+
+def _doubly_said(spec: RunFile) -> Iterator[InitErrorDetails]:
+    """Yield what two keys say differently: the recipe's flag and the section of its own."""
+    first, keep = spec.checkpoints.shrink.first, spec.checkpoints.keep
+    if "save_steps" in spec.train.model_fields_set and first not in ("auto", spec.train.save_steps):
+        yield broken_rule(
+            ("checkpoints", "shrink", "from"), f"train.save_steps says {spec.train.save_steps}, found: {first}", first
+        )
+    if "save_total_limit" in spec.train.model_fields_set and keep not in ("auto", spec.train.save_total_limit):
+        yield broken_rule(
+            ("checkpoints", "keep"), f"train.save_total_limit says {spec.train.save_total_limit}, found: {keep}", keep
+        )

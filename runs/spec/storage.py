@@ -1,0 +1,26 @@
+"""Section `storage`: the durable workspace disk."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from runs.spec.section import Auto, Section
+
+DiskType = Literal["Premium_LRS", "PremiumV2_LRS", "StandardSSD_LRS"]
+
+
+class Storage(Section):
+    """The durable workspace disk. It outlives the machine and goes with the run's resource group."""
+
+    workspace_gib: Auto | Annotated[int, Field(ge=4, le=32767)] = Field(
+        default="auto", description="Size in GiB. auto: what llamalift plan computes, at least 1024 for a 7B model."
+    )
+    disk_type: DiskType = Field(
+        default="Premium_LRS",
+        description="Premium_LRS (SSD), PremiumV2_LRS (needs a zone) or StandardSSD_LRS (slower).",
+    )
+    mount: str = Field(
+        default="/workspace",
+        pattern=r"^/(workspace|data|mnt/[a-z][a-z0-9-]*)$",
+        description="Where it is mounted: /workspace, /data or /mnt/NAME.",
+    )
