@@ -5,6 +5,7 @@ RemoteError
 ├── HostKeyChangedError   the machine showed a key that is not pinned: everything stops
 ├── SignInRefusedError    the machine refuses our key
 ├── CommandFailedError    a command ended with a non-zero exit code
+│   └── CommandTimeoutError   it did not end in time
 ├── TransferError         bytes did not arrive as they were sent
 ├── SetupError            the training environment could not be made
 └── GpuCheckError         the GPU machine is not fit to train
@@ -46,6 +47,10 @@ class CommandFailedError(RemoteError):
         super().__init__(fact, hint=hint)
         self.exit_code = exit_code
         self.stderr = stderr
+
+
+class CommandTimeoutError(CommandFailedError):
+    """A command did not end in time; `exit_code` is 124, as timeout(1) has it."""
 
 
 class TransferError(RemoteError):
