@@ -1,0 +1,91 @@
+"""The OS disk of a local machine: a folder that is (or stands for) the machine's `/`.
+
+Whatever the machine writes outside its workspace stays in it across restarts, as on a real OS disk; `/run` and `/tmp`
+are emptied at every boot.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class MachineDisk:
+    """Where things are on the host.
+
+    Attributes:
+        folder: The machine's own folder, absolute.
+        username: The machine's only user.
+    """
+
+    folder: Path
+    username: str
+
+    @property
+    def root(self) -> Path:
+        """The machine's `/`."""
+        return self.folder / "rootfs"
+
+    @property
+    def console_log(self) -> Path:
+        """What a serial console would have shown; kept across restarts."""
+        return self.folder / "console.log"
+
+    @property
+    def instance_record(self) -> Path:
+        """Says which customData was applied; its absence means a first boot."""
+        return self.folder / "instance.json"
+
+    @property
+    def home(self) -> Path:
+        """The user's home."""
+        return self.root / "home" / self.username
+
+    @property
+    def ssh_folder(self) -> Path:
+        """`/etc/ssh`."""
+        return self.root / "etc" / "ssh"
+
+    @property
+    def programs(self) -> Path:
+        """First on the machine's PATH: `python3` and what a machine without a service manager must answer to."""
+        return self.root / "run" / "machine"
+
+    @property
+    def sshd_pid_file(self) -> Path:
+        """Written by the SSH server once it listens."""
+        return self.root / "run" / "sshd.pid"
+
+
+def prepare_disk(disk: MachineDisk) -> None:
+    """Make the folders of a fresh disk, and empty those that no restart survives."""
+    for volatile in ("run", "tmp"):
+        shutil.rmtree(disk.root / volatile, ignore_errors=True)
+    for name in ("etc/ssh", "opt/llamalift", "run/machine", "tmp", f"home/{disk.username}/.ssh"):
+        (disk.root / name).mkdir(parents=True, exist_ok=True)
+    # sshd trusts keys only below folders that nobody else can write, whatever the umask was.
+    for folder in (disk.root, disk.root / "home", disk.home):
+        folder.chmod(0o755)
+    (disk.home / ".ssh").chmod(0o700)
+    (disk.root / "tmp").chmod(0o1777)
+
+
+def is_first_boot(disk: MachineDisk) -> bool:
+    """True until `record_first_boot`: cloud-init applies users, keys and files once per instance."""
+    return not disk.instance_record.exists()
+
+
+def record_first_boot(disk: MachineDisk, boot_commands: list[str | list[str]]) -> None:
+    """Remember that this instance was set up, and what it starts at boot."""
+    partial = disk.instance_record.with_suffix(".part")
+    partial.write_text(json.dumps({"runcmd": boot_commands}))
+    partial.replace(disk.instance_record)
+
+
+def recorded_commands(disk: MachineDisk) -> list[str | list[str]]:
+    """The `runcmd` of the first boot."""
+    commands: list[str | list[str]] = json.loads(disk.instance_record.read_text())["runcmd"]
+    return commands

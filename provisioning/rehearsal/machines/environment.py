@@ -1,0 +1,92 @@
+"""What every process on a local machine finds in its environment.
+
+It is built from nothing, so that the caller's shell does not leak into the machine, except for what stands for the
+image's configuration: where packages come from, which certificates to trust, which proxy to use.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from provisioning.rehearsal.machines.disk import MachineDisk
+from provisioning.rehearsal.machines.spec import LocalMachineSpec, MachineKind
+
+STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+_CONFIGURATION = frozenset(
+    {
+        "ALL_PROXY", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "HF_ENDPOINT", "HTTPS_PROXY", "HTTP_PROXY", "LANG", "NO_PROXY",
+        "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE", "TZ",
+    }
+)  # fmt: skip
+
+_NOT_CONFIGURATION = frozenset(
+    {
+        "PIP_BUILD_TRACKER", "PIP_CACHE_DIR", "PIP_CONSTRAINT", "PIP_LOG", "PIP_PREFIX", "PIP_PYTHON", "PIP_QUIET",
+        "PIP_REQUIREMENT", "PIP_REQUIRE_VIRTUALENV", "PIP_ROOT", "PIP_SRC", "PIP_TARGET", "PIP_USER", "PIP_VERBOSE",
+    }
+)  # fmt: skip
+"""Variables that say what or whereto the caller installs, not where packages come from."""
+
+_PIP_FILES = (".pip/pip.conf", ".config/pip/pip.conf", "Library/Application Support/pip/pip.conf")
+
+
+def host_configuration(host: Mapping[str, str]) -> dict[str, str]:
+    """The caller's variables that a machine's image would have set."""
+    return {name: value for name, value in host.items() if _is_configuration(name)}
+
+
+def machine_environment(spec: LocalMachineSpec, kind: MachineKind, disk: MachineDisk) -> dict[str, str]:
+    """The whole environment of a login on the machine."""
+    root = Path("/") if kind is MachineKind.SANDBOX else disk.root
+    environment = {
+        "LANG": "C.UTF-8",
+        **host_configuration(os.environ),
+        "HOME": str(root / "home" / spec.username),
+        "LOGNAME": spec.username,
+        "PATH": f"{root / 'run' / 'machine'}:{STANDARD_PATH}",
+        "SHELL": "/bin/bash" if Path("/bin/bash").exists() else "/bin/sh",
+        "USER": spec.username,
+        "LLAMALIFT_LOCAL_MACHINE": kind.value,
+        "LLAMALIFT_SSHD_PID_FILE": str(root / "run" / "sshd.pid"),
+    }
+    if spec.imds_url is not None:
+        environment["LLAMALIFT_IMDS"] = spec.imds_url
+    if kind is MachineKind.IN_PROCESS:
+        environment |= _without_sandbox(spec, disk, environment["PATH"])
+    return environment
+
+
+def copy_pip_configuration(disk: MachineDisk) -> None:
+    """Give the machine's user the caller's own pip configuration; the system's is visible anyway."""
+    for name in _PIP_FILES:
+        source = Path.home() / name
+        if name == ".config/pip/pip.conf" and "XDG_CONFIG_HOME" in os.environ:
+            source = Path(os.environ["XDG_CONFIG_HOME"]) / "pip" / "pip.conf"
+        if source.is_file():
+            target = disk.home / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+            target.chmod(0o600)
+
+
+def _without_sandbox(spec: LocalMachineSpec, disk: MachineDisk, path: str) -> dict[str, str]:
+    # Homebrew and friends live only on the caller's own PATH.
+    variables = {
+        "PATH": f"{path}:{os.environ.get('PATH', '')}".rstrip(":"),
+        "LLAMALIFT_WORKSPACE": str(spec.workspace_folder.absolute()),
+        "LLAMALIFT_SSH_DIR": str(disk.ssh_folder),
+    }
+    temporary = str(disk.root / "tmp")
+    # Unix sockets below it must fit into 104 bytes (macOS) with their own names.
+    if len(temporary) <= 64:
+        variables["TMPDIR"] = temporary
+    return variables
+
+
+def _is_configuration(name: str) -> bool:
+    upper = name.upper()
+    return upper in _CONFIGURATION or (name.startswith("PIP_") and name not in _NOT_CONFIGURATION)

@@ -1,0 +1,117 @@
+"""Boots, watches and stops local machines; chooses the way."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+
+from provisioning.errors import RehearsalError
+from provisioning.rehearsal.machines import processes, sandbox
+from provisioning.rehearsal.machines.disk import (
+    MachineDisk,
+    is_first_boot,
+    prepare_disk,
+    record_first_boot,
+    recorded_commands,
+)
+from provisioning.rehearsal.machines.environment import copy_pip_configuration, machine_environment
+from provisioning.rehearsal.machines.first_boot import apply_custom_data, runcmd_script
+from provisioning.rehearsal.machines.programs import write_programs
+from provisioning.rehearsal.machines.sandbox_etc import write_etc
+from provisioning.rehearsal.machines.spec import LocalMachineSpec, MachineKind, RunningMachine, WayOfBooting
+
+WAY_VARIABLE = "LLAMALIFT_MACHINES"
+"""Forces a way of booting: `sandbox` or `in-process`."""
+
+_BOOT_SECONDS = 30.0
+_CONSOLE_TAIL_LINES = 5
+
+
+def describe_ways() -> list[WayOfBooting]:
+    """Every way, whether it works on this computer, and which one the next machine is booted with."""
+    obstacle = sandbox.why_not()
+    chosen = _chosen(sandbox_works=obstacle is None)
+    reason, hint = obstacle or ("OpenSSH in bubblewrap: own /workspace and process space", "")
+    return [
+        WayOfBooting(MachineKind.SANDBOX, obstacle is None, chosen is MachineKind.SANDBOX, reason, hint),
+        WayOfBooting(
+            MachineKind.IN_PROCESS,
+            available=True,
+            chosen=chosen is MachineKind.IN_PROCESS,
+            reason="an SSH server in one process: needs nothing else, but sees the whole computer",
+        ),
+    ]
+
+
+def boot(spec: LocalMachineSpec) -> RunningMachine:
+    """Boot a machine (again); returns when its SSH server listens, like Azure, which does not wait for runcmd either.
+
+    Raises:
+        RehearsalError: It does not come up; the hint ends with its console log.
+    """
+    way = next(way for way in describe_ways() if way.chosen)
+    if not way.available:
+        raise RehearsalError(f"{WAY_VARIABLE} asks for a machine that cannot be booted: {way.reason}", hint=way.hint)
+    disk = MachineDisk(spec.folder.absolute(), spec.username)
+    prepare_disk(disk)
+    console = _Console(disk)
+    console.say(f"machine: {spec.name} boots, way: {way.kind}, at {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
+    if is_first_boot(disk):
+        record_first_boot(disk, apply_custom_data(spec, disk, console.say))
+        copy_pip_configuration(disk)
+    spec.environment_cache.mkdir(parents=True, exist_ok=True)
+    machine = _start(spec, way.kind, disk)
+    try:
+        processes.wait_until_listening(machine.process, disk.sshd_pid_file, deadline_seconds=_BOOT_SECONDS)
+    except RehearsalError as error:
+        processes.kill_and_reap(machine)
+        raise RehearsalError(f"{error.fact}; machine: {spec.name}", hint=console.tail()) from error
+    processes.hold(machine)
+    return RunningMachine(machine.pid, spec.address, spec.port, way.kind, disk.console_log)
+
+
+def is_alive(machine: RunningMachine) -> bool:
+    """True while it runs. A machine belongs to the process that booted it, and is dead to any other."""
+    held = processes.held(machine.pid)
+    return held is not None and held.process.poll() is None
+
+
+def stop(machine: RunningMachine) -> None:
+    """Switch it off hard; when this returns, none of its processes is left. Stopping a dead machine does nothing."""
+    held = processes.held(machine.pid)
+    if held is not None:
+        processes.kill_and_reap(held)
+        processes.forget(machine.pid)
+
+
+def _chosen(*, sandbox_works: bool) -> MachineKind:
+    wish = os.environ.get(WAY_VARIABLE)
+    if wish in set(MachineKind):
+        return MachineKind(wish)
+    if wish:
+        raise RehearsalError(f"{WAY_VARIABLE} must be one of {', '.join(MachineKind)}, not: {wish}")
+    return MachineKind.SANDBOX if sandbox_works else MachineKind.IN_PROCESS
+
+
+def _start(spec: LocalMachineSpec, kind: MachineKind, disk: MachineDisk) -> processes.HeldMachine:
+    environment = machine_environment(spec, kind, disk)
+    commands = recorded_commands(disk)
+    write_programs(disk.programs, sandbox.POWER_OFF)
+    (disk.programs / "runcmd").write_text(runcmd_script(commands, lambda word: word))
+    write_etc(spec, disk, environment, sandbox.USER_ID)
+    return sandbox.start(spec, disk, environment)
+
+
+class _Console:
+    """The host's pen on the console log."""
+
+    def __init__(self, disk: MachineDisk) -> None:
+        self._path = disk.console_log
+
+    def say(self, line: str) -> None:
+        with self._path.open("a") as log:
+            log.write(f"{line}\n")
+
+    def tail(self) -> str:
+        lines = self._path.read_text(errors="replace").splitlines()[-_CONSOLE_TAIL_LINES:]
+        return "\n".join([f"console log {self._path} ends with:", *lines])

@@ -1,0 +1,60 @@
+"""Programs that come first on a local machine's PATH.
+
+`python3` is the interpreter that runs llamalift, wherever it lives. The others stand between the machine and the
+computer that it runs on: a dead-man switch may well say `sudo -n shutdown -h now`, and must switch off the machine, never
+the user's computer.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+_SUDO = """\
+#!/bin/sh
+# The machine's user owns everything that is the machine's; there is nobody else to become.
+while [ $# -gt 0 ]; do
+    case "$1" in
+        -u | -g) shift 2 ;;
+        --) shift; break ;;
+        -*) shift ;;
+        *=*) export "$1"; shift ;;
+        *) break ;;
+    esac
+done
+exec "$@"
+"""
+
+_NO_SERVICE_MANAGER = """\
+#!/bin/sh
+echo "$(basename "$0"): this local machine has no service manager" >&2
+exit 1
+"""
+
+
+def write_programs(folder: Path, power_off: str) -> None:
+    """Write them all.
+
+    Args:
+        folder: Where; exists.
+        power_off: Shell command that switches the machine off.
+    """
+    # Not a symlink: a virtual environment made with it must point at the interpreter itself, because the environment
+    # cache outlives this machine.
+    _write(folder / "python3", f'#!/bin/sh\nexec {shlex.quote(base_interpreter())} "$@"\n')
+    _write(folder / "sudo", _SUDO)
+    for name in ("shutdown", "poweroff", "halt", "reboot"):
+        _write(folder / name, f"#!/bin/sh\n{power_off}\n")
+    for name in ("systemctl", "systemd-run"):
+        _write(folder / name, _NO_SERVICE_MANAGER)
+
+
+def base_interpreter() -> str:
+    """The interpreter below llamalift's own virtual environment."""
+    return str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text)
+    path.chmod(0o755)
