@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from runs.spec import patterns
 from runs.spec.section import Auto, Section, broken_rule, refuse
 
 # Names that Azure refuses as adminUsername (documentation of the SDK's OSProfile), and those that Ubuntu already has.
@@ -65,7 +66,7 @@ def _checked_network(text: str) -> str:
     return text
 
 
-Region = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{2,40}$")]
+Region = Annotated[str, Field(pattern=patterns.REGION)]
 
 
 class Machine(Section):
@@ -73,7 +74,7 @@ class Machine(Section):
 
     size: str = Field(
         default="Standard_NC96ads_A100_v4",
-        pattern=r"^Standard_[A-Za-z0-9_]{2,60}$",
+        pattern=patterns.SIZE,
         description="VM size, as Azure names it. The default has 4 A100 GPUs of 80 GB.",
     )
     regions: tuple[Region, ...] = Field(
@@ -97,7 +98,7 @@ class Machine(Section):
     )
     image: str = Field(
         default="microsoft-dsvm:ubuntu-hpc:2404:latest",
-        pattern=r"^[A-Za-z0-9_.-]+:[A-Za-z0-9_.-]+:[A-Za-z0-9_.-]+:[A-Za-z0-9_.-]+$",
+        pattern=patterns.IMAGE,
         description="Image, as publisher:offer:sku:version. latest is resolved once and pinned in the run.",
     )
     os_disk_gib: int = Field(default=128, ge=64, le=4095, description="Size of the system disk in GiB.")
@@ -106,7 +107,7 @@ class Machine(Section):
         default="auto", description="Training processes. auto: one for each GPU, or 2 on a size without a GPU."
     )
     admin_username: Annotated[str, AfterValidator(_checked_username)] = Field(
-        default="llama", pattern=r"^[a-z_][a-z0-9_-]{0,30}$", description="The Linux user that owns the workspace."
+        default="llama", pattern=patterns.USERNAME, description="The Linux user that owns the workspace."
     )
     allow_from: Auto | Annotated[str, AfterValidator(_checked_network)] = Field(
         default="auto",

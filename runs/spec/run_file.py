@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import InitErrorDetails
 
+from runs.spec import patterns
 from runs.spec.checkpoints import Checkpoints
 from runs.spec.collect import Collect
 from runs.spec.data import Data
@@ -16,27 +17,28 @@ from runs.spec.section import Section, broken_rule, refuse
 from runs.spec.storage import Storage
 from runs.spec.sync import SyncItem
 from runs.spec.train import Train
-
-_UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
+from templates.training.save_schedule import ShrinkSchedule
 
 # Azure takes 50 tags on a resource; four are ours.
-TagName = Annotated[str, Field(pattern=r"^[^<>%&\\?/\x00-\x1f]{1,128}$")]
-TagValue = Annotated[str, Field(max_length=256, pattern=r"^[^\x00-\x1f]*$")]
-SecretName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")]
+TagName = Annotated[str, Field(pattern=patterns.TAG_NAME)]
+TagValue = Annotated[str, Field(max_length=256, pattern=patterns.PLAIN_TEXT)]
+SecretName = Annotated[str, Field(pattern=patterns.SECRET_NAME)]
 
 
 class RunFile(Section):
     """What one run asks for. `name`, `model` and `data` must be given; all the rest has a default."""
 
     name: str = Field(
-        pattern=r"^[a-z]([a-z0-9-]{0,22}[a-z0-9])?$",
+        pattern=patterns.RUN_NAME,
         description="What the run is called: lower-case letters, digits and dashes, at most 24.",
     )
     cloud: Literal["azure", "rehearsal"] = Field(
         default="rehearsal", description="azure, or rehearsal: a pretend cloud on this computer that costs nothing."
     )
     subscription: str | None = Field(
-        default=None, pattern=_UUID, description="Azure subscription id; null: the one that you are signed in to."
+        default=None,
+        pattern=patterns.SUBSCRIPTION,
+        description="Azure subscription id; null: the one that you are signed in to.",
     )
     tags: dict[TagName, TagValue] = Field(
         default_factory=dict, max_length=40, description="Further tags for everything that the run creates."
@@ -69,6 +71,12 @@ class RunFile(Section):
     def _rules(self) -> Self:
         refuse("run file", _broken_rules(self))
         return self
+
+    @property
+    def save_schedule(self) -> ShrinkSchedule:
+        """When to save, every `auto` resolved."""
+        shrink = self.checkpoints.shrink
+        return ShrinkSchedule(self.first_save_interval, shrink.last, shrink.factor, self.checkpoints.max_share)
 
     @property
     def first_save_interval(self) -> int:

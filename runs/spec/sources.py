@@ -8,6 +8,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from runs.spec import patterns
+
 _HUB_PART = r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
 _HUB = re.compile(
     rf"hf://(?P<datasets>datasets/)?(?P<repository>{_HUB_PART}/{_HUB_PART})(?:@(?P<revision>[A-Za-z0-9._-]+))?"
@@ -90,7 +92,7 @@ def _checked_data(text: str) -> str:
     return text
 
 
-_Text = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[^\x00-\x1f]*$")]
+_Text = Annotated[str, Field(min_length=1, max_length=1024, pattern=patterns.PLAIN_TEXT)]
 Source = Annotated[_Text, AfterValidator(_checked)]
 ModelSource = Annotated[_Text, AfterValidator(_checked_model)]
 DataSource = Annotated[_Text, AfterValidator(_checked_data)]

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from runs.spec import patterns
 from runs.spec.section import Auto, Section
 
 DiskType = Literal["Premium_LRS", "PremiumV2_LRS", "StandardSSD_LRS"]
@@ -21,6 +22,6 @@ class Storage(Section):
     )
     mount: str = Field(
         default="/workspace",
-        pattern=r"^/(workspace|data|mnt/[a-z][a-z0-9-]*)$",
+        pattern=patterns.MOUNT,
         description="Where it is mounted: /workspace, /data or /mnt/NAME.",
     )

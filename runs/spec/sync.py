@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from runs.spec import patterns
 from runs.spec.section import Section
 from runs.spec.sources import Source
 
@@ -25,5 +26,5 @@ class SyncItem(Section):
 
     source: Source = Field(alias="from", description="A local path or an hf:// address.")
     target: Annotated[str, AfterValidator(_checked_target)] = Field(
-        alias="to", min_length=1, max_length=512, pattern=r"^[^\x00-\x1f]*$", description="Path in the workspace."
+        alias="to", min_length=1, max_length=512, pattern=patterns.PLAIN_TEXT, description="Path in the workspace."
     )

@@ -64,6 +64,9 @@ class Train(Section):
         default="none", description="Where metrics go as well: none, wandb or tensorboard."
     )
     seed: int = Field(default=42, ge=0, le=4_294_967_295, description="Seed of every random choice.")
+    max_restarts: int = Field(
+        default=3, ge=0, le=20, description="How often to go on from the newest checkpoint after a crash."
+    )
     deepspeed: Annotated[str, AfterValidator(_checked_deepspeed)] = Field(
         default="zero3", description="DeepSpeed config: zero1, zero2, zero3, llama-x or a .json file."
     )
@@ -92,8 +95,8 @@ class Train(Section):
         return (self.__pydantic_extra__ or {}).get(name)
 
     def flags(self) -> dict[str, FlagValue]:
-        """Give every flag for the trainer's command line but `deepspeed`, whose config travels as a file."""
-        flags = self.model_dump(exclude={"deepspeed"}) | {"bf16": self.mixed_precision == "bf16"}
+        """Give every flag for the trainer but `deepspeed`, whose config travels as a file, and what the agent does."""
+        flags = self.model_dump(exclude={"deepspeed", "max_restarts"}) | {"bf16": self.mixed_precision == "bf16"}
         return {name: value for name, value in flags.items() if value is not None}
 
     def argv(self) -> tuple[str, ...]:

@@ -1,0 +1,27 @@
+"""The forms that text in the run file must have, each with the words in which a wrong one is refused."""
+
+from collections.abc import Mapping
+
+RUN_NAME = r"^[a-z]([a-z0-9-]{0,22}[a-z0-9])?$"
+SUBSCRIPTION = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
+SIZE = r"^Standard_[A-Za-z0-9_]{2,60}$"
+REGION = r"^[a-z][a-z0-9]{2,40}$"
+IMAGE = r"^[A-Za-z0-9_.-]+:[A-Za-z0-9_.-]+:[A-Za-z0-9_.-]+:[A-Za-z0-9_.-]+$"
+USERNAME = r"^[a-z_][a-z0-9_-]{0,30}$"
+MOUNT = r"^/(workspace|data|mnt/[a-z][a-z0-9-]*)$"
+SECRET_NAME = r"^[A-Z][A-Z0-9_]{0,63}$"  # noqa: S105 (the form of a name, not a secret)
+TAG_NAME = r"^[^<>%&\\?/\x00-\x1f]{1,128}$"
+PLAIN_TEXT = r"^[^\x00-\x1f]*$"
+
+WORDS: Mapping[str, str] = {
+    RUN_NAME: "at most 24 lower-case letters, digits and dashes, a letter first and no dash last",
+    SUBSCRIPTION: "a subscription id, such as 00000000-0000-0000-0000-000000000000",
+    SIZE: "a VM size, such as Standard_NC96ads_A100_v4",
+    REGION: "a region as Azure names it, such as eastus",
+    IMAGE: "publisher:offer:sku:version",
+    USERNAME: "at most 31 lower-case letters, digits, dashes and underscores, a letter first",
+    MOUNT: "/workspace, /data or /mnt/NAME",
+    SECRET_NAME: "the name of an environment variable, such as HF_TOKEN (never its value)",
+    TAG_NAME: r"at most 128 characters, none of < > % & \ ? /",
+    PLAIN_TEXT: "text on one line",
+}
