@@ -1,0 +1,1 @@
+"""Azure through its own SDKs. Nothing outside this package imports them."""

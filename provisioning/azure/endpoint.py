@@ -53,7 +53,7 @@ class ArmEndpoint:
 
 
 def azure_endpoint(subscription_id: str | None) -> ArmEndpoint:
-    """Public Azure, signed in to by whatever DefaultAzureCredential finds (`az login`, environment, managed identity)."""
+    """Public Azure; the sign-in is whatever DefaultAzureCredential finds (`az login`, environment, identity)."""
     return ArmEndpoint(
         name="azure",
         base_url=AZURE_BASE_URL,

@@ -48,7 +48,9 @@ def kind_of(resource_id: str) -> ResourceKind:
 
 def ref_of(resource_id: str) -> ResourceRef:
     """Name a resource that was found in a listing."""
-    return ResourceRef(kind=kind_of(resource_id), name=resource_id.rstrip("/").rsplit("/", 1)[-1], resource_id=resource_id)
+    return ResourceRef(
+        kind=kind_of(resource_id), name=resource_id.rstrip("/").rsplit("/", 1)[-1], resource_id=resource_id
+    )
 
 
 def namespace_of(resource_id: str) -> str:

@@ -1,0 +1,151 @@
+"""What each of Azure's error codes means to a run: our error, what to say, what to do next. No other file knows a code.
+
+Sources: Microsoft's troubleshooting pages on errors of Azure VMs (allocation, quota, spot, throttling) and recorded
+bodies. Codes are compared without case, as Azure's services do not agree on it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from provisioning.errors import (
+    CapacityError,
+    ProvisioningError,
+    QuotaError,
+    RequestRefusedError,
+    RightsError,
+    SignInError,
+    SubscriptionError,
+    ThrottledError,
+    TransientError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a code means: the error of ours, the fact in our words, the next command."""
+
+    error: type[ProvisioningError]
+    fact: str
+    hint: str
+
+
+_RESUME = "go on from here with: llamalift resume RUN"
+_ELSEWHERE = (
+    "name another zone or region under machine.regions in the run file, or try again later with: llamalift resume RUN"
+)
+_SIGN_IN = "sign in with: az login"
+_RIGHTS = "ask for Contributor on the subscription, or sign in as someone else with: az login"
+_REPORT = "check the machine section of the run file with: llamalift plan RUN.yaml"
+_SUBSCRIPTIONS = "see which subscriptions you can use with: az account list --output table"
+
+QUOTA = Meaning(
+    QuotaError,
+    "the subscription's limit is too small",
+    "see the limits with: az vm list-usage --location REGION --output table; then ask for more at "
+    "https://aka.ms/quotamonitoringalerting or name another region or size in the run file",
+)
+THROTTLED = Meaning(ThrottledError, "too many requests", f"wait a few minutes, then {_RESUME}")
+NO_CAPACITY = Meaning(CapacityError, "Azure has no such machine free here now", _ELSEWHERE)
+SIGN_IN = Meaning(SignInError, "Azure does not accept the sign-in", _SIGN_IN)
+RIGHTS = Meaning(RightsError, "not allowed", _RIGHTS)
+REFUSED = Meaning(RequestRefusedError, "Azure refuses the request", _REPORT)
+TRANSIENT = Meaning(TransientError, "Azure had a passing trouble", _RESUME)
+NETWORK = Meaning(
+    TransientError, "no answer from the cloud", f"check this computer's network connection, then {_RESUME}"
+)
+BUSY = Meaning(TransientError, "something else is at work on it", f"wait a minute, then {_RESUME}")
+IN_USE = Meaning(RequestRefusedError, "it is still in use", "delete the whole run with: llamalift down RUN")
+NOT_FOUND = Meaning(RequestRefusedError, "not found", _REPORT)
+UNKNOWN_SUBSCRIPTION = Meaning(SubscriptionError, "the subscription cannot be used", _SUBSCRIPTIONS)
+NOT_REGISTERED = Meaning(
+    SubscriptionError,
+    "the subscription is not registered for this resource provider",
+    "register it with: az provider register --namespace NAMESPACE --wait",
+)
+SPOT = Meaning(
+    RequestRefusedError,
+    "Azure refuses spot here",
+    "set machine.spot: false in the run file, or change machine.max_price_usd_per_hour",
+)
+IMMUTABLE = Meaning(
+    RequestRefusedError,
+    "this cannot be changed on something that exists",
+    "delete the run with: llamalift down RUN; then start it anew with: llamalift up RUN.yaml",
+)
+DYING_GROUP = Meaning(
+    TransientError, "the run's resource group is being deleted", "see what is left with: llamalift down RUN"
+)
+
+_MEANINGS = {
+    NO_CAPACITY: (
+        "AllocationFailed ZonalAllocationFailed OverconstrainedAllocationRequest OverconstrainedZonalAllocationRequest "
+        "SkuNotAvailable"
+    ),
+    # OperationNotAllowed at 429 with an inner TooManyRequests is throttling; `meaning_of` looks there first.
+    QUOTA: "OperationNotAllowed QuotaExceeded PublicIPCountLimitReached ResourceQuotaExceeded",
+    THROTTLED: "TooManyRequests SubscriptionRequestsThrottled ResourceRequestsThrottled",
+    SIGN_IN: (
+        "InvalidAuthenticationToken InvalidAuthenticationTokenTenant ExpiredAuthenticationToken AuthenticationFailed"
+    ),
+    RIGHTS: "AuthorizationFailed LinkedAuthorizationFailed RequestDisallowedByPolicy RequestDisallowedByAzure",
+    UNKNOWN_SUBSCRIPTION: (
+        "SubscriptionNotFound InvalidSubscriptionId ReadOnlyDisabledSubscription DisabledSubscription"
+    ),
+    NOT_REGISTERED: "MissingSubscriptionRegistration SubscriptionNotRegistered",
+    NOT_FOUND: (
+        "ResourceNotFound ResourceGroupNotFound ParentResourceNotFound NotFound ImageNotFound PlatformImageNotFound"
+    ),
+    IMMUTABLE: "PropertyChangeNotAllowed",
+    DYING_GROUP: "ResourceGroupBeingDeleted",
+    IN_USE: (
+        "PublicIPAddressCannotBeDeleted InUseSubnetCannotBeDeleted InUseNetworkSecurityGroupCannotBeDeleted NicInUse "
+        "ResourceGroupDeletionBlocked"
+    ),
+    BUSY: (
+        "AnotherOperationInProgress RetryableErrorDueToAnotherOperation NicReservedForAnotherVm OperationPreempted "
+        "PreconditionFailed Conflict"
+    ),
+    TRANSIENT: (
+        "InternalServerError InternalExecutionError ServerTimeout ServiceUnavailable GatewayTimeout RetryableError "
+        "OperationTimedOut OSProvisioningTimedOut PrincipalNotFound"
+    ),
+    SPOT: (
+        "SpotPriceGreaterThanProvidedMaxPrice MaxPriceValueInvalid "
+        "EvictionPolicyCanBeSetOnlyOnAzureSpotVirtualMachines "
+        "AzureSpotIsNotSupportedForThisVMSize VMPriorityCannotBeApplied AzureSpotFeatureNotEnabledForSubscription "
+        "MaxPriceChangeNotAllowedForAllocatedVMs"
+    ),
+}
+_BY_CODE = {code.lower(): meaning for meaning, codes in _MEANINGS.items() for code in codes.split()}
+_BY_STATUS = {401: SIGN_IN, 403: RIGHTS, 404: NOT_FOUND, 408: TRANSIENT, 409: BUSY, 412: BUSY, 429: THROTTLED}
+
+# Worth asking again for the same thing after a pause: the first three end by themselves (a NIC stays reserved for
+# 180 s after its machine failed), a new identity takes up to a minute to be known everywhere.
+BUSY_CODES = frozenset(
+    {
+        "anotheroperationinprogress",
+        "retryableerrorduetoanotheroperation",
+        "nicreservedforanothervm",
+        "operationpreempted",
+        "principalnotfound",
+    }
+)
+
+
+def meaning_of(status: int | None, codes: list[str]) -> Meaning:
+    """Judge an error by its codes (outer first, then inner ones), else by its HTTP status.
+
+    A failed asynchronous operation comes with status 200: then only the codes say anything.
+    """
+    lowered = [code.lower() for code in codes]
+    if status == 429 or "toomanyrequests" in lowered:
+        return BUSY if "retryableerrorduetoanotheroperation" in lowered else THROTTLED
+    known = next((_BY_CODE[code] for code in lowered if code in _BY_CODE), None)
+    return known or _by_status(status)
+
+
+def _by_status(status: int | None) -> Meaning:
+    if status is not None and status >= 500:
+        return TRANSIENT
+    return _BY_STATUS.get(status or 0, REFUSED)

@@ -1,0 +1,120 @@
+"""How every request to a Resource Manager travels: signed in, retried within bounds, polled politely.
+
+The SDK's own pipeline sleeps for as long as a `Retry-After` says (Compute sends 1200 s), retries what waiting cannot
+mend, and registers resource providers in an endless loop; ours is the same list of policies without these three.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from azure.core.pipeline.policies import (
+    ContentDecodePolicy,
+    DistributedTracingPolicy,
+    HeadersPolicy,
+    NetworkTraceLoggingPolicy,
+    ProxyPolicy,
+    RedirectPolicy,
+    RequestIdPolicy,
+    RetryPolicy,
+    SansIOHTTPPolicy,
+    SensitiveHeaderCleanupPolicy,
+    UserAgentPolicy,
+)
+from azure.core.rest import HttpRequest, HttpResponse
+from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy, ARMHttpLoggingPolicy
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+    from azure.core.pipeline import PipelineRequest, PipelineResponse
+
+    from provisioning.azure.endpoint import ArmEndpoint
+
+LONGEST_WAIT_SECONDS = 60.0
+CONNECT_SECONDS = 10
+READ_SECONDS = 60
+_PASSING_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+
+
+class BoundedRetry(RetryPolicy[HttpRequest, HttpResponse]):
+    """Retries passing troubles at most three times, and never when it is asked to wait longer than a minute."""
+
+    def is_retry(self, settings: dict[str, Any], response: PipelineResponse[HttpRequest, HttpResponse]) -> bool:  # type: ignore[override]  # the SDK's type variable has no bound name to repeat
+        """Whether to try once more; `Retry-After` alone is no reason, as the SDK would have it."""
+        if response.http_response.status_code not in _PASSING_STATUSES:
+            return False
+        asked_seconds = self.get_retry_after(response) or 0.0
+        return asked_seconds <= LONGEST_WAIT_SECONDS and bool(super().is_retry(settings, response))
+
+
+class PolitePolling(SansIOHTTPPolicy[HttpRequest, HttpResponse]):
+    """Keeps the pause between two looks at a running operation between our own interval and a minute."""
+
+    def __init__(self, poll_seconds: float) -> None:
+        self._shortest_seconds = min(poll_seconds, LONGEST_WAIT_SECONDS)
+
+    def on_response(
+        self,
+        request: PipelineRequest[HttpRequest],  # noqa: ARG002  (the SDK's signature)
+        response: PipelineResponse[HttpRequest, HttpResponse],
+    ) -> None:
+        """Bound the server's `Retry-After`, which the SDK's poller follows blindly."""
+        headers = response.http_response.headers
+        asked = headers.get("Retry-After", "")
+        if response.http_response.status_code < 400 and asked.isdigit():
+            headers["Retry-After"] = str(min(max(float(asked), self._shortest_seconds), LONGEST_WAIT_SECONDS))
+
+
+def policies(endpoint: ArmEndpoint, credential: TokenCredential) -> list[Any]:
+    """A fresh list of policies; a pipeline links them to each other, so two clients cannot share one."""
+    return [
+        RequestIdPolicy(),
+        HeadersPolicy(),
+        UserAgentPolicy(base_user_agent="llamalift"),
+        ProxyPolicy(),
+        ContentDecodePolicy(),
+        RedirectPolicy(),
+        BoundedRetry(),
+        ARMChallengeAuthenticationPolicy(credential, scope(endpoint)),
+        NetworkTraceLoggingPolicy(),
+        DistributedTracingPolicy(),
+        SensitiveHeaderCleanupPolicy(),
+        PolitePolling(endpoint.poll_seconds),
+        ARMHttpLoggingPolicy(),
+    ]
+
+
+def scope(endpoint: ArmEndpoint) -> str:
+    """What a token is asked for."""
+    return f"{endpoint.base_url}/.default"
+
+
+def client_options(endpoint: ArmEndpoint, credential: TokenCredential) -> dict[str, Any]:
+    """The keyword arguments that every SDK client is made with."""
+    options: dict[str, Any] = {
+        "policies": policies(endpoint, credential),
+        "polling_interval": endpoint.poll_seconds,
+        "credential_scopes": [scope(endpoint)],
+        "connection_timeout": CONNECT_SECONDS,
+        "read_timeout": READ_SECONDS,
+    }
+    if endpoint.ca_file is not None:
+        options["connection_verify"] = str(endpoint.ca_file)
+    return options
+
+
+def sign_in(endpoint: ArmEndpoint) -> TokenCredential:
+    """The credential of an endpoint. Nothing is sent yet."""
+    from azure.identity import ClientSecretCredential, DefaultAzureCredential
+
+    if endpoint.client_id is None or endpoint.client_secret is None or endpoint.tenant_id is None:
+        return DefaultAzureCredential()
+    return ClientSecretCredential(
+        endpoint.tenant_id,
+        endpoint.client_id,
+        endpoint.client_secret,
+        authority=endpoint.authority,
+        # Instance discovery asks the public internet whether the authority is a real one.
+        disable_instance_discovery=True,
+        connection_verify=str(endpoint.ca_file) if endpoint.ca_file else True,
+    )
