@@ -211,6 +211,10 @@ class Cloud(Protocol):
         """The run's machine as the cloud sees it now, or None."""
         ...
 
+    def deallocate(self, run_id: str, progress: Progress) -> None:
+        """Stop the compute bill of the run's machine; its disks stay, and `provision` starts it again. No machine is no error."""
+        ...
+
     def remaining(self, run_id: str) -> Sequence[ResourceRef]:
         """Every resource that still exists for the run, found by group and by tag."""
         ...

@@ -105,3 +105,10 @@ class Collected:
     files: int
     size_bytes: int
     manifest_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """Teardown was decided on: from now on the run may only be torn down, never rented again."""
+
+    at: float

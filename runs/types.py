@@ -1,4 +1,4 @@
-"""The words of this layer: a run's stages and states, and and how it tells what it does.
+"""The words of this layer: a run's stages and states, and how it tells what it does.
 
 The facts that stages leave for each other are in `runs.facts`.
 """

@@ -96,7 +96,7 @@ class Journal:
     def runs(self) -> list[RunRow]:
         """All runs, newest first."""
         rows = self._read("SELECT * FROM runs ORDER BY created_at DESC, run_id")
-        return [RunRow(*row[:7], RunState(row[7])) for row in rows]
+        return [RunRow(r[0], r[1], r[2], r[3], r[4], r[5], r[6], RunState(r[7])) for r in rows]
 
     def run(self, run_id: str) -> RunRow:
         """One run by its id, by its name, or by an unambiguous beginning of its id.
@@ -166,6 +166,18 @@ class Journal:
             f" ON CONFLICT (run_id, resource_id) DO UPDATE SET {moment} = excluded.{moment}{forget}",
             run_id, kind, name, resource_id, time.time(),
         )  # fmt: skip
+
+    def overview_rows(self) -> list[tuple[str, str, float, str, str, str, int]]:
+        """Every run, newest first: id, cloud, created at, state, last stage, its state, resources not proven gone."""
+        return self._read(
+            """
+            SELECT r.run_id, r.cloud, r.created_at, r.state, coalesce(s.stage, ''), coalesce(s.state, ''),
+                   (SELECT count(*) FROM effects e WHERE e.run_id = r.run_id AND e.gone_at IS NULL)
+            FROM runs r LEFT JOIN stages s ON s.run_id = r.run_id
+                 AND s.started_at = (SELECT max(started_at) FROM stages WHERE run_id = r.run_id)
+            ORDER BY r.created_at DESC, r.run_id
+            """
+        )
 
     # Facts
 

@@ -1,0 +1,61 @@
+"""The command line: every command by name, and the boundary around them.
+
+Command modules import what they need when they run: `llamalift --help` touches neither Azure nor SSH nor pydantic.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.boundary import guarded
+from cli.commands.collect import collect
+from cli.commands.doctor import doctor
+from cli.commands.down import down
+from cli.commands.init import init
+from cli.commands.logs import logs
+from cli.commands.ls import ls
+from cli.commands.plan import plan
+from cli.commands.resume import resume
+from cli.commands.schema import schema
+from cli.commands.ssh import ssh
+from cli.commands.status import status
+from cli.commands.up import up
+
+app = typer.Typer(
+    name="llamalift",
+    help="Rent the right Azure GPU machine, fine-tune with DeepSpeed, bring the verified model home, "
+    "and prove that nothing is left to pay for.",
+    no_args_is_help=True,
+    # Our errors go through cli.boundary; a bug keeps Python's own traceback.
+    pretty_exceptions_enable=False,
+    # Plain help is readable everywhere and does not pay for Rich at start.
+    rich_markup_mode=None,
+)
+
+for command in (init, schema, plan, up, resume, status, logs, ls, collect, down, ssh, doctor):
+    app.command()(command)
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it with the flag's value
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"llamalift {version('llamalift')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Options of llamalift itself."""
+
+
+def main() -> None:
+    """Run the command line; every exit code is in docs/reference/exit-codes.md."""
+    guarded(app)

@@ -1,0 +1,19 @@
+"""`llamalift resume`: go on with a run from wherever it stands."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def resume(
+    run: Annotated[str, typer.Argument(help="Run id, or its beginning.", show_default=False)],
+    *,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the machine up after the model is home.")] = False,
+) -> None:
+    """Go on with a run after an interruption, from wherever it stands; nothing is done twice."""
+    from cli.journey import drive
+    from runs.run import Run
+
+    drive(Run.open(run), keep=keep)

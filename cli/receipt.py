@@ -1,0 +1,28 @@
+"""The receipt on the screen: what was deleted, and when the cloud confirmed it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cli.console import talk
+from cli.words import clock
+
+if TYPE_CHECKING:
+    from runs.receipt import Receipt
+
+
+def print_receipt(receipt: Receipt) -> None:
+    """Print it to stderr; `llamalift down --json` has it as data."""
+    from rich.table import Table
+    from rich.text import Text
+
+    console = talk()
+    console.print(f"\nreceipt {receipt.run_id}", markup=False)
+    table = Table.grid(padding=(0, 2))
+    for line in receipt.resources:
+        gone = line.confirmed_gone_at
+        when = Text(f"gone, 404 at {clock(gone)}", "green") if gone else Text("not confirmed", "red")
+        table.add_row("", line.kind, line.name, when)
+    console.print(table)
+    left = sum(line.confirmed_gone_at is None for line in receipt.resources)
+    console.print(f"  {'nothing is left' if not left else f'{left} not confirmed'}; {receipt.cost_words}", markup=False)

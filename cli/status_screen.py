@@ -1,0 +1,92 @@
+"""One run on one screen."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from cli.console import data
+from cli.sparkline import sparkline
+from cli.words import age, clock, dollars, duration, size
+from runs.types import RunState, StageState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from remote.agent import AgentStatus
+
+    from runs.status import RunStatus
+    from runs.types import StageRow
+
+_MARKS = {StageState.RUNNING: ("●", "cyan"), StageState.DONE: ("✓", "green"), StageState.FAILED: ("✗", "red")}
+
+
+def print_status(seen: RunStatus) -> None:
+    """Print it to stdout."""
+    from rich.table import Table
+    from rich.text import Text
+
+    console = data()
+    state = "nothing left in the cloud" if seen.row.state is RunState.ENDED else "active"
+    console.print(Text.assemble((seen.row.run_id, "bold"), f"   {seen.row.cloud}   {state}   ", (_begun(seen), "dim")))
+    stages = Table.grid(padding=(0, 1))
+    for stage in seen.stages:
+        mark, style = _MARKS[stage.state]
+        stages.add_row(" ", Text(mark, style), stage.stage.value, Text(_seconds(stage), "dim"), Text(stage.summary))
+    console.print(stages)
+    facts = Table.grid(padding=(0, 2))
+    for name, value in _facts(seen):
+        facts.add_row(f"  {name}", Text(value, overflow="fold"))
+    console.print(facts)
+
+
+def _begun(seen: RunStatus) -> str:
+    return f"begun {age(seen.row.created_at)}"
+
+
+def _seconds(stage: StageRow) -> str:
+    return duration((stage.ended_at or time.time()) - stage.started_at)
+
+
+def _facts(seen: RunStatus) -> Iterator[tuple[str, str]]:
+    if seen.machine is not None and seen.row.state is RunState.ACTIVE:
+        machine = seen.machine
+        yield (
+            "machine",
+            f"{machine.username}@{machine.address}:{machine.ssh_port}, {machine.region}",
+        )
+    if seen.silence:
+        yield "silent", f"{seen.silence}; the job goes on without this connection"
+    if seen.agent is not None:
+        yield from _agent_facts(seen.agent)
+    if seen.decided is not None and seen.row.state is RunState.ACTIVE:
+        yield "deadline", f"{clock(seen.decided.deadline_at)}, cap {dollars(seen.decided.dollars_cap)}"
+    if seen.collected is not None:
+        yield "model", f"{seen.collected.target} ({size(seen.collected.size_bytes)}, verified)"
+
+
+def _agent_facts(agent: AgentStatus) -> Iterator[tuple[str, str]]:
+    progress = agent.progress
+    if progress is not None and progress.step is not None:
+        yield (
+            "step",
+            f"{progress.step} of {progress.total_steps}"
+            + (f", {duration(progress.eta_seconds)} left" if progress.eta_seconds and agent.phase == "running" else ""),
+        )
+    if agent.losses:
+        yield "loss", f"{agent.losses[-1][1]:.3f}  {sparkline([loss for _, loss in agent.losses], width=40)}"
+    if progress is not None and progress.tokens_per_second:
+        yield "speed", f"{progress.tokens_per_second:,.0f} tokens/s"
+    newest = agent.checkpoints.newest_complete
+    if newest is not None:
+        yield "checkpoint", f"step {newest.step} complete, {size(newest.size_bytes)}"
+    for gpu in agent.gpus:
+        memory = f"{size(gpu.memory_used_bytes)} of {size(gpu.memory_total_bytes)}"
+        yield f"GPU {gpu.index}", f"{gpu.utilization_percent} %, {memory}, {gpu.power_watts:.0f} W"
+    yield "disk", f"{size(agent.disk.free_bytes)} of {size(agent.disk.total_bytes)} free"
+    if agent.limits.fired:
+        yield "ended by", agent.limits.fired
+    if agent.problem is not None:
+        yield "problem", agent.problem.message
+        if agent.problem.hint:
+            yield "hint", agent.problem.hint

@@ -1,0 +1,128 @@
+"""What every stage of one run works with: its journal, its spec, its cloud and its machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeVar
+
+from remote.layout import RunLayout
+from remote.types import Endpoint
+from runs.errors import JournalError
+from runs.facts import Prepared, Rented, Trust
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from provisioning.types import Cloud
+    from remote.session import Session
+    from runs.journal import Journal
+    from runs.spec.load import LoadedRunFile
+    from runs.spec.run_file import RunFile
+    from runs.state_folder import StateFolder
+    from runs.types import Reporter, RunRow, StageName
+
+_Fact = TypeVar("_Fact")
+
+# Azure boots a GPU machine in two to ten minutes, and its SSH server answers before its user exists.
+CONNECT_SECONDS = 900.0
+
+
+@dataclass(slots=True)
+class RunContext:
+    """One run while a client works on it. Close it when done: it may hold an SSH connection."""
+
+    row: RunRow
+    loaded: LoadedRunFile
+    journal: Journal
+    state: StateFolder
+    reporter: Reporter
+    _cloud: Cloud | None = field(default=None, repr=False)
+    _session: Session | None = field(default=None, repr=False)
+
+    @property
+    def spec(self) -> RunFile:
+        """What the run file asks for."""
+        return self.loaded.spec
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return self.row.run_id
+
+    @property
+    def folder(self) -> Path:
+        """The run's private folder on this computer."""
+        return self.state.run(self.run_id)
+
+    @property
+    def cloud(self) -> Cloud:
+        """The cloud that the run file names, opened on first use."""
+        if self._cloud is None:
+            from provisioning.clouds import open_cloud
+
+            self._cloud = open_cloud(
+                self.spec.cloud, subscription_id=self.spec.subscription, state_folder=self.state.root
+            )
+        return self._cloud
+
+    def get(self, kind: type[_Fact]) -> _Fact | None:
+        """The newest fact of a kind, or None."""
+        return self.journal.get(self.run_id, kind)
+
+    def require(self, kind: type[_Fact]) -> _Fact:
+        """A fact that an earlier stage must have left.
+
+        Raises:
+            JournalError: It has not.
+        """
+        fact = self.get(kind)
+        if fact is None:
+            raise JournalError(
+                f"the journal of {self.run_id} lacks what an earlier stage should have left: {kind.__name__}",
+                hint=f"go on with `llamalift resume {self.run_id}`",
+            )
+        return fact
+
+    def layout(self) -> RunLayout:
+        """Where the run's files are on the machine."""
+        return RunLayout(self.require(Prepared).workspace, self.run_id)
+
+    def endpoint(self) -> Endpoint:
+        """Where to knock and whom to trust."""
+        rented, trust = self.require(Rented), self.require(Trust)
+        return Endpoint(rented.address, rented.ssh_port, rented.username, self.folder / "id_ed25519", trust.accepted())
+
+    def session(
+        self, stage: StageName | None = None, *, deadline_seconds: float = CONNECT_SECONDS, fresh: bool = False
+    ) -> Session:
+        """The connection to the machine, opened when there is none, or anew when `fresh`."""
+        from remote.session import Session
+
+        if fresh:
+            self.hang_up()
+        if self._session is None:
+            progress = None if stage is None else lambda what: self.reporter.waiting(stage, what)
+            session = Session.connect(self.endpoint(), deadline_seconds=deadline_seconds, progress=progress)
+            self._pin(session.host_key)
+            self._session = session
+        return self._session
+
+    def _pin(self, shown: str) -> None:
+        """Once the machine shows its own key, the one-time key is worth nothing any more."""
+        trust = self.require(Trust)
+        if trust.one_time and trust.own and shown.split()[:2] == trust.own.split()[:2]:
+            self.journal.put(self.run_id, replace(trust, one_time=""))
+            (self.folder / "host_key_one_time").unlink(missing_ok=True)
+
+    def hang_up(self) -> None:
+        """Close the connection to the machine, if there is one."""
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+    def close(self) -> None:
+        """Let go of the machine and the cloud."""
+        self.hang_up()
+        if self._cloud is not None:
+            self._cloud.close()
+            self._cloud = None

@@ -1,0 +1,64 @@
+"""The training log: what is already on this computer, then what the machine has beyond it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from remote.errors import UnreachableError
+from runs.facts import Prepared
+from runs.log_copy import LogCopy
+from runs.types import RunState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runs.context import RunContext
+    from runs.run import Run
+
+_POLL_SECONDS = 1.0
+_CONNECT_SECONDS = 20.0
+_ENDED = frozenset({"done", "failed", "stopped"})
+
+
+def read_log(run: Run, *, follow: bool) -> Iterator[bytes]:
+    """The log in pieces, from its first byte; with `follow`, until the job has ended.
+
+    Nothing is fetched twice: the copy on this computer ends where the next piece begins.
+
+    Raises:
+        UnreachableError: The machine does not answer; what is on this computer was given first.
+    """
+    copy = LogCopy(run.folder / "train.log")
+    if copy.size:
+        yield copy.file.read_bytes()
+    if run.row.state is not RunState.ACTIVE:
+        return
+    with run.context() as context:
+        if context.get(Prepared) is None:
+            return
+        yield from _from_machine(context, copy, follow=follow)
+
+
+def _from_machine(context: RunContext, copy: LogCopy, *, follow: bool) -> Iterator[bytes]:
+    from remote.agent import read_status
+
+    at, lost = copy.size, False
+    while True:
+        try:
+            session = context.session(deadline_seconds=_CONNECT_SECONDS, fresh=lost)
+            status = read_status(session, context.layout(), log_from=at)
+        except UnreachableError:
+            if lost:
+                raise
+            lost = True
+            continue
+        lost = False
+        copy.append(status.log)
+        at = status.log.end
+        if status.log.data:
+            yield status.log.data
+        if at >= status.log.size:
+            if not follow or status.phase in _ENDED:
+                return
+            time.sleep(_POLL_SECONDS)

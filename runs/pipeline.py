@@ -1,0 +1,44 @@
+"""The life of a run as a list of stages, run in order."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from provisioning.errors import ProvisioningError
+from remote.errors import RemoteError
+from runs.errors import RunError
+from runs.types import StageState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runs.context import RunContext
+    from runs.stages.base import Stage
+
+
+def run_stages(context: RunContext, stages: Sequence[Stage]) -> None:
+    """Run each stage that is not done yet; the first failure ends it and is recorded.
+
+    Raises:
+        RunError, ProvisioningError, RemoteError: What stopped it.
+    """
+    for stage in stages:
+        if not stage.is_done(context):
+            _run(context, stage)
+
+
+def _run(context: RunContext, stage: Stage) -> None:
+    journal, run_id, reporter = context.journal, context.run_id, context.reporter
+    journal.stage_started(run_id, stage.name)
+    reporter.started(stage.name, stage.title)
+    began = time.monotonic()
+    try:
+        summary = stage.act(context)
+    except (RunError, ProvisioningError, RemoteError) as error:
+        journal.stage_ended(run_id, stage.name, StageState.FAILED, str(error))
+        journal.event(run_id, f"{stage.name} failed: {error}")
+        reporter.failed(stage.name, str(error), seconds=time.monotonic() - began)
+        raise
+    journal.stage_ended(run_id, stage.name, StageState.DONE, summary)
+    reporter.done(stage.name, summary, seconds=time.monotonic() - began)

@@ -1,0 +1,170 @@
+"""One run, as the command line and your own Python use it."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runs.context import RunContext
+from runs.errors import NotCollectedError
+from runs.facts import Collected, Leaving, Prepared, Submitted
+from runs.journal import Journal
+from runs.journal.lease import lease
+from runs.pipeline import run_stages
+from runs.receipt import Receipt, make_receipt
+from runs.spec.load import load_run_file, load_run_text
+from runs.state_folder import StateFolder
+from runs.types import RunRow, RunState, Silent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runs.stages.base import Stage
+    from runs.types import Reporter
+
+
+class Run:
+    """A run that the journal knows.
+
+    Example:
+        >>> run = Run.create(Path("run.yaml"))      # doctest: +SKIP
+        >>> receipt = run.up()                      # doctest: +SKIP
+    """
+
+    def __init__(self, row: RunRow, state: StateFolder, journal: Journal) -> None:
+        self.row = row
+        self.state = state
+        self.journal = journal
+
+    @classmethod
+    def create(cls, run_file: Path, *, state: StateFolder | None = None) -> Run:
+        """Read a run file and enter a new run in the journal. Nothing exists in the cloud yet.
+
+        Raises:
+            SpecError: The run file is wrong; nothing was entered.
+        """
+        from runs.plan import make_plan
+
+        loaded = load_run_file(run_file)
+        make_plan(loaded)  # a run that cannot be planned must not be entered
+        state = state or StateFolder.of_user()
+        journal = Journal(state.journal)
+        row = RunRow(
+            run_id=f"{loaded.spec.name}-{_suffix()}", name=loaded.spec.name, cloud=loaded.spec.cloud,
+            created_at=time.time(), run_file=str(loaded.path.absolute()), spec_text=loaded.text,
+            spec_sha256=loaded.sha256, state=RunState.ACTIVE,
+        )  # fmt: skip
+        journal.add_run(row)
+        return cls(row, state, journal)
+
+    @classmethod
+    def open(cls, run_id: str, *, state: StateFolder | None = None) -> Run:
+        """A run by its id, its name, or an unambiguous beginning of its id.
+
+        Raises:
+            RunNotFoundError: None, or more than one, matches.
+        """
+        state = state or StateFolder.of_user()
+        journal = Journal(state.journal)
+        return cls(journal.run(run_id), state, journal)
+
+    @property
+    def run_id(self) -> str:
+        """The run's id: its name and six characters of chance."""
+        return self.row.run_id
+
+    @property
+    def folder(self) -> Path:
+        """The run's private folder on this computer."""
+        return self.state.run(self.run_id)
+
+    @contextmanager
+    def context(self, reporter: Reporter | None = None) -> Iterator[RunContext]:
+        """What a stage works with, for as long as the block lasts."""
+        loaded = load_run_text(self.row.spec_text, Path(self.row.run_file))
+        context = RunContext(self.row, loaded, self.journal, self.state, reporter or Silent())
+        try:
+            yield context
+        finally:
+            context.close()
+
+    def up(self, reporter: Reporter | None = None, *, keep: bool = False) -> Receipt:
+        """Go from wherever the run stands to the model at home and nothing left in the cloud.
+
+        Args:
+            reporter: Is told what happens.
+            keep: Leave the machine up after collection.
+
+        Raises:
+            RunBusyError: Another client drives the run.
+            ProvisioningError, RemoteError, RunError: What stopped it; the run can be resumed or torn down.
+        """
+        with lease(self.journal, self.run_id), self.context(reporter) as context:
+            run_stages(context, self._stages(context, keep=keep))
+        return make_receipt(self.journal, self.run_id)
+
+    def collect(self, reporter: Reporter | None = None) -> Collected:
+        """Bring the finished model home again or for the first time; nothing is torn down.
+
+        Raises:
+            NotCollectedError: There is no finished model yet.
+        """
+        from runs.stages.collect import Collect
+
+        with lease(self.journal, self.run_id), self.context(reporter) as context:
+            run_stages(context, [Collect()])
+            return context.require(Collected)
+
+    def down(self, reporter: Reporter | None = None, *, discard: bool = False) -> Receipt:
+        """Delete everything of the run and prove it.
+
+        Args:
+            reporter: Is told what happens.
+            discard: Do it although a model or checkpoints would be lost.
+
+        Raises:
+            NotCollectedError: A job was started and its model is not at home.
+            LeftoversError: Something is still there.
+        """
+        from runs.stages.teardown import Teardown
+
+        with lease(self.journal, self.run_id), self.context(reporter) as context:
+            if not discard and context.get(Leaving) is None:
+                _refuse_loss(context)
+            run_stages(context, [Teardown()])
+        return make_receipt(self.journal, self.run_id)
+
+    def _stages(self, context: RunContext, *, keep: bool) -> list[Stage]:
+        """The stages that may still run: after collection, or once teardown was decided on, only teardown."""
+        from runs.stages.bootstrap import Bootstrap
+        from runs.stages.collect import Collect
+        from runs.stages.provision import Provision
+        from runs.stages.sync import Sync
+        from runs.stages.teardown import Teardown
+        from runs.stages.train import Train
+
+        if context.get(Leaving) is not None:
+            return [Teardown()]
+        end: list[Stage] = [] if keep else [Teardown()]
+        if Collect().is_done(context):
+            return end
+        return [Provision(), Bootstrap(), Sync(), Train(), Collect(), *end]
+
+
+def _suffix() -> str:
+    """Six characters of base32: a thousand runs of one name clash with a chance of one in two thousand."""
+    return base64.b32encode(secrets.token_bytes(5)).decode().lower()[:6]
+
+
+def _refuse_loss(context: RunContext) -> None:
+    if context.get(Submitted) is None or context.get(Prepared) is None or context.get(Collected) is not None:
+        return
+    raise NotCollectedError(
+        f"the model of this run is not at home yet: {context.run_id}",
+        hint=f"bring it home with `llamalift resume {context.run_id}`, "
+        f"or lose it with `llamalift down --discard {context.run_id}`",
+    )

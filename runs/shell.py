@@ -1,0 +1,29 @@
+"""The system's own `ssh`, told exactly whom to trust."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runs.errors import RunError
+from runs.facts import Rented
+from runs.types import RunState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runs.run import Run
+
+
+def ssh_argv(run: Run, command: Sequence[str]) -> list[str]:
+    """What to execute for a shell, or for one command, on the run's machine.
+
+    Raises:
+        RunError: There is no machine.
+    """
+    from remote.keys import write_ssh_config
+
+    with run.context() as context:
+        if run.row.state is RunState.ENDED or context.get(Rented) is None:
+            raise RunError(f"the run has no machine: {run.run_id}", hint=f"see `llamalift status {run.run_id}`")
+        config = write_ssh_config(context.endpoint(), context.folder)
+    return ["ssh", "-F", str(config), "machine", *command]

@@ -1,0 +1,74 @@
+"""Set the machine up: trust it, wait for its agent, give it an environment, and try its GPUs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from runs.facts import Prepared, Trust
+from runs.types import StageName
+
+if TYPE_CHECKING:
+    from remote.layout import RunLayout
+    from remote.session import Session
+    from runs.context import RunContext
+
+
+class Bootstrap:
+    """The machine can train: its own host key is pinned, its agent answers, its environment is complete."""
+
+    name = StageName.BOOTSTRAP
+    title = "setting the machine up"
+
+    def is_done(self, context: RunContext) -> bool:
+        """An earlier pass left its facts; the environment is then complete for good."""
+        return context.get(Prepared) is not None
+
+    def act(self, context: RunContext) -> str:
+        """Set up what is missing; each part is cached on the machine."""
+        from remote.machine import find_workspace, wait_until_booted
+
+        from remote.layout import RunLayout
+
+        session = self._trusted_session(context)
+        layout = RunLayout(find_workspace(session), context.run_id)
+        context.reporter.waiting(self.name, "the agent")
+        wait_until_booted(session, layout)
+        python = self._environment(context, session, layout)
+        context.journal.put(context.run_id, Prepared(workspace=layout.workspace, python=python))
+        return "agent answers, environment complete"
+
+    def _trusted_session(self, context: RunContext) -> Session:
+        """A connection under the machine's own key, pinned before the machine starts to use it."""
+        from remote.machine import rotate_host_key
+
+        session = context.session(self.name)
+        if context.require(Trust).one_time:
+            context.reporter.waiting(self.name, "the machine's own host key")
+            rotate_host_key(session, lambda key: self._pin(context, key))
+            session = context.session(self.name, fresh=True)
+        return session
+
+    def _pin(self, context: RunContext, public_line: str) -> None:
+        context.journal.put(context.run_id, replace(context.require(Trust), own=public_line))
+
+    def _environment(self, context: RunContext, session: Session, layout: RunLayout) -> str:
+        from remote.machine import check_gpus, ensure_git_lfs, install_environment
+        from remote.transfer import send_bytes
+
+        from runs.plan.sizes import gpus_of
+        from templates.environment import lock_for
+        from templates.zipapps import trainer_zipapp
+
+        def say(what: str) -> None:
+            context.reporter.waiting(self.name, what)
+
+        if note := ensure_git_lfs(session):
+            context.reporter.note(note)
+        gpus = gpus_of(context.spec.machine.size)
+        python = install_environment(session, layout, lock_for(gpu=gpus > 0), gpu=gpus > 0, progress=say)
+        send_bytes(session, trainer_zipapp(), layout.trainer_zipapp, mode=0o644)
+        if gpus:
+            say("the GPU check")
+            check_gpus(session, python, layout, gpus)
+        return python

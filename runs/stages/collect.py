@@ -1,0 +1,44 @@
+"""Bring the model home and check every byte."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runs.facts import Collected
+from runs.types import StageName
+
+if TYPE_CHECKING:
+    from runs.context import RunContext
+
+
+class Collect:
+    """The model is at its destination; SHA-256 and safetensors headers agree."""
+
+    name = StageName.COLLECT
+    title = "bringing the model home"
+
+    def is_done(self, context: RunContext) -> bool:
+        """It was verified at its destination, and is still there."""
+        collected = context.get(Collected)
+        return collected is not None and Path(collected.target).is_dir()
+
+    def act(self, context: RunContext) -> str:
+        """Fetch and verify; what is home already, byte for byte, is not fetched again."""
+        from remote.collect import collect
+
+        layout = context.layout()
+        target = context.loaded.resolve(context.spec.collect.target)
+        context.reporter.waiting(self.name, f"to {target}")
+        result = collect(
+            context.session(self.name), layout, layout.final, target,
+            progress=lambda done, total: context.reporter.progress(self.name, done, total, "bytes"),
+        )  # fmt: skip
+        context.journal.put(
+            context.run_id,
+            Collected(
+                target=str(target), files=result.files, size_bytes=result.size_bytes,
+                manifest_sha256=result.manifest_sha256,
+            ),
+        )  # fmt: skip
+        return f"{result.files} files, {result.size_bytes / 1e6:.1f} MB, verified, in {target}"

@@ -1,0 +1,129 @@
+"""Rent the machine: decide once, write it down, then let the cloud make what is missing."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING
+
+from provisioning.types import ImageReference, MachineRequest, PowerState
+from runs.facts import Decided, Rented, Trust
+from runs.ledger import RunLedger
+from runs.machine_config import agent_config, tags
+from runs.private_files import write_private
+from runs.types import StageName
+from templates.cloud_init import CloudInitValues, render_cloud_init
+from templates.zipapps import agent_zipapp
+
+if TYPE_CHECKING:
+    from runs.context import RunContext
+
+
+class Provision:
+    """The cloud side of the run exists."""
+
+    name = StageName.PROVISION
+    title = "renting the machine"
+
+    def is_done(self, context: RunContext) -> bool:
+        """The machine that the journal knows is running, as the cloud sees it now."""
+        rented = context.get(Rented)
+        if rented is None:
+            return False
+        machine = context.cloud.find_machine(context.run_id)
+        return machine is not None and machine.power is PowerState.RUNNING and machine.address == rented.address
+
+    def act(self, context: RunContext) -> str:
+        """Provision, or finish an interrupted provisioning."""
+        decided = context.get(Decided) or self._decide(context)
+        request = self._request(context, decided)
+        machine = context.cloud.provision(
+            request,
+            RunLedger(context.journal, context.run_id),
+            lambda message: context.reporter.waiting(self.name, message),
+        )
+        context.journal.put(
+            context.run_id,
+            Rented(
+                vm_id=machine.vm_id, address=machine.address, ssh_port=machine.ssh_port, username=machine.username,
+                region=machine.region, zone=machine.zone,
+            ),
+        )  # fmt: skip
+        place = machine.region + (f" zone {machine.zone}" if machine.zone else "")
+        return f"{request.size} in {place} at {machine.address}"
+
+    def _decide(self, context: RunContext) -> Decided:
+        """Everything that needs a choice or the time of day, chosen once."""
+        from runs.plan import make_plan
+
+        spec, cloud = context.spec, context.cloud
+        context.reporter.waiting(self.name, "the cloud account")
+        account = cloud.account()
+        plan = make_plan(context.loaded)
+        region = spec.machine.regions[0]
+        image = cloud.resolve_image(region, ImageReference(*spec.machine.image.split(":")))
+        allowed = spec.machine.allow_from
+        decided = Decided(
+            subscription_id=account.subscription_id,
+            region=region,
+            zone=str(spec.machine.zones[0]) if spec.machine.zones else None,
+            image=str(image),
+            caller_address=cloud.caller_address() if allowed == "auto" else allowed,
+            workspace_gib=plan.workspace_gib,
+            dollars_per_hour=plan.dollars_per_hour,
+            dollars_cap=plan.dollars_cap,
+            deadline_at=time.time() + plan.deadline_hours * 3600,
+        )
+        context.journal.put(context.run_id, decided)
+        return decided
+
+    def _request(self, context: RunContext, decided: Decided) -> MachineRequest:
+        """The same request every time, from what was decided and the keys in the run's folder."""
+        from remote.keys import ensure_user_key
+
+        spec = context.spec
+        user_key = ensure_user_key(context.folder)
+        return MachineRequest(
+            run_id=context.run_id,
+            region=decided.region,
+            zone=decided.zone,
+            size=spec.machine.size,
+            spot=spec.machine.spot,
+            max_price_usd_per_hour=spec.machine.max_price,
+            image=ImageReference(*decided.image.split(":")),
+            os_disk_gib=spec.machine.os_disk_gib,
+            workspace_gib=decided.workspace_gib,
+            workspace_disk_type=spec.storage.disk_type,
+            admin_username=spec.machine.admin_username,
+            ssh_public_key=user_key.public_line,
+            custom_data=self._custom_data(context, decided, user_key.public_line),
+            caller_address=decided.caller_address,
+            tags=tags(context.row, spec, decided),
+        )
+
+    def _custom_data(self, context: RunContext, decided: Decided, ssh_public_key: str) -> bytes:
+        """The machine's first minute: its user, its one-time host key, the agent and its limits."""
+        private, public = self._one_time_key(context)
+        return render_cloud_init(
+            CloudInitValues(
+                username=context.spec.machine.admin_username,
+                ssh_public_key=ssh_public_key,
+                host_private_key=private,
+                host_public_key=public,
+                run_json=json.dumps(agent_config(context.row, context.spec, decided)),
+                agent_zipapp=agent_zipapp(),
+            )
+        )
+
+    def _one_time_key(self, context: RunContext) -> tuple[str, str]:
+        """The host key of the first connection, made once; its private half waits in the run's folder until then."""
+        from remote.keys import generate_host_key
+
+        file = context.folder / "host_key_one_time"
+        trust = context.get(Trust)
+        if trust is None or not file.exists():
+            key = generate_host_key()
+            write_private(file, key.private_pem)
+            trust = Trust(one_time=key.public_line, own=trust.own if trust else "")
+            context.journal.put(context.run_id, trust)
+        return file.read_text(), trust.one_time

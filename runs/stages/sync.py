@@ -1,0 +1,59 @@
+"""Bring everything that training reads onto the machine, verified."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runs.facts import Prepared, Synced
+from runs.types import StageName
+
+if TYPE_CHECKING:
+    from runs.context import RunContext
+
+
+class Sync:
+    """The base weights, the data set and the user's own files are on the machine."""
+
+    name = StageName.SYNC
+    title = "sending weights and data"
+
+    def is_done(self, context: RunContext) -> bool:
+        """An earlier pass verified everything; the workspace disk is durable."""
+        return context.get(Synced) is not None
+
+    def act(self, context: RunContext) -> str:
+        """Send or fetch what is missing; what is there already, byte for byte, is skipped."""
+        layout, spec = context.layout(), context.spec
+        sent = 0
+        for item in spec.sync:
+            sent += self._bring(context, item.source, f"{layout.workspace}/{item.target}")[1]
+        model, count = self._bring(context, spec.model.source, layout.path("inputs", "model"))
+        sent += count
+        data, count = self._bring(context, spec.data.source, layout.path("inputs", "data"))
+        sent += count
+        context.journal.put(context.run_id, Synced(model=model, data=data, bytes_sent=sent))
+        return f"{sent / 1e6:.1f} MB sent and verified"
+
+    def _bring(self, context: RunContext, source: str, target: str) -> tuple[str, int]:
+        """Bring one source to `target` on the machine; returns where it is and the bytes sent from here."""
+        from remote.hub import fetch_from_hub
+        from remote.transfer import send_tree
+
+        session = context.session(self.name)
+        if source.startswith("hf://"):
+            context.reporter.waiting(self.name, f"{source} (fetched on the machine)")
+            python = context.require(Prepared).python
+            where = fetch_from_hub(
+                session, context.layout(), python, source, target,
+                progress=lambda what: context.reporter.waiting(self.name, what),
+            )  # fmt: skip
+            return where, 0
+        local = context.loaded.resolve(source)
+        context.reporter.waiting(self.name, local.name)
+        where = f"{target}/{local.name}" if local.is_file() else target
+        sent = send_tree(
+            session, Path(local), where,
+            progress=lambda done, total: context.reporter.progress(self.name, done, total, "bytes"),
+        )  # fmt: skip
+        return where, sent.bytes_sent

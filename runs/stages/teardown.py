@@ -1,0 +1,51 @@
+"""Delete everything, prove it, and say what it cost."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from provisioning.types import ResourceKind, ResourceRef
+from runs.facts import Leaving
+from runs.ledger import RunLedger
+from runs.receipt import make_receipt, write_receipt
+from runs.types import RunState, StageName
+
+if TYPE_CHECKING:
+    from runs.context import RunContext
+
+
+class Teardown:
+    """Nothing of the run is left in the cloud."""
+
+    name = StageName.TEARDOWN
+    title = "deleting everything"
+
+    def is_done(self, context: RunContext) -> bool:
+        """Every resource has its proof."""
+        return context.journal.run(context.run_id).state is RunState.ENDED
+
+    def act(self, context: RunContext) -> str:
+        """Delete, confirm a 404 for each resource in the ledger, look for others by tag, write the receipt."""
+        context.journal.put(context.run_id, Leaving(at=time.time()))
+        context.hang_up()
+        refs = unproven(context)
+        ledger = RunLedger(context.journal, context.run_id)
+        context.cloud.destroy(
+            context.run_id, refs, ledger, lambda message: context.reporter.waiting(self.name, message)
+        )
+        context.journal.set_run_state(context.run_id, RunState.ENDED)
+        receipt = make_receipt(context.journal, context.run_id)
+        write_receipt(receipt, context.folder / "receipt.json")
+        for key in ("id_ed25519", "host_key_one_time"):
+            (context.folder / key).unlink(missing_ok=True)
+        return f"{len(receipt.resources)} resources confirmed gone, {receipt.cost_words}"
+
+
+def unproven(context: RunContext) -> list[ResourceRef]:
+    """Everything that was ever meant for the run and has no 404 yet."""
+    return [
+        ResourceRef(ResourceKind(effect.kind), effect.name, effect.resource_id)
+        for effect in context.journal.effects(context.run_id)
+        if effect.gone_at is None
+    ]

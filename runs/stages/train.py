@@ -1,0 +1,141 @@
+"""Hand the job to the agent and watch it. The agent is the truth; a lost connection is never a failed job."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from remote.errors import UnreachableError
+from runs.errors import TrainingFailedError
+from runs.facts import Prepared, Submitted, Synced, Trained
+from runs.job import render_job
+from runs.log_copy import LogCopy
+from runs.types import StageName
+
+if TYPE_CHECKING:
+    from remote.agent import AgentStatus
+
+    from runs.context import RunContext
+
+_POLL_SECONDS = 1.0
+# A laptop on a train loses its network for minutes; the job goes on meanwhile, and `resume` comes back to it.
+_RECONNECT_SECONDS = 600.0
+
+
+class Train:
+    """The model is trained and was loaded back on the machine."""
+
+    name = StageName.TRAIN
+    title = "training"
+
+    def is_done(self, context: RunContext) -> bool:
+        """Both done-markers were seen."""
+        return context.get(Trained) is not None
+
+    def act(self, context: RunContext) -> str:
+        """Submit the job unless that was done, then watch until it ends."""
+        if context.get(Submitted) is None:
+            self._submit(context)
+        began = time.time()
+        status = self._watch(context)
+        progress = status.progress
+        steps = progress.step if progress else 0
+        loss = progress.loss if progress else None
+        since = context.require(Submitted).at
+        context.journal.put(context.run_id, Trained(steps=steps, loss=loss, seconds=time.time() - min(since, began)))
+        return f"{steps} steps" + ("" if loss is None else f", loss {loss:.3f}") + ", model loaded back and asked"
+
+    def _submit(self, context: RunContext) -> None:
+        """Send the secrets, the DeepSpeed config and the job; the agent starts a job exactly once."""
+        from remote.agent import put_secrets, submit_job
+        from remote.transfer import send_bytes
+
+        from runs.plan.sizes import processes_of
+        from runs.secrets import read_secrets
+
+        layout, session, spec = context.layout(), context.session(self.name), context.spec
+        synced = context.require(Synced)
+        secrets = read_secrets(spec.secrets)
+        secrets_file = put_secrets(session, layout, secrets) if secrets else None
+        send_bytes(session, context.loaded.deepspeed_config(), layout.path("job", "deepspeed.json"), mode=0o644)
+        job = render_job(
+            spec, layout, python=context.require(Prepared).python, model=synced.model, data=synced.data,
+            processes=processes_of(spec.machine), secrets_file=secrets_file,
+        )  # fmt: skip
+        submit_job(session, layout, job)
+        context.journal.put(context.run_id, Submitted(at=time.time()))
+
+    def _watch(self, context: RunContext) -> AgentStatus:
+        """Follow the job until it ends.
+
+        Raises:
+            TrainingFailedError: It ended without a good model.
+            UnreachableError: The machine did not answer for ten minutes.
+        """
+        copy = LogCopy(context.folder / "train.log")
+        said: set[str] = set()
+        while True:
+            status = self._look(context, copy)
+            for note in status.notes:
+                if note not in said:
+                    said.add(note)
+                    context.reporter.note(note)
+            self._show(context, status)
+            if status.phase == "done":
+                return status
+            if status.phase in {"failed", "stopped"}:
+                raise _failure(context, status)
+            time.sleep(_POLL_SECONDS)
+
+    def _look(self, context: RunContext, copy: LogCopy) -> AgentStatus:
+        """One status, over a new connection where the old one is gone."""
+        from remote.agent import read_status
+
+        lost = False
+        while True:
+            try:
+                session = context.session(self.name, deadline_seconds=_RECONNECT_SECONDS, fresh=lost)
+                status = read_status(session, context.layout(), log_from=copy.size)
+            except UnreachableError:
+                if lost:
+                    raise
+                lost = True
+                context.reporter.waiting(self.name, "connection lost; the job goes on, reconnecting")
+                context.journal.event(context.run_id, "connection lost, reconnecting")
+            else:
+                copy.append(status.log)
+                return status
+
+    def _show(self, context: RunContext, status: AgentStatus) -> None:
+        progress = status.progress
+        if progress is None:
+            context.reporter.waiting(self.name, "the trainer to start")
+            return
+        if progress.step is not None and progress.total_steps:
+            context.reporter.progress(self.name, progress.step, progress.total_steps, "steps")
+        context.reporter.waiting(self.name, describe(status))
+
+
+def describe(status: AgentStatus) -> str:
+    """A running job in one line: phase, loss, speed, newest complete checkpoint."""
+    progress = status.progress
+    if progress is None:
+        return status.phase
+    words = [progress.phase] if progress.phase and progress.phase != "training" else []
+    if progress.loss is not None:
+        words.append(f"loss {progress.loss:.3f}")
+    if progress.tokens_per_second:
+        words.append(f"{progress.tokens_per_second:,.0f} tokens/s")
+    if progress.eta_seconds and status.phase == "running":
+        words.append(f"{progress.eta_seconds / 60:.0f} m left")
+    newest = status.checkpoints.newest_complete
+    if newest is not None:
+        words.append(f"saved at {newest.step}")
+    return ", ".join(words)
+
+
+def _failure(context: RunContext, status: AgentStatus) -> TrainingFailedError:
+    problem = status.problem
+    fact = f"training ended without a model: {problem.message}" if problem else f"training {status.phase}"
+    hint = (problem.hint if problem else "") or f"read the log with `llamalift logs {context.run_id}`"
+    return TrainingFailedError(fact, hint=hint)
