@@ -1,4 +1,4 @@
-"""What becomes of the machine when a run fails: what `on_failure` says, and never the loss of a checkpoint by default."""
+"""What becomes of the machine when a run fails: by default, never the loss of a checkpoint."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from remote.errors import UnreachableError
 from runs.facts import Leaving, Submitted
+from runs.pipeline import run_stages
 from runs.stages.teardown import Teardown
-from runs.types import StageName
 
 if TYPE_CHECKING:
     from runs.context import RunContext
@@ -36,9 +36,7 @@ def settle(context: RunContext, error: Exception) -> Aftermath:
     if policy == "keep" or context.get(Leaving) is not None or (submitted and isinstance(error, UnreachableError)):
         return Aftermath.KEPT
     if policy == "delete" or (policy == "auto" and not submitted):
-        context.reporter.started(StageName.TEARDOWN, Teardown.title)
-        summary = Teardown().act(context)
-        context.reporter.done(StageName.TEARDOWN, summary, seconds=0)
+        run_stages(context, [Teardown()])
         return Aftermath.DELETED
     context.hang_up()
     context.cloud.deallocate(context.run_id, lambda message: context.journal.event(context.run_id, message))

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from runs.stages.base import Stage
 
 
+OUR_ERRORS = (RunError, ProvisioningError, RemoteError)
+
+
 def run_stages(context: RunContext, stages: Sequence[Stage]) -> None:
     """Run each stage that is not done yet; the first failure ends it and is recorded.
 
@@ -35,7 +38,7 @@ def _run(context: RunContext, stage: Stage) -> None:
     began = time.monotonic()
     try:
         summary = stage.act(context)
-    except (RunError, ProvisioningError, RemoteError) as error:
+    except OUR_ERRORS as error:
         journal.stage_ended(run_id, stage.name, StageState.FAILED, str(error))
         journal.event(run_id, f"{stage.name} failed: {error}")
         reporter.failed(stage.name, str(error), seconds=time.monotonic() - began)

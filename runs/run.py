@@ -9,13 +9,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runs.after_failure import settle
 from runs.context import RunContext
-from runs.errors import NotCollectedError
+from runs.errors import NotCollectedError, SpecError
 from runs.facts import Collected, Leaving, Prepared, Submitted
 from runs.journal import Journal
 from runs.journal.lease import lease
-from runs.pipeline import run_stages
+from runs.pipeline import OUR_ERRORS, run_stages
 from runs.receipt import Receipt, make_receipt
+from runs.secrets import read_secrets
 from runs.spec.load import load_run_file, load_run_text
 from runs.state_folder import StateFolder
 from runs.types import RunRow, RunState, Silent
@@ -50,7 +52,10 @@ class Run:
         from runs.plan import make_plan
 
         loaded = load_run_file(run_file)
-        make_plan(loaded)  # a run that cannot be planned must not be entered
+        # What can be refused is refused here, before anything exists.
+        make_plan(loaded)
+        read_secrets(loaded.spec.secrets)
+        _refuse_full_target(loaded.resolve(loaded.spec.collect.target))
         state = state or StateFolder.of_user()
         journal = Journal(state.journal)
         row = RunRow(
@@ -104,7 +109,13 @@ class Run:
             ProvisioningError, RemoteError, RunError: What stopped it; the run can be resumed or torn down.
         """
         with lease(self.journal, self.run_id), self.context(reporter) as context:
-            run_stages(context, self._stages(context, keep=keep))
+            if context.get(Submitted) is None:
+                read_secrets(context.spec.secrets)
+            try:
+                run_stages(context, self._stages(context, keep=keep))
+            except OUR_ERRORS as error:
+                _settle(context, error)
+                raise
         return make_receipt(self.journal, self.run_id)
 
     def collect(self, reporter: Reporter | None = None) -> Collected:
@@ -158,6 +169,25 @@ class Run:
 def _suffix() -> str:
     """Six characters of base32: a thousand runs of one name clash with a chance of one in two thousand."""
     return base64.b32encode(secrets.token_bytes(5)).decode().lower()[:6]
+
+
+def _refuse_full_target(target: Path) -> None:
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise SpecError(
+            f"the place for the model is not empty: {target}", hint="move it away, or choose another `collect.to`"
+        )
+
+
+def _settle(context: RunContext, error: Exception) -> None:
+    """Look after the machine of a failed run; trouble with that never hides what went wrong first."""
+    try:
+        aftermath = settle(context, error)
+    except OUR_ERRORS as second:
+        context.reporter.note(f"cleaning up failed, too: {second}; try `llamalift down --discard {context.run_id}`")
+        context.journal.event(context.run_id, f"cleaning up failed: {second}")
+    else:
+        context.reporter.note(f"{aftermath}; see `llamalift status {context.run_id}`")
+        context.journal.event(context.run_id, str(aftermath))
 
 
 def _refuse_loss(context: RunContext) -> None:
