@@ -125,15 +125,15 @@ def _host_key_algorithms(public_lines: tuple[str, ...]) -> str:
 
 
 def _new_key() -> Ed25519PrivateKey:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415 - slow import
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     return Ed25519PrivateKey.generate()
 
 
 def _load(private_file: Path) -> Ed25519PrivateKey:
-    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - slow import
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415
-    from cryptography.hazmat.primitives.serialization import load_ssh_private_key  # noqa: PLC0415
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import load_ssh_private_key
 
     try:
         key = load_ssh_private_key(private_file.read_bytes(), password=None)
@@ -152,7 +152,7 @@ def _not_ours(private_file: Path) -> RemoteError:
 
 
 def _private_pem(key: Ed25519PrivateKey) -> bytes:
-    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - slow import
+    from cryptography.hazmat.primitives import serialization
 
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
@@ -160,7 +160,7 @@ def _private_pem(key: Ed25519PrivateKey) -> bytes:
 
 
 def _public_line(key: Ed25519PrivateKey) -> str:
-    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - slow import
+    from cryptography.hazmat.primitives import serialization
 
     line = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
     return line.decode()

@@ -1,0 +1,48 @@
+"""Paths and digests that a machine sent: believed only after this."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from remote.errors import TransferError
+from templates.transfer.bundle import STAGE_PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from remote.types import FileDigest
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def check_manifest(manifest: Sequence[FileDigest]) -> None:
+    """Refuse a list of files that could write outside its folder, or twice to one place.
+
+    Raises:
+        TransferError: It names the first path that is not to be trusted.
+    """
+    seen: set[str] = set()
+    for file in manifest:
+        _check_path(file.path)
+        if file.size_bytes < 0 or not _SHA256.fullmatch(file.sha256):
+            raise TransferError(f"the machine's manifest has no valid size and SHA-256 for: {file.path!r}")
+        if file.path in seen:
+            raise TransferError(f"the machine's manifest names a file twice: {file.path!r}")
+        seen.add(file.path)
+    for path in seen:
+        for parent in _parents(path):
+            if parent in seen:
+                raise TransferError(f"the machine's manifest has a file that is also a folder: {parent!r}")
+
+
+def _check_path(path: str) -> None:
+    parts = path.split("/")
+    is_odd = any(part in {"", ".", ".."} or part.startswith(STAGE_PREFIX) for part in parts)
+    if is_odd or "\0" in path or "\\" in path:
+        raise TransferError(f"the machine's manifest names a path outside its folder or not its own: {path!r}")
+
+
+def _parents(path: str) -> list[str]:
+    parts = path.split("/")
+    return ["/".join(parts[:count]) for count in range(1, len(parts))]
