@@ -12,7 +12,7 @@ class Data(Section):
     """What to train on."""
 
     source: DataSource = Field(
-        alias="from", description="A local .json file, or hf://datasets/owner/name[@revision]/file.json."
+        alias="from", description="A local .json or .jsonl file, or hf://datasets/owner/name[@revision]/file.json."
     )
     prompt_format: Literal["alpaca"] = Field(
         default="alpaca",

@@ -16,12 +16,31 @@ if TYPE_CHECKING:
 
 FlagValue = str | bool | int | float | None | list[str] | dict[str, Any]
 
-# Flags that later Transformers renamed; recipes of 2023 have them, and the trainer translates them with a note.
-OLDER_FLAGS: Mapping[str, str] = {"evaluation_strategy": "eval_strategy"}
+# Flags that later Transformers renamed or dropped, with the kind of their value. Recipes of 2023 have them, and
+# templates/training/flags.py translates them with a note.
+_OLDER_FLAGS: Mapping[str, tuple[str, ...]] = {
+    "dispatch_batches": ("bool",),
+    "evaluation_strategy": ("text",),
+    "fp16_backend": ("text",),
+    "fp16_opt_level": ("text",),
+    "group_by_length": ("bool",),
+    "half_precision_backend": ("text",),
+    "include_tokens_per_second": ("bool",),
+    "jit_mode_eval": ("bool",),
+    "logging_dir": ("text",),
+    "overwrite_output_dir": ("bool",),
+    "past_index": ("int",),
+    "per_gpu_eval_batch_size": ("int",),
+    "per_gpu_train_batch_size": ("int",),
+    "save_safetensors": ("bool",),
+    "split_batches": ("bool",),
+    "warmup_ratio": ("float",),
+}
 
 # Flags that are ours to set, each with what to write in its stead.
 OUR_FLAGS: Mapping[str, str] = {
     "data_path": "write it as data.from",
+    "cache_dir": "leave it out: downloads are kept in the workspace",
     "do_predict": "leave it out: a run only trains",
     "do_train": "leave it out: a run always trains",
     "enable_jit_checkpoint": "leave it out: with DeepSpeed it repeats a step; llamalift saves on eviction by itself",
@@ -29,6 +48,7 @@ OUR_FLAGS: Mapping[str, str] = {
     "fsdp_config": "leave it out: llamalift trains with DeepSpeed",
     "hub_token": "a secret has no place in a file: export HF_TOKEN and write secrets: [HF_TOKEN]",
     "local_rank": "leave it out: the launcher sets it",
+    "no_cuda": "leave it out: the machine's size decides",
     "model_name_or_path": "write it as model.from",
     "output_dir": "leave it out: collect.to says where the model goes",
     "resume_from_checkpoint": "leave it out: a run always goes on from its newest complete checkpoint",
@@ -50,7 +70,7 @@ def known_flags() -> Mapping[str, tuple[str, ...]]:
     """Give the kinds of value (`int`, `float`, `bool`, `text`, `list`, `mapping`) that each known flag takes."""
     listed = json.loads(Path(__file__).with_name("training_arguments.json").read_text(encoding="utf-8"))
     flags = {name: tuple(kinds) for name, kinds in listed["arguments"].items()}
-    return flags | {old: flags[new] for old, new in OLDER_FLAGS.items()}
+    return flags | _OLDER_FLAGS
 
 
 def wrong_flag(name: str, value: object) -> str | None:

@@ -87,8 +87,8 @@ def _checked_data(text: str) -> str:
     file = source.path if isinstance(source, LocalSource) else source.file
     if isinstance(source, HubSource) and not source.is_dataset:
         raise ValueError(f"expected a data set, such as hf://datasets/owner/name/file.json, found: {text}")
-    if not (file or "").endswith(".json"):
-        raise ValueError(f"expected one .json file of Alpaca rows, found: {text}")
+    if not (file or "").endswith((".json", ".jsonl")):
+        raise ValueError(f"expected one .json or .jsonl file of Alpaca rows, found: {text}")
     return text
 
 

@@ -1,0 +1,98 @@
+"""How many optimizer steps a run takes, counted as Transformers' Trainer counts them."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from runs.spec.sources import HubSource, parse_source
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from runs.spec.load import LoadedRunFile
+    from runs.spec.train import Train
+
+# Rows after the publisher's filtering.
+_KNOWN_ROWS = {"ehartford/wizardlm_alpaca_evol_instruct_70k_unfiltered": 54_974}
+
+# Characters per token of English text in a LLaMA vocabulary, low on purpose: an estimate should not be too short.
+_CHARACTERS_PER_TOKEN = 3.0
+# A batch is as long as its longest row: 48.7 % of the slots held tokens in a measured data set.
+_PADDING = 2.05
+
+
+@dataclass(frozen=True, slots=True)
+class DataSize:
+    """How much data there is.
+
+    Attributes:
+        rows: Number of rows.
+        stored_bytes: Bytes of the file; 0 when it is not on this computer.
+        tokens_per_row: Slots that one row takes in a padded batch, estimated and at most `train.model_max_length`.
+        basis: Where the number of rows comes from, in words.
+    """
+
+    rows: int
+    stored_bytes: int
+    tokens_per_row: float
+    basis: str
+
+
+def data_size(loaded: LoadedRunFile) -> DataSize | None:
+    """Find out how much data a run has; None when nothing tells.
+
+    Raises:
+        ValueError: A local file is not a JSON list of Alpaca rows.
+    """
+    source = parse_source(loaded.spec.data.source)
+    longest = loaded.spec.train.model_max_length
+    if isinstance(source, HubSource):
+        rows = _KNOWN_ROWS.get(source.repository.lower())
+        return None if rows is None else DataSize(rows, 0, longest, "known data set")
+    file = loaded.resolve(source.path)
+    lengths = [min(longest, characters / _CHARACTERS_PER_TOKEN) for characters in _row_lengths(file)]
+    mean = sum(lengths) / len(lengths)
+    return DataSize(len(lengths), file.stat().st_size, min(longest, mean * _PADDING), "counted in the file")
+
+
+def _row_lengths(file: Path) -> list[int]:
+    """Give the characters of each row's instruction, input and output."""
+    try:
+        rows = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"not JSON: {file} ({error})") from error
+    if not isinstance(rows, list) or not rows:
+        raise ValueError(f"expected a JSON list of at least one row: {file}")
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, dict) or not _is_text(row, "instruction") or not _is_text(row, "output"):
+            raise ValueError(f"expected instruction and output as text in every row of {file}, not so in row: {number}")
+    return [len(row["instruction"]) + len(str(row.get("input") or "")) + len(row["output"]) for row in rows]
+
+
+def _is_text(row: dict[object, object], key: str) -> bool:
+    return isinstance(row.get(key), str)
+
+
+def rows_per_step(train: Train, processes: int) -> int:
+    """Give the rows that one optimizer step sees."""
+    return processes * train.per_device_train_batch_size * train.gradient_accumulation_steps
+
+
+def total_steps(rows: int, train: Train, processes: int) -> int:
+    """Give the optimizer steps of the whole run.
+
+    Source: `Trainer.set_initial_training_values` of Transformers 5.23: each process sees every `processes`-th batch,
+    short batches and short accumulations count, and epochs may be fractions. A positive `max_steps` wins.
+    """
+    wanted = train.flag("max_steps")
+    if isinstance(wanted, int) and wanted > 0:
+        return wanted
+    whole = train.flag("dataloader_drop_last") is True
+    batch = train.per_device_train_batch_size
+    batches = rows // batch if whole else math.ceil(rows / batch)
+    per_process = batches // processes if whole else math.ceil(batches / processes)
+    per_epoch = max(1, math.ceil(per_process / train.gradient_accumulation_steps))
+    return math.ceil(train.num_train_epochs * per_epoch)
