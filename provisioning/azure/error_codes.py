@@ -32,7 +32,8 @@ class Meaning:
 
 _RESUME = "go on from here with: llamalift resume RUN"
 _ELSEWHERE = (
-    "name another zone or region under machine.regions in the run file, or try again later with: llamalift resume RUN"
+    "name another place under machine.regions or machine.zones in the run file, or try again later with: "
+    "llamalift resume RUN"
 )
 _SIGN_IN = "sign in with: az login"
 _RIGHTS = "ask for Contributor on the subscription, or sign in as someone else with: az login"
@@ -66,7 +67,7 @@ NOT_REGISTERED = Meaning(
 SPOT = Meaning(
     RequestRefusedError,
     "Azure refuses spot here",
-    "set machine.spot: false in the run file, or change machine.max_price_usd_per_hour",
+    "set machine.spot: false in the run file, or change machine.max_price",
 )
 IMMUTABLE = Meaning(
     RequestRefusedError,

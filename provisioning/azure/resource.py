@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from provisioning.azure.naming import RUN_TAG
 from provisioning.types import ResourceKind, ResourceRef
 
 if TYPE_CHECKING:
@@ -77,5 +78,5 @@ class OwnedResource(ABC):
 
     @property
     def tags(self) -> dict[str, str]:
-        """The request's tags, as a fresh dictionary."""
-        return dict(self.request.tags)
+        """The request's tags, and the one by which we know what is ours."""
+        return {**self.request.tags, RUN_TAG: self.names.run_id}

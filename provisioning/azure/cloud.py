@@ -1,0 +1,148 @@
+"""The cloud as the rest of llamalift knows it: Azure, or anything that speaks like its Resource Manager."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from provisioning.azure import observed as seen
+from provisioning.azure.accounts import find_account
+from provisioning.azure.clients import Clients
+from provisioning.azure.console import console_log
+from provisioning.azure.deallocate import deallocate
+from provisioning.azure.destroy import Destruction
+from provisioning.azure.images import resolve_image
+from provisioning.azure.inventory import Inventory, or_none
+from provisioning.azure.naming import Names
+from provisioning.azure.pipeline import sign_in
+from provisioning.azure.provision import Provisioning
+from provisioning.azure.public_address import public_address
+from provisioning.azure.stack import Stack
+from provisioning.types import Machine, PlannedResource, PowerState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from provisioning.azure.endpoint import ArmEndpoint
+    from provisioning.types import Account, DeletionProof, ImageReference, Ledger, MachineRequest, Progress, ResourceRef
+
+
+class AzureCloud:
+    """Implements `provisioning.types.Cloud` over one endpoint. Nothing is sent before the first question is asked."""
+
+    def __init__(self, endpoint: ArmEndpoint) -> None:
+        self._endpoint = endpoint
+        self._account: Account | None = None
+        self._clients: Clients | None = None
+
+    @property
+    def name(self) -> str:
+        """`azure` or `rehearsal`."""
+        return self._endpoint.name
+
+    def account(self) -> Account:
+        """Sign in and return the subscription in use.
+
+        Raises:
+            SignInError: No usable credential.
+            SubscriptionError: None to use, or several to choose from.
+        """
+        if self._account is None:
+            credential = sign_in(self._endpoint)
+            self._account = find_account(self._endpoint, credential)
+            self._clients = Clients(self._endpoint, self._account.subscription_id, credential)
+        return self._account
+
+    def caller_address(self) -> str:
+        """The address (CIDR, one host) from which the cloud will see this computer.
+
+        Raises:
+            TransientError: It cannot be found out.
+        """
+        return self._endpoint.caller_address or public_address()
+
+    def resolve_image(self, region: str, image: ImageReference) -> ImageReference:
+        """Replace `latest` by the exact newest version on offer in `region`.
+
+        Raises:
+            RequestRefusedError: There is no such image there.
+        """
+        return resolve_image(self._open(), region, image)
+
+    def planned(self, request: MachineRequest) -> Sequence[PlannedResource]:
+        """What `provision` would create, in order of creation. No network."""
+        stack = Stack.of(request, Names("", request.run_id))
+        resources = [stack.group, *(resource for resource, _ in stack.in_order())]
+        return [PlannedResource(resource.kind, resource.name, resource.detail) for resource in resources]
+
+    def provision(self, request: MachineRequest, ledger: Ledger, progress: Progress) -> Machine:
+        """Create whatever of `request` does not exist yet; idempotent, so it also finishes an interrupted provisioning.
+
+        Raises:
+            ProvisioningError: What went wrong first; what was made until then is in the ledger.
+        """
+        machine, address = Provisioning(self._open(), request, ledger, progress).run()
+        return self._machine(machine, address, request.admin_username, PowerState.RUNNING)
+
+    def find_machine(self, run_id: str) -> Machine | None:
+        """The run's machine as the cloud sees it now, or None."""
+        clients, names = self._open(), self._names(run_id)
+        machines, addresses = clients.compute.virtual_machines, clients.network.public_ip_addresses
+        machine = or_none(
+            lambda: machines.get(names.group, names.machine, expand="instanceView"), f"look at {names.machine}"
+        )
+        if machine is None:
+            return None
+        address = or_none(lambda: addresses.get(names.group, names.public_ip), f"look at {names.public_ip}")
+        username = str(seen.value_at(machine, "properties.osProfile.adminUsername") or "")
+        return self._machine(machine, address or {}, username, seen.power_of(machine))
+
+    def deallocate(self, run_id: str, progress: Progress) -> None:
+        """Stop the compute bill of the run's machine; disks and address stay. No machine is no error."""
+        deallocate(self._open(), self._names(run_id), progress)
+
+    def remaining(self, run_id: str) -> Sequence[ResourceRef]:
+        """Every resource that still exists for the run, found by group and by tag."""
+        return Inventory(self._open(), self._names(run_id)).everything()
+
+    def destroy(
+        self, run_id: str, refs: Sequence[ResourceRef], ledger: Ledger, progress: Progress
+    ) -> Sequence[DeletionProof]:
+        """Delete the run's group, then prove a 404 for every one of `refs` and everything else that was in the group.
+
+        Raises:
+            LeftoversError: Something is still there when the deadline (an hour) is over; it names what.
+            RequestRefusedError: The group of the run's name is not the run's.
+        """
+        return Destruction(self._open(), run_id, ledger, progress).run(refs)
+
+    def console_log(self, run_id: str) -> str:
+        """The machine's serial log, for when SSH never comes up; empty while the cloud has none."""
+        return console_log(self._open(), self._names(run_id))
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._clients is not None:
+            self._clients.close()
+
+    def _open(self) -> Clients:
+        self.account()
+        assert self._clients is not None  # noqa: S101  (account() made them)
+        return self._clients
+
+    def _names(self, run_id: str) -> Names:
+        return Names(self.account().subscription_id, run_id)
+
+    def _machine(
+        self, machine: Mapping[str, Any], address: Mapping[str, Any], username: str, power: PowerState
+    ) -> Machine:
+        where = str(seen.value_at(address, "properties.ipAddress") or "")
+        zones = machine.get("zones") or []
+        return Machine(
+            vm_id=str(machine["id"]),
+            address=where,
+            ssh_port=self._endpoint.ssh_port(where),
+            username=username,
+            region=str(machine["location"]),
+            zone=str(zones[0]) if zones else None,
+            power=power,
+        )

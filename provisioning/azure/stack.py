@@ -1,0 +1,57 @@
+"""The resources of one run and what each needs first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from provisioning.azure.network_interface import NetworkInterface
+from provisioning.azure.network_security_group import NetworkSecurityGroup
+from provisioning.azure.public_ip import PublicIp
+from provisioning.azure.resource_group import ResourceGroup
+from provisioning.azure.virtual_machine import VirtualMachine
+from provisioning.azure.virtual_network import VirtualNetwork
+from provisioning.azure.workspace_disk import WorkspaceDisk
+from provisioning.types import ResourceKind
+
+if TYPE_CHECKING:
+    from provisioning.azure.naming import Names
+    from provisioning.azure.resource import OwnedResource
+    from provisioning.types import MachineRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Group first; then security group, address and disk side by side; network, interface, machine as they can."""
+
+    group: ResourceGroup
+    security_group: NetworkSecurityGroup
+    network: VirtualNetwork
+    public_ip: PublicIp
+    interface: NetworkInterface
+    disk: WorkspaceDisk
+    machine: VirtualMachine
+
+    @classmethod
+    def of(cls, request: MachineRequest, names: Names) -> Stack:
+        """The resources that `request` asks for."""
+        return cls(
+            group=ResourceGroup(request, names),
+            security_group=NetworkSecurityGroup(request, names),
+            network=VirtualNetwork(request, names),
+            public_ip=PublicIp(request, names),
+            interface=NetworkInterface(request, names),
+            disk=WorkspaceDisk(request, names),
+            machine=VirtualMachine(request, names),
+        )
+
+    def in_order(self) -> list[tuple[OwnedResource, frozenset[ResourceKind]]]:
+        """Everything inside the group, each with what must exist before it."""
+        return [
+            (self.security_group, frozenset()),
+            (self.public_ip, frozenset()),
+            (self.disk, frozenset()),
+            (self.network, frozenset({ResourceKind.NETWORK_SECURITY_GROUP})),
+            (self.interface, frozenset({ResourceKind.VIRTUAL_NETWORK, ResourceKind.PUBLIC_IP})),
+            (self.machine, frozenset({ResourceKind.NETWORK_INTERFACE, ResourceKind.DISK})),
+        ]
