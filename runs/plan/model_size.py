@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runs.spec.sources import HubSource, parse_source
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from runs.spec.load import LoadedRunFile
 
 # Parameters as the safetensors headers on the Hub count them.

@@ -19,6 +19,21 @@ CPU_PROCESSES = 2
 
 
 @dataclass(frozen=True, slots=True)
+class Gpu:
+    """One GPU.
+
+    Attributes:
+        name: What it is called, with its memory.
+        memory_gb: Memory in GB.
+        teraflops: Peak in bf16, dense, in 10^12 operations a second.
+    """
+
+    name: str
+    memory_gb: int
+    teraflops: float
+
+
+@dataclass(frozen=True, slots=True)
 class VmSize:
     """One VM size.
 
@@ -26,59 +41,42 @@ class VmSize:
         name: As Azure names it.
         vcpus: Virtual CPU cores.
         memory_gib: Main memory in GiB.
-        gpu: What its GPUs are called; empty without any.
-        gpus: Number of GPUs.
-        gpu_memory_gb: Memory of one GPU in GB.
-        gpu_teraflops: Peak of one GPU in bf16, dense, in 10^12 operations a second.
         disk_mb_per_second: Most that the machine moves to and from its uncached disks.
+        gpus: Number of GPUs.
+        gpu: What each of them is; None without any.
         local_nvme_gb: Local scratch in GB; lost when the machine stops.
     """
 
     name: str
     vcpus: int
     memory_gib: int
-    gpu: str
-    gpus: int
-    gpu_memory_gb: int
-    gpu_teraflops: float
     disk_mb_per_second: int
-    local_nvme_gb: int
+    gpus: int = 0
+    gpu: Gpu | None = None
+    local_nvme_gb: int = 0
 
     @property
     def words(self) -> str:
         """`4 x A100-80GB`, or `2 vCPUs` without a GPU."""
-        return f"{self.gpus} x {self.gpu}" if self.gpus else f"{self.vcpus} vCPUs"
+        return f"{self.gpus} x {self.gpu.name}" if self.gpu else f"{self.vcpus} vCPUs"
 
 
-_A100_40, _A100_80 = ("A100-40GB", 40, 312.0), ("A100-80GB", 80, 312.0)
-_H100_NVL, _H100_SXM, _CPU = ("H100-NVL-94GB", 94, 835.0), ("H100-80GB", 80, 989.0), ("", 0, 0.0)
-
-
-def _size(
-    name: str,
-    vcpus: int,
-    memory_gib: int,
-    gpus: int,
-    gpu: tuple[str, int, float],
-    disk_mb_per_second: int,
-    nvme_gb: int,
-) -> VmSize:
-    return VmSize(name, vcpus, memory_gib, gpu[0], gpus, gpu[1], gpu[2], disk_mb_per_second, nvme_gb)
-
+_A100_40, _A100_80 = Gpu("A100-40GB", 40, 312.0), Gpu("A100-80GB", 80, 312.0)
+_H100_NVL, _H100_SXM = Gpu("H100-NVL-94GB", 94, 835.0), Gpu("H100-80GB", 80, 989.0)
 
 _SIZES = (
-    _size("Standard_NC24ads_A100_v4", 24, 220, 1, _A100_80, 1000, 960),
-    _size("Standard_NC48ads_A100_v4", 48, 440, 2, _A100_80, 2000, 1920),
-    _size("Standard_NC96ads_A100_v4", 96, 880, 4, _A100_80, 4000, 3840),
-    _size("Standard_ND96asr_v4", 96, 900, 8, _A100_40, 800, 6000),
-    _size("Standard_ND96amsr_A100_v4", 96, 1900, 8, _A100_80, 800, 6400),
-    _size("Standard_NC40ads_H100_v5", 40, 320, 1, _H100_NVL, 3000, 3576),
-    _size("Standard_NC80adis_H100_v5", 80, 640, 2, _H100_NVL, 7000, 7152),
-    _size("Standard_ND96isr_H100_v5", 96, 1900, 8, _H100_SXM, 612, 28672),
-    _size("Standard_D2s_v5", 2, 8, 0, _CPU, 85, 0),
-    _size("Standard_D4s_v5", 4, 16, 0, _CPU, 145, 0),
-    _size("Standard_D8s_v5", 8, 32, 0, _CPU, 290, 0),
-    _size("Standard_D16s_v5", 16, 64, 0, _CPU, 600, 0),
+    VmSize("Standard_NC24ads_A100_v4", 24, 220, 1000, gpus=1, gpu=_A100_80, local_nvme_gb=960),
+    VmSize("Standard_NC48ads_A100_v4", 48, 440, 2000, gpus=2, gpu=_A100_80, local_nvme_gb=1920),
+    VmSize("Standard_NC96ads_A100_v4", 96, 880, 4000, gpus=4, gpu=_A100_80, local_nvme_gb=3840),
+    VmSize("Standard_ND96asr_v4", 96, 900, 800, gpus=8, gpu=_A100_40, local_nvme_gb=6000),
+    VmSize("Standard_ND96amsr_A100_v4", 96, 1900, 800, gpus=8, gpu=_A100_80, local_nvme_gb=6400),
+    VmSize("Standard_NC40ads_H100_v5", 40, 320, 3000, gpus=1, gpu=_H100_NVL, local_nvme_gb=3576),
+    VmSize("Standard_NC80adis_H100_v5", 80, 640, 7000, gpus=2, gpu=_H100_NVL, local_nvme_gb=7152),
+    VmSize("Standard_ND96isr_H100_v5", 96, 1900, 612, gpus=8, gpu=_H100_SXM, local_nvme_gb=28672),
+    VmSize("Standard_D2s_v5", 2, 8, 85),
+    VmSize("Standard_D4s_v5", 4, 16, 145),
+    VmSize("Standard_D8s_v5", 8, 32, 290),
+    VmSize("Standard_D16s_v5", 16, 64, 600),
 )
 _BY_NAME = {size.name.lower(): size for size in _SIZES}
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runs.spec.sources import HubSource, parse_source
+from templates.training.alpaca import prompt, read_rows
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from runs.spec.load import LoadedRunFile
     from runs.spec.train import Train
 
@@ -45,7 +43,7 @@ def data_size(loaded: LoadedRunFile) -> DataSize | None:
     """Find out how much data a run has; None when nothing tells.
 
     Raises:
-        ValueError: A local file is not a JSON list of Alpaca rows.
+        DataError: A local file does not hold Alpaca rows.
     """
     source = parse_source(loaded.spec.data.source)
     longest = loaded.spec.train.model_max_length
@@ -53,27 +51,10 @@ def data_size(loaded: LoadedRunFile) -> DataSize | None:
         rows = _KNOWN_ROWS.get(source.repository.lower())
         return None if rows is None else DataSize(rows, 0, longest, "known data set")
     file = loaded.resolve(source.path)
-    lengths = [min(longest, characters / _CHARACTERS_PER_TOKEN) for characters in _row_lengths(file)]
+    texts = (prompt(row.instruction, row.input) + row.output for row in read_rows(file))
+    lengths = [min(longest, len(text) / _CHARACTERS_PER_TOKEN) for text in texts]
     mean = sum(lengths) / len(lengths)
     return DataSize(len(lengths), file.stat().st_size, min(longest, mean * _PADDING), "counted in the file")
-
-
-def _row_lengths(file: Path) -> list[int]:
-    """Give the characters of each row's instruction, input and output."""
-    try:
-        rows = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"not JSON: {file} ({error})") from error
-    if not isinstance(rows, list) or not rows:
-        raise ValueError(f"expected a JSON list of at least one row: {file}")
-    for number, row in enumerate(rows, start=1):
-        if not isinstance(row, dict) or not _is_text(row, "instruction") or not _is_text(row, "output"):
-            raise ValueError(f"expected instruction and output as text in every row of {file}, not so in row: {number}")
-    return [len(row["instruction"]) + len(str(row.get("input") or "")) + len(row["output"]) for row in rows]
-
-
-def _is_text(row: dict[object, object], key: str) -> bool:
-    return isinstance(row.get(key), str)
 
 
 def rows_per_step(train: Train, processes: int) -> int:

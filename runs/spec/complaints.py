@@ -148,6 +148,8 @@ def _bound(kind: str, context: Mapping[str, Any]) -> str:
             return f"at most {context['max_length']:,}"
         case "string_pattern_mismatch":
             return WORDS[context["pattern"]]
+        case "finite_number":
+            return "a finite number"
         case _:
             return kind.replace("_", " ")
 

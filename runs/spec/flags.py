@@ -70,7 +70,7 @@ def known_flags() -> Mapping[str, tuple[str, ...]]:
     """Give the kinds of value (`int`, `float`, `bool`, `text`, `list`, `mapping`) that each known flag takes."""
     listed = json.loads(Path(__file__).with_name("training_arguments.json").read_text(encoding="utf-8"))
     flags = {name: tuple(kinds) for name, kinds in listed["arguments"].items()}
-    return flags | _OLDER_FLAGS
+    return {**flags, **_OLDER_FLAGS}
 
 
 def wrong_flag(name: str, value: object) -> str | None:

@@ -106,12 +106,6 @@ def _broken_rules(spec: RunFile) -> Iterator[InitErrorDetails]:
     if spec.cloud == "rehearsal" and spec.storage.mount != "/workspace":
         mount = spec.storage.mount
         yield broken_rule(("storage", "mount"), f"a rehearsal machine has only /workspace, found: {mount}", mount)
-    if "wandb" in spec.train.report_to and "WANDB_API_KEY" not in spec.secrets:
-        yield broken_rule(
-            ("train", "report_to"),
-            "wandb needs a key: export WANDB_API_KEY and write secrets: [WANDB_API_KEY]",
-            "wandb",
-        )
     for name in spec.tags:
         if name.lower().startswith("llamalift-"):
             yield broken_rule(("tags", name), f"tags that start with llamalift- are ours, found: {name}", name)
