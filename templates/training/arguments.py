@@ -1,0 +1,58 @@
+"""The trainer's own flags, beside those of Hugging Face's TrainingArguments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from templates.training.save_schedule import ShrinkSchedule
+
+
+@dataclass
+class RunArguments:
+    """What to train on what, with the names that the Llama-X recipe gave them."""
+
+    model_name_or_path: str = field(metadata={"help": "Base model: a folder or a hub name."})
+    data_path: str = field(metadata={"help": "Alpaca rows: a JSON list or JSON lines."})
+    prompt_format: str = field(default="alpaca", metadata={"help": "How a row becomes text.", "choices": ["alpaca"]})
+    model_max_length: int = field(default=512, metadata={"help": "Longest row, in tokens; longer ones are cut."})
+    cache_dir: str | None = field(default=None, metadata={"help": "Where hub downloads are kept."})
+    llamalift_schedule: str | None = field(default=None, metadata={"help": "Save schedule, as JSON of ShrinkSchedule."})
+    llamalift_keep: int = field(default=3, metadata={"help": "How many complete checkpoints stay."})
+
+
+def schedule_for(text: str | None, save_steps: float | None, total_steps: int) -> ShrinkSchedule:
+    """Choose the schedule: the given one, else one whose widest interval is `--save_steps` (below 1: a share).
+
+    Raises:
+        ValueError: When `text` is not a schedule.
+    """
+    if text:
+        return ShrinkSchedule.from_json(text)
+    # The Trainer's own default.
+    steps = 500 if save_steps is None else save_steps
+    return ShrinkSchedule(first_interval=max(1, int(steps * total_steps if steps < 1 else steps)))
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolders:
+    """Where a run keeps what; everything beside `--output_dir`, so that it is on one file system."""
+
+    checkpoints: Path
+    final: Path
+    markers: Path
+    data: Path
+    metrics: Path
+
+    @classmethod
+    def beside(cls, output_dir: str) -> RunFolders:
+        """Give the folders of the run whose checkpoints are in `output_dir`."""
+        checkpoints = Path(output_dir).resolve()
+        root = checkpoints.parent
+        return cls(
+            checkpoints=checkpoints,
+            final=root / "final",
+            markers=root / "markers",
+            data=root / "tokenised",
+            metrics=root / "metrics.jsonl",
+        )

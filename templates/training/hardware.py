@@ -1,0 +1,50 @@
+"""What the machine under the trainer can do, as plain values that the pure parts are given."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from dataclasses import dataclass
+from typing import Literal
+
+Precision = Literal["fp32", "bf16", "fp16"]
+
+_REPORTERS = ("wandb", "tensorboard")
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """What decides how flags and DeepSpeed settings are translated.
+
+    Attributes:
+        gpus: GPUs that torch can use; 0 trains on the CPU over gloo.
+        bf16: Trains in bfloat16.
+        fp16: Trains in float16.
+        tf32: Multiplies in TF32.
+        reporters: Experiment trackers that are installed.
+        wandb_key: Weights & Biases knows who we are (a key in the environment, or a mode was chosen there).
+    """
+
+    gpus: int
+    bf16: bool
+    fp16: bool
+    tf32: bool
+    reporters: frozenset[str]
+    wandb_key: bool
+
+
+def probe() -> Hardware:
+    """Look at this machine."""
+    import torch
+
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    ampere = gpus > 0 and torch.cuda.get_device_capability() >= (8, 0)
+    return Hardware(
+        gpus=gpus,
+        bf16=gpus == 0 or ampere,
+        # DeepSpeed refuses fp16 on every CPU but those with avx512_fp16; bf16 trains better there anyway.
+        fp16=gpus > 0,
+        tf32=ampere,
+        reporters=frozenset(name for name in _REPORTERS if importlib.util.find_spec(name)),
+        wandb_key=any(os.environ.get(name) for name in ("WANDB_API_KEY", "WANDB_MODE")),
+    )

@@ -1,0 +1,78 @@
+"""The base model and its tokenizer, ready to train."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from templates.training.alpaca import DataError
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+PAD_TOKEN = "[PAD]"  # noqa: S105 - Llama-X's name for it
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def load_tokenizer(name: str, max_length: int, cache_dir: str | None) -> PreTrainedTokenizerBase:
+    """Load the tokenizer and give it a padding token when it has none.
+
+    Raises:
+        DataError: It has no end-of-sequence token: no answer would ever end.
+    """
+    tokenizer = AutoTokenizer.from_pretrained(
+        name, cache_dir=cache_dir, model_max_length=max_length, padding_side="right"
+    )
+    if tokenizer.eos_token_id is None:
+        raise DataError(f"the tokenizer has no end-of-sequence token: {name}")
+    if tokenizer.pad_token_id is None:
+        tokenizer.add_special_tokens({"pad_token": PAD_TOKEN})
+    return tokenizer
+
+
+def load_model(name: str, dtype: torch.dtype, cache_dir: str | None) -> PreTrainedModel:
+    """Load the base model; under ZeRO-3 every rank keeps its share from the start."""
+    model = AutoModelForCausalLM.from_pretrained(name, cache_dir=cache_dir, dtype=dtype)
+    model.config.use_cache = False  # no use in training, and at odds with activation checkpointing
+    return model
+
+
+def fit_embeddings(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
+    """Grow the embeddings to the tokenizer's words; give how many were added.
+
+    As in Llama-X, a new word starts as the mean of the others, so that it changes no probability by much.
+    """
+    before = model.config.vocab_size
+    added = len(tokenizer) - before
+    if added > 0:
+        model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+        for layer in (model.get_input_embeddings(), model.get_output_embeddings()):
+            if layer is not None:
+                _set_to_mean(layer.weight, before)
+    model.config.pad_token_id = tokenizer.pad_token_id
+    model.generation_config.pad_token_id = tokenizer.pad_token_id
+    return max(0, added)
+
+
+def _set_to_mean(weight: torch.Tensor, before: int) -> None:
+    with _whole(weight), torch.no_grad():
+        weight[before:] = weight[:before].float().mean(dim=0, keepdim=True).to(weight.dtype)
+
+
+def _whole(weight: torch.Tensor) -> AbstractContextManager[object]:
+    """Gather a parameter that ZeRO-3 has shared out; rank 0's change is the one that counts."""
+    if not hasattr(weight, "ds_id"):
+        return nullcontext()
+    import deepspeed
+
+    return deepspeed.zero.GatheredParameters([weight], modifier_rank=0)
+
+
+def parameter_count(model: PreTrainedModel) -> int:
+    """Count the parameters, whole, also under ZeRO-3."""
+    return sum(getattr(parameter, "ds_numel", parameter.numel()) for parameter in model.parameters())

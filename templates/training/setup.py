@@ -1,0 +1,101 @@
+"""From a command line to a run: translate, parse, open the communication between the ranks."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from templates.training import deepspeed_config, flags, hardware
+from templates.training.arguments import RunArguments, RunFolders
+from templates.training.metrics import Metrics
+
+if TYPE_CHECKING:
+    from transformers import TrainingArguments
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What the parts of one training share.
+
+    Attributes:
+        asked: Our own flags.
+        training: Hugging Face's.
+        translated: What became of the command line.
+        folders: Where the run keeps what.
+        metrics: Where it tells what happens; writes on rank 0 only.
+        zero_stage: DeepSpeed's ZeRO stage, 0 without DeepSpeed.
+    """
+
+    asked: RunArguments
+    training: TrainingArguments
+    translated: flags.Translated
+    folders: RunFolders
+    metrics: Metrics
+    zero_stage: int
+
+    @property
+    def with_deepspeed(self) -> bool:
+        """Whether DeepSpeed trains."""
+        return self.training.deepspeed is not None
+
+
+def prepare(argv: list[str]) -> Run:
+    """Make a run of a command line.
+
+    Raises:
+        ValueError: The flags or the DeepSpeed configuration make no sense.
+    """
+    machine = hardware.probe()
+    if not machine.gpus:
+        os.environ["DS_ACCELERATOR"] = "cpu"
+    translated = flags.translate(argv, machine)
+    os.environ.update(translated.environment)
+    words, config, notes = _adapt_deepspeed(translated, machine)
+    asked, training = _parse(words)
+    folders = RunFolders.beside(training.output_dir)
+    folders.checkpoints.mkdir(parents=True, exist_ok=True)
+    metrics = Metrics(folders.metrics if training.process_index == 0 else None)
+    for note in (*translated.notes, *notes):
+        metrics.note(note)
+    if config is not None:
+        _open_communication(machine)
+    return Run(asked, training, translated, folders, metrics, deepspeed_config.zero_stage(config))
+
+
+def _adapt_deepspeed(
+    translated: flags.Translated, machine: hardware.Hardware
+) -> tuple[list[str], dict[str, Any] | None, tuple[str, ...]]:
+    """Give the command line with the adapted DeepSpeed configuration in it, in place of its file's name."""
+    words = list(translated.argv)
+    if "--deepspeed" not in words:
+        return words, None, ()
+    place = words.index("--deepspeed") + 1
+    try:
+        asked = json.loads(Path(words[place]).read_text())
+    except (OSError, IndexError, json.JSONDecodeError) as error:
+        raise ValueError(f"cannot read the DeepSpeed configuration: {error}") from error
+    adapted = deepspeed_config.adapt(asked, machine, translated.precision)
+    words[place] = json.dumps(adapted.config)
+    return words, adapted.config, adapted.notes
+
+
+def _parse(words: list[str]) -> tuple[RunArguments, TrainingArguments]:
+    from transformers import HfArgumentParser, TrainingArguments
+
+    asked, training = HfArgumentParser((RunArguments, TrainingArguments)).parse_args_into_dataclasses(args=words)
+    if not training.output_dir:
+        raise ValueError("--output_dir is missing")
+    return asked, training
+
+
+def _open_communication(machine: hardware.Hardware) -> None:
+    """Start DeepSpeed's own communication before any model is loaded: else ZeRO-3 takes itself for a single process."""
+    import deepspeed
+
+    if not machine.gpus:
+        # Serves inference alone, and would be compiled here first: 40 seconds, 4 GiB and a compiler.
+        deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+    deepspeed.init_distributed(dist_backend="nccl" if machine.gpus else "gloo")

@@ -1,0 +1,202 @@
+"""Hugging Face's Trainer, with checkpoints that are whole or not there, and one shared decision at each step's end."""
+
+from __future__ import annotations
+
+import signal
+import time
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from transformers import Trainer, TrainerCallback
+
+from templates.training import checkpoints
+from templates.training.versions import versions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from transformers import TrainerControl, TrainerState, TrainingArguments
+
+    from templates.training.metrics import Metrics
+    from templates.training.save_clock import SaveClock
+
+
+class LiftTrainer(Trainer):
+    """The Trainer; its counters are what `StepEnd` and `Report` go by."""
+
+    def __init__(self, *args: object, metrics: Metrics, keep: int, **kwargs: object) -> None:
+        """Keep `keep` complete checkpoints and tell `metrics`."""
+        super().__init__(*args, **kwargs)
+        self.metrics = metrics
+        self.keep = keep
+        self.last_save: tuple[int, float] = (0, 0.0)
+        self._folder: Path | None = None
+        # Sums on the device, so that no step waits for a figure.
+        self.tokens = torch.zeros((), dtype=torch.int64, device=self.args.device)
+        self.bad_losses = torch.zeros((), dtype=torch.int64, device=self.args.device)
+
+    def training_step(
+        self, model: nn.Module, inputs: dict[str, torch.Tensor], *args: object, **kwargs: object
+    ) -> torch.Tensor:
+        """Train on one micro batch and count what it held."""
+        loss = super().training_step(model, inputs, *args, **kwargs)
+        self.tokens += inputs["attention_mask"].sum().to(self.tokens.device)
+        self.bad_losses += (~torch.isfinite(loss)).sum()
+        return loss
+
+    def _get_output_dir(self, trial: object) -> str:
+        return str(self._folder) if self._folder else super()._get_output_dir(trial)
+
+    def _save_checkpoint(self, model: nn.Module, trial: object) -> None:
+        """Write the checkpoint beside its place, describe it, then give it its name (all ranks take part)."""
+        started = time.monotonic()
+        step = self.state.global_step
+        target = checkpoints.checkpoint_folder(self.args.output_dir, step)
+        self._folder = checkpoints.staging_folder(target)
+        try:
+            super()._save_checkpoint(model, trial)
+        finally:
+            self._folder = None
+        barrier()
+        written = 0
+        if self.is_world_process_zero():
+            written = checkpoints.commit(target, step=step, world_size=self.args.world_size, versions=versions())
+            checkpoints.prune(target.parent, self.keep)
+        barrier()
+        seconds = time.monotonic() - started
+        self.last_save = (step, seconds)
+        self.metrics.event("save", step=step, seconds=round(seconds, 3), bytes=written)
+
+
+class StepEnd(TrainerCallback):
+    """After each step all ranks agree, in one small all-reduce, whether to save, to leave, or to give up.
+
+    Rank 0 alone decides on saving, since its clock is its own; any rank may have been asked to leave or may have seen
+    a loss that is not finite.
+    """
+
+    def __init__(
+        self,
+        trainer: LiftTrainer,
+        make_clock: Callable[[int, int], SaveClock | None],
+        may_save: Callable[[], bool],
+    ) -> None:
+        """Save as a clock says, if there is room.
+
+        Args:
+            trainer: Whose steps end.
+            make_clock: Gives the clock for (total steps, step that the run starts from); None saves only when asked to
+                leave.
+            may_save: Says whether there is room for a save; asked on rank 0 only.
+        """
+        self._trainer = trainer
+        self._make_clock = make_clock
+        self._clock: SaveClock | None = None
+        self._may_save = may_save
+        self._asked = False
+        self.left = False
+        self.diverged = False
+        signal.signal(signal.SIGTERM, self._ask)
+
+    def _ask(self, _number: int, _frame: object) -> None:
+        self._asked = True
+
+    def on_train_begin(self, _args: TrainingArguments, state: TrainerState, *_more: object, **_kwargs: object) -> None:
+        """Start the clock, now that the number of steps is known."""
+        self._clock = self._make_clock(state.max_steps, state.global_step)
+        if self._clock:
+            self._clock.start()
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_kwargs: object
+    ) -> TrainerControl:
+        """Decide for the step that ended."""
+        if self._clock:
+            self._clock.step_done()
+        due = state.is_world_process_zero and self._clock is not None and self._clock.is_due(state.global_step)
+        leave, save, bad = self._agree(args, self._asked, due, self._trainer.bad_losses)
+        if bad:
+            self._give_up(state, control)
+            return control
+        if leave or save:
+            control.should_save = self._agree_on_room(args, state)
+        if leave and state.global_step < state.max_steps:
+            self.left = control.should_training_stop = True
+        return control
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, *_args: object, **_kwargs: object) -> None:
+        """Remember what the save took."""
+        if self._clock:
+            self._clock.saved(*self._trainer.last_save)
+            if state.is_world_process_zero:
+                folder = checkpoints.checkpoint_folder(args.output_dir, 0).parent
+                checkpoints.write_times(folder, self._clock.step_seconds, self._clock.save_seconds)
+
+    def _agree_on_room(self, args: TrainingArguments, state: TrainerState) -> bool:
+        refused = state.is_world_process_zero and not self._may_save()
+        (refused,) = self._agree(args, refused)
+        if refused and self._clock:
+            self._clock.refused(state.global_step)
+        return not refused
+
+    def _give_up(self, state: TrainerState, control: TrainerControl) -> None:
+        self.diverged = control.should_training_stop = True
+        control.should_log = True
+        text = f"the loss is not finite at step {state.global_step}: no checkpoint is saved from here on"
+        self._trainer.metrics.problem("not_finite", text)
+
+    @staticmethod
+    def _agree(args: TrainingArguments, *words: bool | torch.Tensor) -> list[bool]:
+        """Give each word's truth on any rank."""
+        flags = torch.stack([torch.as_tensor(word, device=args.device).to(torch.int32) for word in words])
+        if dist.is_initialized():
+            dist.all_reduce(flags, op=dist.ReduceOp.MAX)
+        return [bool(flag) for flag in flags.tolist()]
+
+
+class Report(TrainerCallback):
+    """Tells metrics.jsonl of each logged step."""
+
+    def __init__(self, trainer: LiftTrainer) -> None:
+        """Report for `trainer`."""
+        self._trainer = trainer
+        self._mark = (time.monotonic(), 0)
+
+    def on_train_begin(self, *_args: object, **_kwargs: object) -> None:
+        """Start counting."""
+        self._mark = (time.monotonic(), int(self._trainer.tokens))
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        _control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **_kwargs: object,
+    ) -> None:
+        """Write a step event; summaries at the end of the training have no loss of their own."""
+        if not logs or "loss" not in logs or not state.is_world_process_zero:
+            return
+        before, tokens_before = self._mark
+        self._mark = now, tokens = time.monotonic(), int(self._trainer.tokens)
+        # Rank 0's tokens stand for every rank's: the sampler deals rows out evenly.
+        rate = (tokens - tokens_before) * args.world_size / max(now - before, 1e-9)
+        self._trainer.metrics.event(
+            "step",
+            step=state.global_step,
+            total_steps=state.max_steps,
+            loss=logs["loss"],
+            learning_rate=logs.get("learning_rate"),
+            grad_norm=logs.get("grad_norm"),
+            epoch=logs.get("epoch"),
+            tokens_per_second=round(rate, 1),
+        )
+
+
+def barrier() -> None:
+    """Wait for every rank; at once when there is one."""
+    if dist.is_initialized():
+        dist.barrier()
