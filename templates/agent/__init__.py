@@ -1,1 +1,1 @@
-"""The truth about a run, on its machine: holds the limits, runs the steps, answers one question. Standard library only."""
+"""The truth about a run, on its machine: holds the limits, runs the steps, says how things stand. No dependencies."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RunFolder:
     """`<workspace>/llamalift/<run id>/`: the names in it, used by every verb."""
 
@@ -57,6 +57,16 @@ class RunFolder:
     def state(self) -> Path:
         """The daemon's memory: durable."""
         return self.root / "state.json"
+
+    @property
+    def meter(self) -> Path:
+        """Billed time: durable."""
+        return self.root / "meter.json"
+
+    @property
+    def checked(self) -> Path:
+        """Which checkpoints were hashed, so that none is hashed twice."""
+        return self.root / "checked.json"
 
     @property
     def lock(self) -> Path:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 DEFAULT_GRACE_SECONDS = 30.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Limits:
     """When compute must end.
 
@@ -37,7 +37,7 @@ class Limits:
         return replace(self, **{name: max(value, float(wish.get(name, value))) for name, value in now.items()})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RunSettings:
     """run.json. Money in dollars, times in seconds since the epoch."""
 
@@ -71,7 +71,7 @@ class RunSettings:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Step:
     """One program of the job. It succeeded only if it exited 0 and `marker` (relative to the run folder) exists."""
 
@@ -84,7 +84,7 @@ class Step:
     grace_seconds: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Job:
     """job.json."""
 

@@ -1,0 +1,198 @@
+"""The daemon: once a second it moves the job on, holds the limits, heeds evictions, and says how things stand."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from templates.agent import atomic, ending, limits, watchers
+from templates.agent.clock import SteadyClock
+from templates.agent.events import ScheduledEvents
+from templates.agent.imds import Imds
+from templates.agent.meter import MeterFile
+from templates.agent.metrics import Metrics
+from templates.agent.processes import boot_id, identity
+from templates.agent.settings import Limits, RunSettings
+from templates.agent.snapshot import Snapshot
+from templates.agent.state import State, StateFile
+from templates.agent.supervisor import EVICTION, Supervisor, backoff_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from templates.agent.folder import RunFolder
+
+# An accepted deallocation takes minutes; after this long it is asked for again.
+_ENDING_PATIENCE_SECONDS = 600.0
+
+
+class Daemon:
+    """Everything of one run on this machine. There is one at a time: `only_one` holds the lock."""
+
+    def __init__(self, folder: RunFolder, *, owns_machine: bool) -> None:
+        settings = atomic.read_json(folder.settings)
+        if settings is None:
+            raise FileNotFoundError(f"no settings: {folder.settings}")
+        self._folder = folder
+        self._settings = RunSettings.from_json(settings)
+        self._owns_machine = owns_machine
+        self._clock = SteadyClock()
+        self._boot = boot_id()
+        self._state = State.load(folder.state)
+        self._file = StateFile(folder.state)
+        started = self._settings.machine_started_at or self._settings.created_at
+        self._meter = MeterFile(folder.meter, started_at=started, boot=self._boot)
+        self._agent = {"pid": os.getpid(), "started_at": time.time(), "identity": identity(os.getpid())}
+        self._quiet_since = self._clock.now()
+        self._ending_again_at = 0.0
+        self._leaving = threading.Event()
+        self._metrics = Metrics(folder.metrics)
+        self._supervisor = Supervisor(folder, self._state, self._metrics, self._save, self._say)
+        self._imds = Imds.of_this_machine(owns_machine=owns_machine)
+        self._events = None if self._imds is None else ScheduledEvents(self._imds, self._say)
+        self._gpus = watchers.Gpus()
+        self._checkpoints = watchers.Checkpoints(folder.checkpoints, folder.checked)
+        self._snapshot = Snapshot(
+            folder,
+            self._state,
+            supervisor=self._supervisor,
+            metrics=self._metrics,
+            gpus=self._gpus,
+            checkpoints=self._checkpoints,
+        )
+
+    def serve(self) -> None:
+        """Go on until SIGTERM; the steps go on without the daemon, and the next one finds them."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._leaving.set())
+        looks = [self._gpus.look, self._checkpoints.look, *([self._events.look] if self._events else [])]
+        for look in looks:
+            watchers.Watcher(look).start()
+        self._forget_old_limit()
+        pause = float(os.environ.get("LLAMALIFT_TICK_SECONDS", "1"))
+        while not self._leaving.is_set():
+            self._tick(self._clock.now())
+            self._leaving.wait(pause)
+
+    def _tick(self, now: float) -> None:
+        self._meter.tick(now, self._boot)
+        if self._state.fired is None:
+            self._supervisor.tick(now)
+            self._heed_stop(now)
+            self._heed_eviction(now)
+            self._hold_limits(now)
+        else:
+            self._end_compute(now)
+        self._save()
+        self._publish(now)
+
+    def _heed_stop(self, now: float) -> None:
+        request = self._folder.control / "stop"
+        if request.exists():
+            self._supervisor.stop("asked by the client", now)
+            self._save()
+            request.unlink()
+
+    def _heed_eviction(self, now: float) -> None:
+        event = None if self._events is None else self._events.eviction()
+        if self._events is None or event is None:
+            return
+        if self._supervisor.step is not None:
+            self._supervisor.stop(EVICTION, now)
+            return
+        self._say(f"eviction {event}: nothing runs any more, the machine may go")
+        self._events.acknowledge(event)
+
+    def _hold_limits(self, now: float) -> None:
+        reason = limits.due(self._limits(), self._situation(now))
+        if reason is None:
+            return
+        if self._supervisor.step is not None:
+            self._supervisor.stop(f"limit: {reason}", now)
+            return
+        self._state.fired, self._state.fired_boot = reason, self._boot
+        self._say(f"limit reached: {reason}")
+        self._save()
+
+    def _end_compute(self, now: float) -> None:
+        if now < self._ending_again_at:
+            return
+        accepted = ending.end_compute(self._imds, owns_machine=self._owns_machine, say=self._say)
+        self._ending_again_at = self._clock.now() + (_ENDING_PATIENCE_SECONDS if accepted else backoff_seconds())
+
+    def _forget_old_limit(self) -> None:
+        """A machine that was started again after a limit had ended it is wanted again."""
+        if self._state.fired is not None and self._state.fired_boot != self._boot:
+            self._say(f"started again after: {self._state.fired}")
+            self._state.fired = self._state.fired_boot = None
+
+    def _limits(self) -> Limits:
+        try:
+            wish = atomic.read_json(self._folder.control / "extend")
+            return self._settings.limits if wish is None else self._settings.limits.raised(wish)
+        except (ValueError, TypeError):  # a wish that cannot be read grants nothing
+            return self._settings.limits
+
+    def _situation(self, now: float) -> limits.Situation:
+        meter, state = self._meter.meter, self._state
+        seen_at = self._client_seen_at()
+        if self._supervisor.step is not None:
+            self._quiet_since = now
+        return limits.Situation(
+            now=now,
+            up_since=meter.up_since,
+            dollars=self._dollars(now),
+            dollars_before=meter.earlier_seconds / 3600 * self._settings.dollars_per_hour,
+            step_running=self._supervisor.step is not None,
+            job_ended_at=state.ended_at,
+            quiet_since=max(self._quiet_since, seen_at),
+            client_seen_at=max(seen_at, meter.up_since),
+        )
+
+    def _client_seen_at(self) -> float:
+        try:
+            return self._folder.client_seen.stat().st_mtime
+        except FileNotFoundError:
+            return 0.0
+
+    def _dollars(self, now: float) -> float:
+        return self._meter.meter.seconds(now) / 3600 * self._settings.dollars_per_hour
+
+    def _publish(self, now: float) -> None:
+        document = self._snapshot.take(now, self._agent, self._limits(), self._dollars(now))
+        atomic.write_json(self._folder.status, document, durable=False)
+
+    def _save(self) -> None:
+        self._file.save(self._state)
+
+    def _say(self, line: str) -> None:
+        stamped = f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {line}"
+        self._state.note(stamped)
+        with self._folder.agent_log.open("a") as log:
+            log.write(stamped + "\n")
+
+
+@contextmanager
+def only_one(folder: RunFolder) -> Iterator[bool]:
+    """Hold the run's lock; False when another daemon has it. The kernel frees it with the process."""
+    with folder.lock.open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+
+
+def serve(folder: RunFolder, *, owns_machine: bool) -> dict[str, Any]:
+    """Be the daemon of this run, unless there is one already."""
+    folder.create()
+    with only_one(folder) as alone:
+        if alone:
+            Daemon(folder, owns_machine=owns_machine).serve()
+        return {"served": alone}

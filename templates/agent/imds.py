@@ -1,0 +1,98 @@
+"""The machine's own door to Azure: metadata, scheduled events, and the right to deallocate itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+import urllib.request
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PUBLIC_IMDS = "http://169.254.169.254"
+PUBLIC_ARM = "https://management.azure.com"
+_TIMEOUT_SECONDS = 10.0
+# The first question about events may take up to two minutes to be answered.
+_EVENTS_TIMEOUT_SECONDS = 125.0
+
+
+class NoArmError(Exception):
+    """A rehearsal machine without LLAMALIFT_ARM: its requests must not reach the public Azure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Imds:
+    """The instance metadata service at `base` (link-local, so never through a proxy)."""
+
+    base: str
+
+    @classmethod
+    def of_this_machine(cls, *, owns_machine: bool) -> Imds | None:
+        """The service to ask: LLAMALIFT_IMDS in a rehearsal, the real one on a machine that is ours, else none."""
+        override = os.environ.get("LLAMALIFT_IMDS")
+        if override:
+            return cls(override.rstrip("/"))
+        return cls(PUBLIC_IMDS) if owns_machine else None
+
+    def instance(self) -> dict[str, Any]:
+        """The `compute` part of the instance metadata: name, resourceId and more."""
+        compute: dict[str, Any] = self._get("/metadata/instance/compute?api-version=2021-02-01")
+        return compute
+
+    def token(self, resource: str) -> str:
+        """An access token of the machine's own identity for `resource`."""
+        path = f"/metadata/identity/oauth2/token?api-version=2018-02-01&resource={quote(resource, safe='')}"
+        return str(self._get(path)["access_token"])
+
+    def events(self) -> list[dict[str, Any]]:
+        """The scheduled events that are on now."""
+        document = self._get("/metadata/scheduledevents?api-version=2020-07-01", timeout=_EVENTS_TIMEOUT_SECONDS)
+        return list(document.get("Events", []))
+
+    def acknowledge(self, event_id: str) -> None:
+        """Tell the platform that it need not wait any longer before it starts `event_id`."""
+        body = {"StartRequests": [{"EventId": event_id}]}
+        self._open("/metadata/scheduledevents?api-version=2020-07-01", body, _TIMEOUT_SECONDS)
+
+    def _get(self, path: str, timeout: float = _TIMEOUT_SECONDS) -> Any:  # noqa: ANN401 - JSON of the outside world
+        return json.loads(self._open(path, None, timeout))
+
+    def _open(self, path: str, body: Mapping[str, Any] | None, timeout: float) -> bytes:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.base + path, data, {"Metadata": "true"})  # noqa: S310 - http on purpose
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=timeout) as answer:
+            content: bytes = answer.read()
+        return content
+
+
+def deallocate(imds: Imds) -> str:
+    """Ask Azure to deallocate this very machine; returns its id. It is accepted, not done, when this returns.
+
+    Raises:
+        NoArmError: A rehearsal machine that was not told its Resource Manager.
+        OSError: No answer, or a refusal (`urllib.error.HTTPError`, which is one).
+        KeyError, ValueError: An answer of another shape.
+    """
+    arm = _arm_base(imds)
+    vm_id = str(imds.instance()["resourceId"])
+    headers = {"Authorization": f"Bearer {imds.token(f'{PUBLIC_ARM}/')}", "Content-Length": "0"}
+    url = f"{arm}{quote(vm_id)}/deallocate?api-version=2026-04-01"
+    request = urllib.request.Request(url, b"", headers, method="POST")  # noqa: S310 - the base is ours
+    context = ssl.create_default_context(cafile=os.environ.get("LLAMALIFT_ARM_CA")) if arm.startswith("https") else None
+    with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS, context=context) as answer:  # noqa: S310 - same
+        answer.read()
+    return vm_id
+
+
+def _arm_base(imds: Imds) -> str:
+    override = os.environ.get("LLAMALIFT_ARM")
+    if override:
+        return override.rstrip("/")
+    if imds.base != PUBLIC_IMDS:
+        raise NoArmError("LLAMALIFT_ARM is not set")
+    return PUBLIC_ARM

@@ -1,0 +1,98 @@
+"""Processes: who is who after a restart of the agent, and the whole family of one attempt.
+
+torchrun starts every rank in a session of its own, and its ranks go on training when it is killed: neither a process
+group nor a session holds them all. What they all inherit is the environment; so each attempt has its own token there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import signal
+    from collections.abc import Iterable, Iterator
+
+TOKEN_VARIABLE = "LLAMALIFT_ATTEMPT_TOKEN"  # noqa: S105 - a name, and no secret either
+_PROC = Path("/proc")
+
+
+@dataclass(frozen=True, slots=True)
+class _Process:
+    pid: int
+    parent: int
+    session: int
+    has_token: bool
+
+
+def boot_id() -> str:
+    """Changes with every start of the machine."""
+    if sys.platform == "darwin":
+        return _output("sysctl", "-n", "kern.bootsessionuuid").strip()
+    return (_PROC / "sys/kernel/random/boot_id").read_text().strip()
+
+
+def identity(pid: int) -> str | None:
+    """What tells process `pid` from a later one with the same number; None when it is not alive (or a zombie)."""
+    if sys.platform == "darwin":
+        words = _output("ps", "-o", "state=,lstart=", "-p", str(pid)).split()
+        return None if not words or words[0].startswith("Z") else " ".join(words[1:])
+    fields = _stat(pid)
+    return None if fields is None or fields[0] in "ZX" else f"{boot_id()}/{fields[19]}"
+
+
+def family(token: str) -> set[int]:
+    """Every living process of the attempt with `token`: those that carry it, their children and their sessions."""
+    processes = list(_darwin_processes(token) if sys.platform == "darwin" else _linux_processes(token))
+    members = {process.pid for process in processes if process.has_token}
+    while True:
+        more = {process.pid for process in processes if process.parent in members or process.session in members}
+        if more <= members:
+            return members - {os.getpid()}
+        members |= more
+
+
+def signal_all(pids: Iterable[int], number: signal.Signals) -> None:
+    """Send a signal to each process that is still there."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def _stat(pid: int) -> list[str] | None:
+    """The fields of /proc/<pid>/stat after the name, from the state on."""
+    try:
+        text = (_PROC / str(pid) / "stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return text.rpartition(")")[2].split()
+
+
+def _linux_processes(token: str) -> Iterator[_Process]:
+    wanted = f"{TOKEN_VARIABLE}={token}".encode()
+    for entry in _PROC.iterdir():
+        fields = _stat(int(entry.name)) if entry.name.isdigit() else None
+        if fields is None or fields[0] in "ZX":
+            continue
+        try:
+            has_token = wanted in (entry / "environ").read_bytes().split(b"\0")
+        except OSError:  # gone meanwhile, or another user's
+            has_token = False
+        yield _Process(int(entry.name), int(fields[1]), int(fields[3]), has_token)
+
+
+def _darwin_processes(token: str) -> Iterator[_Process]:
+    wanted = f"{TOKEN_VARIABLE}={token}"
+    for line in _output("ps", "-axEww", "-o", "pid=,ppid=,pgid=,state=,command=").splitlines():
+        pid, parent, group, state, *words = line.split()
+        if not state.startswith("Z"):
+            yield _Process(int(pid), int(parent), int(group), wanted in words)
+
+
+def _output(*argv: str) -> str:
+    return subprocess.run(argv, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL).stdout

@@ -1,0 +1,64 @@
+"""The one question that the client asks: how do things stand, and what is new in the log?"""
+
+from __future__ import annotations
+
+import base64
+import time
+from typing import TYPE_CHECKING, Any
+
+from templates.agent import atomic
+from templates.agent.processes import identity
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from templates.agent.folder import RunFolder
+
+DEFAULT_LOG_LIMIT_BYTES = 256 << 10
+
+
+def read_status(folder: RunFolder, *, log_from: int, log_limit: int = DEFAULT_LOG_LIMIT_BYTES) -> dict[str, Any]:
+    """The daemon's newest status with the log from byte `log_from` on; leaves a sign that the client was here.
+
+    Args:
+        folder: The run.
+        log_from: First log byte that the client does not have; negative counts from the end.
+        log_limit: Most log bytes in the answer.
+    """
+    folder.client_seen.touch()
+    # The log is read after the status: when that says that the job has ended, `size` is final.
+    document = atomic.read_json(folder.status) or _before_the_first()
+    agent = document["agent"]
+    alive = agent["pid"] is not None and identity(agent["pid"]) == agent.pop("identity")
+    document["agent"] = {**agent, "alive": alive}
+    document["now"] = time.time()
+    document["log"] = read_log(folder.train_log, log_from, log_limit)
+    return document
+
+
+def read_log(path: Path, start: int, limit: int) -> dict[str, Any]:
+    """At most `limit` bytes from `start` on; a `start` beyond the end means that it is another log now: from 0."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            start = max(0, size + start) if start < 0 else start
+            start = 0 if start > size else start
+            file.seek(start)
+            data = file.read(max(0, limit))
+    except FileNotFoundError:
+        size, start, data = 0, 0, b""
+    # It may have grown since its size was asked for.
+    size = max(size, start + len(data))
+    return {"from": start, "to": start + len(data), "size": size, "data": base64.b64encode(data).decode()}
+
+
+def _before_the_first() -> dict[str, Any]:
+    """Nothing is known yet: the daemon has not written its first status."""
+    nothing = ("step", "progress", "checkpoints", "disk", "limits", "final", "problem")
+    return {
+        "schema": 1,
+        "phase": "waiting",
+        "agent": {"pid": None, "started_at": None},
+        **dict.fromkeys(nothing),
+        **{name: [] for name in ("finished_steps", "gpus", "notes", "losses")},
+    }
