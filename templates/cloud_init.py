@@ -1,8 +1,9 @@
 """The cloud-config that turns a fresh Ubuntu machine into one of ours.
 
-It carries only what must work before anybody can sign in: the user, a one-time host key (so that the very first connection
-is already authenticated), and the agent with its dead-man switch. The data disk is the agent's business (`boot`): it knows
-both of Azure's names for a LUN and formats only what is empty, which cloud-init's `disk_setup` cannot promise.
+It carries only what must work before anybody can sign in: the user, a one-time host key (so that the very first
+connection is already authenticated), and the agent with its dead-man switch. The data disk is the agent's business
+(`boot`): it knows both of Azure's names for a LUN and formats only what is empty, which cloud-init's `disk_setup` cannot
+promise.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ AGENT_PATH = "/opt/llamalift/agent.pyz"
 RUN_CONFIG_PATH = "/opt/llamalift/run.json"
 APT_CONFIG_PATH = "/etc/apt/apt.conf.d/99llamalift"
 
-# An unattended kernel or driver upgrade in the middle of a run breaks CUDA, and the HPC images no longer hold the kernel.
+# An unattended kernel or driver upgrade in the middle of a run breaks CUDA; the HPC images no longer hold the kernel.
 _APT_CONFIG = 'APT::Periodic::Update-Package-Lists "0";\nAPT::Periodic::Unattended-Upgrade "0";\n'
 
 

@@ -10,11 +10,13 @@ import base64
 import binascii
 import gzip
 import zlib
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 DEFAULT_MODE = 0o644
 
@@ -95,7 +97,7 @@ def _unpacked(custom_data: bytes) -> bytes:
     return gzip.decompress(custom_data) if custom_data.startswith(b"\x1f\x8b") else custom_data
 
 
-def _read_users(config: CloudConfig, value: Any) -> None:
+def _read_users(config: CloudConfig, value: object) -> None:
     if not isinstance(value, list):
         config.refuse("users is not a list")
         return
@@ -106,7 +108,7 @@ def _read_users(config: CloudConfig, value: Any) -> None:
 _USER_KEYS = {"name", "gecos", "groups", "lock_passwd", "shell", "ssh_authorized_keys", "sudo"}
 
 
-def _user(config: CloudConfig, entry: Any) -> ConfiguredUser | None:
+def _user(config: CloudConfig, entry: object) -> ConfiguredUser | None:
     if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
         config.refuse(f"users has an entry without a name: {entry}")
         return None
@@ -115,7 +117,7 @@ def _user(config: CloudConfig, entry: Any) -> ConfiguredUser | None:
     return ConfiguredUser(entry["name"], tuple(str(key) for key in entry.get("ssh_authorized_keys", [])))
 
 
-def _read_host_keys(config: CloudConfig, value: Any) -> None:
+def _read_host_keys(config: CloudConfig, value: object) -> None:
     if not isinstance(value, dict):
         config.refuse("ssh_keys is not a mapping")
         return
@@ -127,7 +129,7 @@ def _read_host_keys(config: CloudConfig, value: Any) -> None:
             config.refuse(f"unsupported host key: {name}")
 
 
-def _read_files(config: CloudConfig, value: Any) -> None:
+def _read_files(config: CloudConfig, value: object) -> None:
     if not isinstance(value, list):
         config.refuse("write_files is not a list")
         return
@@ -140,7 +142,7 @@ def _read_files(config: CloudConfig, value: Any) -> None:
 _FILE_KEYS = {"path", "content", "encoding", "owner", "permissions"}
 
 
-def _file(config: CloudConfig, entry: Any) -> ConfiguredFile | None:
+def _file(config: CloudConfig, entry: object) -> ConfiguredFile | None:
     if not isinstance(entry, dict) or not str(entry.get("path", "")).startswith("/"):
         config.refuse(f"write_files has an entry without an absolute path: {str(entry)[:80]}")
         return None
@@ -166,7 +168,7 @@ def _decoded(content: str, encoding: str) -> bytes:
     raise ValueError(f"unsupported encoding: {encoding}")
 
 
-def _read_commands(config: CloudConfig, value: Any) -> None:
+def _read_commands(config: CloudConfig, value: object) -> None:
     if not isinstance(value, list):
         config.refuse("runcmd is not a list")
         return
@@ -179,14 +181,14 @@ def _read_commands(config: CloudConfig, value: Any) -> None:
             config.refuse(f"runcmd has an entry that is neither text nor a list: {entry}")
 
 
-def _only(wanted: bool, name: str) -> Callable[[CloudConfig, Any], None]:  # noqa: FBT001 (a table of truth values)
-    """For switches whose other position a local machine cannot offer."""
+def _only_true(config: CloudConfig, value: object) -> None:
+    if value is not True:
+        config.refuse("ssh_deletekeys and disable_root are always true on a local machine")
 
-    def read(config: CloudConfig, value: Any) -> None:
-        if value is not wanted:
-            config.refuse(f"a local machine only knows {name}: {str(wanted).lower()}")
 
-    return read
+def _only_false(config: CloudConfig, value: object) -> None:
+    if value is not False:
+        config.refuse("ssh_pwauth, package_update and package_upgrade are always false on a local machine")
 
 
 _READERS: dict[str, Callable[[CloudConfig, Any], None]] = {
@@ -194,9 +196,9 @@ _READERS: dict[str, Callable[[CloudConfig, Any], None]] = {
     "ssh_keys": _read_host_keys,
     "write_files": _read_files,
     "runcmd": _read_commands,
-    "ssh_deletekeys": _only(True, "ssh_deletekeys"),
-    "ssh_pwauth": _only(False, "ssh_pwauth"),
-    "disable_root": _only(True, "disable_root"),
-    "package_update": _only(False, "package_update"),
-    "package_upgrade": _only(False, "package_upgrade"),
+    "ssh_deletekeys": _only_true,
+    "ssh_pwauth": _only_false,
+    "disable_root": _only_true,
+    "package_update": _only_false,
+    "package_upgrade": _only_false,
 }

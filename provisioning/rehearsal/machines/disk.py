@@ -9,7 +9,10 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,11 @@ class MachineDisk:
     def programs(self) -> Path:
         """First on the machine's PATH: `python3` and what a machine without a service manager must answer to."""
         return self.root / "run" / "machine"
+
+    @property
+    def boot_script(self) -> Path:
+        """What cloud-init makes of `runcmd`."""
+        return self.programs / "runcmd"
 
     @property
     def sshd_pid_file(self) -> Path:

@@ -7,12 +7,17 @@ image's configuration: where packages come from, which certificates to trust, wh
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from provisioning.rehearsal.machines.disk import MachineDisk
 from provisioning.rehearsal.machines.spec import LocalMachineSpec, MachineKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from provisioning.rehearsal.machines.disk import MachineDisk
 
 STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -55,9 +60,19 @@ def machine_environment(spec: LocalMachineSpec, kind: MachineKind, disk: Machine
     }
     if spec.imds_url is not None:
         environment["LLAMALIFT_IMDS"] = spec.imds_url
+    if spec.arm_url is not None:
+        environment["LLAMALIFT_ARM"] = spec.arm_url
+    if spec.arm_ca_file is not None:
+        shutil.copyfile(spec.arm_ca_file, disk.programs / "arm-ca.pem")
+        environment["LLAMALIFT_ARM_CA"] = str(root / "run" / "machine" / "arm-ca.pem")
     if kind is MachineKind.IN_PROCESS:
         environment |= _without_sandbox(spec, disk, environment["PATH"])
     return environment
+
+
+def write_login_profile(disk: MachineDisk, environment: Mapping[str, str]) -> None:
+    """A login shell reads /etc/profile, which sets PATH anew on most systems; the user's own file has the last word."""
+    (disk.home / ".profile").write_text(f"export PATH={shlex.quote(environment['PATH'])}\n")
 
 
 def copy_pip_configuration(disk: MachineDisk) -> None:

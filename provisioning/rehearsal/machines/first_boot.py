@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from provisioning.rehearsal.machines.cloud_config import CloudConfig, ConfiguredFile, parse_custom_data
-from provisioning.rehearsal.machines.disk import MachineDisk
-from provisioning.rehearsal.machines.spec import LocalMachineSpec
+
+if TYPE_CHECKING:
+    from provisioning.rehearsal.machines.disk import MachineDisk
+    from provisioning.rehearsal.machines.spec import LocalMachineSpec
 
 _WRITABLE = frozenset({"etc", "home", "opt"})
 """Top-level folders that are the machine's own; everything else comes read-only from the host or is empty at boot."""
+
+_PATH = re.compile(r"/(?:etc|opt)/[^\s'\";|&<>()]+")
 
 Log = Callable[[str], None]
 
@@ -32,20 +38,26 @@ def apply_custom_data(spec: LocalMachineSpec, disk: MachineDisk, log: Log) -> li
     return config.commands
 
 
-def runcmd_script(commands: list[str | list[str]], remapped: Callable[[str], str]) -> str:
+def runcmd_script(commands: list[str | list[str]], outside: MachineDisk | None = None) -> str:
     """The shell script that cloud-init makes of `runcmd`: one failing command does not stop the next.
 
     Args:
         commands: Shell lines and lists of words.
-        remapped: Turns a path of the machine into where it really is; the identity in a sandbox.
+        outside: The disk with the files that they name, when the script does not run inside a sandbox.
     """
     lines = ["#!/bin/sh"]
     for command in commands:
         if isinstance(command, str):
-            lines.append(command)
+            lines.append(_PATH.sub(lambda path: shlex.quote(_on_host(path[0], outside)), command))
         else:
-            lines.append(shlex.join(remapped(word) for word in command))
+            words = (_PATH.sub(lambda path: _on_host(path[0], outside), word) for word in command)
+            lines.append(shlex.join(words))
     return "\n".join(lines) + "\n"
+
+
+def _on_host(path: str, outside: MachineDisk | None) -> str:
+    own = outside.root / path.lstrip("/") if outside is not None else None
+    return str(own) if own is not None and own.is_file() else path
 
 
 def _write_file(config: CloudConfig, disk: MachineDisk, file: ConfiguredFile, log: Log) -> None:
@@ -77,8 +89,8 @@ def _write_host_keys(config: CloudConfig, disk: MachineDisk, log: Log) -> None:
 
 def _fresh_host_key() -> dict[str, str]:
     # Imported here: most machines bring their key, and this import takes a while.
-    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     key = Ed25519PrivateKey.generate()
     private = key.private_bytes(

@@ -14,8 +14,9 @@ from provisioning.rehearsal.machines.disk import (
     record_first_boot,
     recorded_commands,
 )
-from provisioning.rehearsal.machines.environment import copy_pip_configuration, machine_environment
+from provisioning.rehearsal.machines.environment import copy_pip_configuration, machine_environment, write_login_profile
 from provisioning.rehearsal.machines.first_boot import apply_custom_data, runcmd_script
+from provisioning.rehearsal.machines.in_process import launcher
 from provisioning.rehearsal.machines.programs import write_programs
 from provisioning.rehearsal.machines.sandbox_etc import write_etc
 from provisioning.rehearsal.machines.spec import LocalMachineSpec, MachineKind, RunningMachine, WayOfBooting
@@ -64,7 +65,7 @@ def boot(spec: LocalMachineSpec) -> RunningMachine:
     try:
         processes.wait_until_listening(machine.process, disk.sshd_pid_file, deadline_seconds=_BOOT_SECONDS)
     except RehearsalError as error:
-        processes.kill_and_reap(machine)
+        processes.switch_off(machine)
         raise RehearsalError(f"{error.fact}; machine: {spec.name}", hint=console.tail()) from error
     processes.hold(machine)
     return RunningMachine(machine.pid, spec.address, spec.port, way.kind, disk.console_log)
@@ -80,7 +81,7 @@ def stop(machine: RunningMachine) -> None:
     """Switch it off hard; when this returns, none of its processes is left. Stopping a dead machine does nothing."""
     held = processes.held(machine.pid)
     if held is not None:
-        processes.kill_and_reap(held)
+        processes.switch_off(held)
         processes.forget(machine.pid)
 
 
@@ -95,11 +96,16 @@ def _chosen(*, sandbox_works: bool) -> MachineKind:
 
 def _start(spec: LocalMachineSpec, kind: MachineKind, disk: MachineDisk) -> processes.HeldMachine:
     environment = machine_environment(spec, kind, disk)
+    write_login_profile(disk, environment)
     commands = recorded_commands(disk)
-    write_programs(disk.programs, sandbox.POWER_OFF)
-    (disk.programs / "runcmd").write_text(runcmd_script(commands, lambda word: word))
-    write_etc(spec, disk, environment, sandbox.USER_ID)
-    return sandbox.start(spec, disk, environment)
+    if kind is MachineKind.SANDBOX:
+        write_programs(disk.programs, sandbox.POWER_OFF)
+        disk.boot_script.write_text(runcmd_script(commands))
+        write_etc(spec, disk, environment, sandbox.USER_ID)
+        return sandbox.start(spec, disk, environment)
+    write_programs(disk.programs, launcher.power_off_command(disk))
+    disk.boot_script.write_text(runcmd_script(commands, disk))
+    return launcher.start(spec, disk, environment)
 
 
 class _Console:

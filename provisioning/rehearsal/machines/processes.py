@@ -13,11 +13,15 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from provisioning.errors import RehearsalError
+from provisioning.rehearsal.machines import sweep
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 _STOP_SECONDS = 10.0
 _POLL_SECONDS = 0.02
@@ -30,7 +34,8 @@ class HeldMachine:
     Attributes:
         process: Our child; it ends only after everything that it can account for.
         pid: The process whose death is the machine's death (inside a sandbox: its first process).
-        marker: Environment entry `NAME=value` that all processes of the machine carry, when they share our process space.
+        marker: Environment entry `NAME=value` that every process of the machine carries, where it has no process space
+            of its own.
     """
 
     process: subprocess.Popen[bytes]
@@ -92,19 +97,26 @@ def wait_until_listening(process: subprocess.Popen[bytes], pid_file: Path, *, de
         time.sleep(_POLL_SECONDS)
 
 
-def kill_and_reap(machine: HeldMachine) -> None:
-    """Switch it off hard and wait until the operating system confirms it."""
-    if machine.process.poll() is None:
+def switch_off(machine: HeldMachine) -> None:
+    """Switch it off hard and wait until none of its processes is left.
+
+    Raises:
+        TimeoutError: The operating system does not let one of them go.
+    """
+    try:
         _kill(machine)
         machine.process.wait(_STOP_SECONDS)
-    if machine.process.stdin is not None:
-        machine.process.stdin.close()
+    except subprocess.TimeoutExpired as error:
+        raise TimeoutError(f"a machine does not end, pid: {machine.pid}") from error
+    finally:
+        if machine.process.stdin is not None:
+            machine.process.stdin.close()
+    if machine.marker is not None:
+        sweep.end_all(machine.marker)
 
 
 def _kill(machine: HeldMachine) -> None:
-    if machine.pid == machine.process.pid:
-        machine.process.kill()
-        return
-    # Our child only watches the first process of the sandbox, and leaves when that and all its descendants are gone.
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(machine.pid, signal.SIGKILL)
+    """In a sandbox our child only watches the first process, and leaves when that and all its descendants are gone."""
+    if machine.process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(machine.pid, signal.SIGKILL)

@@ -1,9 +1,9 @@
 """The preferred way: OpenSSH's sshd inside bubblewrap.
 
-The machine has its own process space, host name, `/`, home and `/workspace`; of the host it sees programs and libraries,
-read-only. It has one user, who is whoever runs the emulator, under another name: an unprivileged user namespace can map
-no more than that. Bubblewrap cannot make mount points on a read-only `/`, so the root is the machine's own folder and the
-host's top-level folders are bound into it one by one.
+The machine has its own process space, host name, `/`, home and `/workspace`; of the host it sees programs and
+libraries, read-only. It has one user, who is whoever runs the emulator, under another name: an unprivileged user
+namespace can map no more than that. Bubblewrap cannot make mount points on a read-only `/`, so the root is the machine's
+own folder, and the host's top-level folders are bound into it one by one.
 """
 
 from __future__ import annotations
@@ -13,16 +13,20 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from provisioning.errors import RehearsalError
 from provisioning.rehearsal.machines import sandbox_init
-from provisioning.rehearsal.machines.disk import MachineDisk
 from provisioning.rehearsal.machines.processes import HeldMachine, start_process
 from provisioning.rehearsal.machines.programs import base_interpreter
 from provisioning.rehearsal.machines.sandbox_etc import host_etc_entries
-from provisioning.rehearsal.machines.spec import LocalMachineSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from provisioning.rehearsal.machines.disk import MachineDisk
+    from provisioning.rehearsal.machines.spec import LocalMachineSpec
 
 USER_ID = 1000
 POWER_OFF = "exec /bin/kill -TERM 1"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from provisioning.rehearsal.machines.disk import MachineDisk
-from provisioning.rehearsal.machines.spec import LocalMachineSpec
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from provisioning.rehearsal.machines.disk import MachineDisk
+    from provisioning.rehearsal.machines.spec import LocalMachineSpec
 
 _NEVER_FROM_HOST = frozenset(
     {"gshadow", "gshadow-", "passwd-", "group-", "shadow", "shadow-", "ssh", "sudoers", "sudoers.d"}
@@ -18,7 +21,7 @@ def write_etc(spec: LocalMachineSpec, disk: MachineDisk, environment: Mapping[st
     """Write the files that must differ from the host's."""
     home, shell = environment["HOME"], environment["SHELL"]
     files = {
-        # The password field is "x" and there is no shadow file: without PAM, "*" or "!" would count as a locked account.
+        # "x" and no shadow file: without PAM, "*" or "!" would count as a locked account.
         "passwd": f"root:x:0:0:root:/root:/bin/sh\n{spec.username}:x:{user_id}:{user_id}::{home}:{shell}\n"
         "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
         # No group "tty": sshd would hand a terminal to it, and the machine's user is in one group only.
@@ -26,8 +29,6 @@ def write_etc(spec: LocalMachineSpec, disk: MachineDisk, environment: Mapping[st
         "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
         "hostname": f"{spec.name}\n",
         "hosts": f"127.0.0.1 localhost\n{spec.address} {spec.name}\n::1 localhost\n",
-        # A login shell would otherwise reset PATH.
-        "profile": f"export PATH={environment['PATH']}\n[ -z \"$BASH\" ] || PS1='\\u@\\h:\\w\\$ '\n",
         "ssh/sshd_config": _sshd_config(spec, environment),
     }
     for name, text in files.items():

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class MachineKind(StrEnum):
@@ -32,6 +35,8 @@ class LocalMachineSpec:
         ssh_public_key: Its public key, one OpenSSH line.
         custom_data: cloud-init's user data, decoded; may be empty or gzipped.
         imds_url: Base URL of the emulator's instance metadata service, or None.
+        arm_url: Base URL of the emulator's Resource Manager, for a machine that deallocates itself, or None.
+        arm_ca_file: The certificate authority to trust there (copied onto the machine), or None.
     """
 
     name: str
@@ -44,6 +49,8 @@ class LocalMachineSpec:
     ssh_public_key: str
     custom_data: bytes = field(repr=False)
     imds_url: str | None = None
+    arm_url: str | None = None
+    arm_ca_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
