@@ -46,13 +46,18 @@ def our_error(doing: str, error: AzureError) -> ProvisioningError:
     from azure.core.exceptions import ClientAuthenticationError, DecodeError, HttpResponseError
 
     if isinstance(error, DecodeError) or not isinstance(error, HttpResponseError):
-        return _made(NETWORK, doing, shown=type(error).__name__, said=error.message, code="")
+        return _made(NETWORK, doing, shown=type(error).__name__, said=_one_line(error.message), code="")
     codes = _codes(error)
-    if isinstance(error, ClientAuthenticationError) and not codes:
-        return _made(SIGN_IN, doing, shown=type(error).__name__, said=error.message, code="")
-    meaning = meaning_of(error.status_code, codes)
-    code = codes[0] if codes else f"HTTP {error.status_code}"
-    return _made(meaning, doing, shown=code, said=_said(meaning, error), code=code)
+    code = codes[0] if codes else _status_as_code(error)
+    # The sign-in service answers 400 or 401, in a form of its own without a code.
+    is_sign_in = isinstance(error, ClientAuthenticationError) and not codes
+    meaning = SIGN_IN if is_sign_in else meaning_of(error.status_code, codes)
+    said = _one_line(error.message) if is_sign_in else _said(meaning, error)
+    return _made(meaning, doing, shown=code or type(error).__name__, said=said, code=code)
+
+
+def _status_as_code(error: HttpResponseError) -> str:
+    return f"HTTP {error.status_code}" if error.status_code else ""
 
 
 def _made(meaning: Meaning, doing: str, *, shown: str, said: str, code: str) -> ProvisioningError:
