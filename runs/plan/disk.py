@@ -93,7 +93,7 @@ def checkpoint_bytes(parameters: int, stage: int, *, mixed: bool, gathers_weight
 
 
 def choose_disk(
-    need: DiskNeed, disk_type: str, wanted_gib: int | None, machine_mb_per_second: int, parameters: int
+    need: DiskNeed, disk_type: str, *, wanted_gib: int | None, machine_mb_per_second: int, parameters: int
 ) -> DiskChoice:
     """Choose the disk: the wanted size, or the smallest that fits (whole tiers, since those are what is billed)."""
     least = LARGE_MODEL_GIB if parameters >= LARGE_MODEL_PARAMETERS else 8

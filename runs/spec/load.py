@@ -56,7 +56,7 @@ class LoadedRunFile:
             return file.read_bytes()
         except OSError as error:
             problem = Problem("train.deepspeed", f"cannot be read: {file} ({error.strerror})")
-            raise _wrong(self.path, [problem]) from error
+            raise wrong_run_file(self.path, [problem]) from error
 
 
 def load_run_file(path: Path) -> LoadedRunFile:
@@ -98,13 +98,13 @@ def _load(content: bytes, path: Path, *, check_files: bool) -> LoadedRunFile:
     if document.values is None and not problems:
         problems.append(Problem("", "empty; a run file has at least name, model and data"))
     if problems and document.values is None:
-        raise _wrong(path, problems)
+        raise wrong_run_file(path, problems)
     spec, found = _validate(document)
     problems += found
     if check_files:
         problems += missing_files(document, path.absolute().parent)
     if spec is None or problems:
-        raise _wrong(path, problems)
+        raise wrong_run_file(path, problems)
     return LoadedRunFile(spec, path, content.decode(), hashlib.sha256(content).hexdigest())
 
 
@@ -116,7 +116,8 @@ def _validate(document: Document) -> tuple[RunFile | None, list[Problem]]:
         return None, list(complaints(error.errors(), document))
 
 
-def _wrong(path: Path, problems: list[Problem]) -> SpecError:
+def wrong_run_file(path: Path, problems: list[Problem]) -> SpecError:
+    """Make the error that carries all problems of a run file, in the order of the file."""
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
     ordered = sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0))
     return SpecError(

@@ -1,0 +1,159 @@
+"""The words of a plan: what a run will create, take, cost, and stop at."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from runs.plan.disk import DiskChoice, DiskNeed
+    from runs.plan.estimate import TimeEstimate
+    from runs.plan.model_size import ModelSize
+    from runs.plan.sizes import VmSize
+    from runs.plan.steps import DataSize
+
+
+@dataclass(frozen=True, slots=True)
+class SavePlan:
+    """When the run saves, as far as times can be known before.
+
+    Attributes:
+        steps: The steps after which it saves.
+        save_seconds: One save at the disk's speed.
+        at_risk_seconds: Most training that a crash can lose: the longest time between two saves.
+        share: Share of the time that saving takes.
+    """
+
+    steps: tuple[int, ...]
+    save_seconds: float
+    at_risk_seconds: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """US dollars.
+
+    Attributes:
+        machine_per_hour: The machine.
+        disk_per_hour: The workspace disk; goes on while the machine is deallocated.
+        address_per_hour: The public address.
+        is_of_region: False when the first region's price is unknown and a dearer one stands in.
+        total: For the whole run; None when its length is unknown.
+    """
+
+    machine_per_hour: float
+    disk_per_hour: float
+    address_per_hour: float
+    is_of_region: bool
+    total: float | None
+
+    @property
+    def per_hour(self) -> float:
+        """All of it, in dollars an hour."""
+        return self.machine_per_hour + self.disk_per_hour + self.address_per_hour
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsInForce:
+    """When the machine ends itself.
+
+    Attributes:
+        hours: Hours from its start.
+        dollars: Dollars spent.
+        hours_basis: Why that many hours.
+        dollars_basis: Why that many dollars.
+        idle_minutes: Minutes in which nothing trains.
+        lost_client_hours: Hours without a sign of the client after the job ended.
+        discard_after_days: Days until an uncollected workspace may go.
+    """
+
+    hours: float
+    dollars: float
+    hours_basis: str
+    dollars_basis: str
+    idle_minutes: int
+    lost_client_hours: float
+    discard_after_days: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run will take.
+
+    Attributes:
+        name: The run's name.
+        cloud: `azure` or `rehearsal`.
+        run_id: What its id will look like; the last part is drawn when it starts.
+        resource_group: What its resource group will be called.
+        size: The machine.
+        processes: Training processes.
+        regions: Where, the first choice first.
+        spot: At the spot price.
+        model: The base model.
+        data: The data; None when it cannot be known before it is on the machine.
+        zero_stage: DeepSpeed's ZeRO stage.
+        precision: `bf16`, `fp16` or `no`.
+        rows_per_step: Rows that one optimizer step sees.
+        steps: Optimizer steps; None like `data`.
+        saves: When it saves; None like `data`.
+        need: What must fit on the workspace disk.
+        disk: The workspace disk.
+        gpu_state_bytes: Weights, gradients and optimizer state on one GPU; None without GPUs.
+        time: How long; None like `data`.
+        cost: What it costs, at the prices of the snapshot.
+        limits: When the machine ends itself.
+        notes: What is worth knowing.
+    """
+
+    name: str
+    cloud: str
+    run_id: str
+    resource_group: str
+    size: VmSize
+    processes: int
+    regions: tuple[str, ...]
+    spot: bool
+    model: ModelSize
+    data: DataSize | None
+    zero_stage: int
+    precision: str
+    rows_per_step: int
+    steps: int | None
+    saves: SavePlan | None
+    need: DiskNeed
+    disk: DiskChoice
+    gpu_state_bytes: int | None
+    time: TimeEstimate | None
+    cost: Cost
+    limits: LimitsInForce
+    notes: tuple[str, ...]
+
+    @property
+    def workspace_gib(self) -> int:
+        """Size of the workspace disk in GiB."""
+        return self.disk.gib
+
+    @property
+    def dollars_per_hour(self) -> float:
+        """What the machine's own dollar limit counts with: all of it, at the on-demand price."""
+        return self.cost.per_hour
+
+    @property
+    def dollars_cap(self) -> float:
+        """Dollars at which the machine ends itself."""
+        return self.limits.dollars
+
+    @property
+    def deadline_hours(self) -> float:
+        """Hours after which the machine ends itself."""
+        return self.limits.hours
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as plain values, with the sums that its parts compute."""
+        values = asdict(self)
+        values["need"] |= {"headroom": self.need.headroom, "total": self.need.total}
+        values["cost"]["per_hour"] = self.cost.per_hour
+        if self.time:
+            values["time"]["total_seconds"] = self.time.total_seconds
+        return {"schema": 1, **values}

@@ -1,0 +1,46 @@
+"""Collects every reason why a run cannot work, each with its place in the run file."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from runs.errors import Problem
+from runs.plan.sizes import known_sizes
+from runs.spec.load import wrong_run_file
+from runs.spec.yaml_reader import path_words, read_yaml
+
+if TYPE_CHECKING:
+    from runs.spec.load import LoadedRunFile
+    from runs.spec.yaml_reader import Place
+
+
+class Trouble:
+    """Every reason found so far."""
+
+    def __init__(self, loaded: LoadedRunFile) -> None:
+        self._loaded = loaded
+        self._document = read_yaml(loaded.text.encode())
+        self._problems: list[Problem] = []
+
+    def add(self, place: Place, message: str, suggestion: str = "") -> None:
+        """Note a reason at a place of the run file; the place itself may have been left to its default."""
+        position = self._document.position(place, of_key=False)
+        line, column = (position.line, position.column) if position else (None, None)
+        self._problems.append(Problem(path_words(place), message, line, column, suggestion))
+
+    def unknown_size(self, name: str) -> None:
+        """Note a VM size that is not in the table."""
+        names = [size.name for size in known_sizes()]
+        near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+        message = f"unknown size; this version knows {', '.join(names)}, found: {name}"
+        self.add(("machine", "size"), message, near[0] if near else "")
+
+    def stop_if_any(self) -> None:
+        """Stop when there is any reason.
+
+        Raises:
+            SpecError: With all of them.
+        """
+        if self._problems:
+            raise wrong_run_file(self._loaded.path, self._problems)
