@@ -66,6 +66,10 @@ class Clients:
         """Close the connections."""
         for client in self._opened:
             client.close()
+        # The type says that a credential can only be asked; all of azure-identity's can also be closed.
+        close_credential = getattr(self._credential, "close", None)
+        if close_credential is not None:
+            close_credential()
 
     def _open(self, make: Callable[..., ClientT]) -> ClientT:
         options = pipeline.client_options(self.endpoint, self._credential)

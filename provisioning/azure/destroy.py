@@ -10,7 +10,7 @@ from provisioning.azure.inventory import Inventory, unique
 from provisioning.azure.naming import Names, ref_of
 from provisioning.azure.operations import Operations
 from provisioning.azure.provision import foreign_group
-from provisioning.errors import LeftoversError, ProvisioningError, RightsError, SignInError, SubscriptionError
+from provisioning.errors import LeftoversError, ThrottledError, TransientError
 from provisioning.types import DeletionProof, ResourceKind, ResourceRef
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ _FIRST_TRY_SECONDS = 20 * 60.0
 _FORCE_TYPES = "Microsoft.Compute/virtualMachines"
 # A network interface of a failed machine blocks the group for 180 s.
 _BLOCKED_PAUSE_POLLS = 12
-_HOPELESS = (RightsError, SignInError, SubscriptionError)
 
 
 class Destruction:
@@ -50,6 +49,7 @@ class Destruction:
         Raises:
             LeftoversError: Something is still there.
             RequestRefusedError: The group is not this run's; nothing was touched.
+            RightsError: The account may not delete it, or it is locked.
         """
         group = self._inventory.group()
         if group is not None and not self._inventory.is_ours(group):
@@ -64,14 +64,15 @@ class Destruction:
         return self._proofs
 
     def _delete_group(self) -> None:
-        """Delete until the group is gone: a blocked deletion is rolled back by Azure, and works minutes later."""
+        """Delete until the group is gone: a blocked deletion is rolled back by Azure, and works minutes later.
+
+        What no waiting mends (rights, locks, sign-in) is raised as it is.
+        """
         forced = False
         while True:
             try:
                 self._delete_once(forced=forced)
-            except _HOPELESS:
-                raise
-            except ProvisioningError as error:
+            except (TransientError, ThrottledError) as error:
                 if time.monotonic() > self._deadline:
                     raise self._leftovers(error.fact) from error
                 self._progress(f"deletion is held up, trying again: {error.fact}")

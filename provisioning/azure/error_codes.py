@@ -57,6 +57,9 @@ NETWORK = Meaning(
 )
 BUSY = Meaning(TransientError, "something else is at work on it", f"wait a minute, then {_RESUME}")
 IN_USE = Meaning(RequestRefusedError, "it is still in use", "delete the whole run with: llamalift down RUN")
+LOCKED = Meaning(
+    RightsError, "it is locked against deletion", "see the lock with: az lock list --output table; then take it away"
+)
 NOT_FOUND = Meaning(RequestRefusedError, "not found", _REPORT)
 UNKNOWN_SUBSCRIPTION = Meaning(SubscriptionError, "the subscription cannot be used", _SUBSCRIPTIONS)
 NOT_REGISTERED = Meaning(
@@ -97,15 +100,15 @@ _MEANINGS = {
     NOT_FOUND: (
         "ResourceNotFound ResourceGroupNotFound ParentResourceNotFound NotFound ImageNotFound PlatformImageNotFound"
     ),
+    LOCKED: "ScopeLocked",
     IMMUTABLE: "PropertyChangeNotAllowed",
     DYING_GROUP: "ResourceGroupBeingDeleted",
     IN_USE: (
-        "PublicIPAddressCannotBeDeleted InUseSubnetCannotBeDeleted InUseNetworkSecurityGroupCannotBeDeleted NicInUse "
-        "ResourceGroupDeletionBlocked"
+        "PublicIPAddressCannotBeDeleted InUseSubnetCannotBeDeleted InUseNetworkSecurityGroupCannotBeDeleted NicInUse"
     ),
     BUSY: (
         "AnotherOperationInProgress RetryableErrorDueToAnotherOperation NicReservedForAnotherVm OperationPreempted "
-        "PreconditionFailed Conflict"
+        "PreconditionFailed Conflict ResourceGroupDeletionBlocked"
     ),
     TRANSIENT: (
         "InternalServerError InternalExecutionError ServerTimeout ServiceUnavailable GatewayTimeout RetryableError "

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-# How long an interrupted run waits for its threads, which look at `stop` twice a second.
+# How long an interrupted run waits for all its threads, which look at `stop` twice a second.
 _FAREWELL_SECONDS = 2.0
 
 
@@ -54,8 +55,9 @@ def run_all(tasks: Sequence[Task], stop: threading.Event) -> None:
             done.add(end.name)
     except BaseException:
         stop.set()
+        farewell = time.monotonic() + _FAREWELL_SECONDS
         for thread in running.values():
-            thread.join(_FAREWELL_SECONDS)
+            thread.join(max(0.0, farewell - time.monotonic()))
         raise
 
 

@@ -43,6 +43,12 @@ def is_settled(observed: Mapping[str, Any]) -> bool:
     return provisioning_state(observed) in _SETTLED
 
 
+def describe(observed: Mapping[str, Any]) -> str:
+    """Its state in a word or two, for someone who waits for it."""
+    state = provisioning_state(observed)
+    return state if state != SUCCEEDED or not _status_codes(observed) else str(power_of(observed))
+
+
 def first_difference(wanted: object, observed: object, path: str = "") -> str | None:
     """The path of the first thing in `wanted` that is not so in `observed`; what only Azure knows does not count.
 

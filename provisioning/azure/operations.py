@@ -79,6 +79,28 @@ class Operations:
                 else:
                     raise
 
+    def look_until(
+        self,
+        doing: str,
+        look: Callable[[], T],
+        is_reached: Callable[[T], bool],
+        describe: Callable[[T], str],
+        *,
+        limit_seconds: float = OPERATION_SECONDS,
+    ) -> T:
+        """Look again and again until `is_reached`; `describe` is called for each look that is not there yet.
+
+        Raises:
+            TransientError: The deadline is over.
+        """
+        deadline = time.monotonic() + limit_seconds
+        while not is_reached(found := look()):
+            state = describe(found)
+            if time.monotonic() > deadline:
+                raise _too_late(doing, state)
+            self.pause(self.clients.endpoint.poll_seconds)
+        return found
+
     def pause(self, seconds: float) -> None:
         """Sleep, but not past an interruption.
 
