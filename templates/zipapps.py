@@ -10,6 +10,8 @@ import zipfile
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from templates.lean import lean
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from importlib.resources.abc import Traversable
@@ -21,6 +23,7 @@ from templates.agent.main import main
 
 sys.exit(main())
 """
+_SHEBANG = b"#!/usr/bin/env python3\n"
 # The earliest date that a zip can hold: the same sources give the same bytes.
 _DATE = (1980, 1, 1, 0, 0, 0)
 _FILE_MODE = 0o100644 << 16
@@ -28,9 +31,9 @@ _UNIX = 3
 
 
 def agent_zipapp() -> bytes:
-    """The agent: one executable file for any Python from 3.10, standard library only."""
+    """The agent: one executable file for any Python from 3.10, standard library only, without comments to be small."""
     sources = {**_module("__init__.py"), **_package("agent"), "__main__.py": _MAIN}
-    return b"#!/usr/bin/env python3\n" + _zipped(sources)
+    return _zipped({name: lean(source.decode()).encode() for name, source in sources.items()}, prefix=_SHEBANG)
 
 
 def trainer_zipapp() -> bytes:
@@ -63,8 +66,9 @@ def _walk(folder: Traversable, path: str) -> Iterator[tuple[str, bytes]]:
             yield f"{path}/{entry.name}", entry.read_bytes()
 
 
-def _zipped(sources: Mapping[str, bytes]) -> bytes:
+def _zipped(sources: Mapping[str, bytes], prefix: bytes = b"") -> bytes:
     target = io.BytesIO()
+    target.write(prefix)
     with zipfile.ZipFile(target, "w") as archive:
         for name in sorted(sources):
             entry = zipfile.ZipInfo(name, _DATE)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import signal
 import threading
 import time
-from contextlib import contextmanager
+import traceback
 from typing import TYPE_CHECKING, Any
 
 from templates.agent import atomic, ending, limits, watchers
@@ -17,15 +18,17 @@ from templates.agent.imds import Imds
 from templates.agent.meter import MeterFile
 from templates.agent.metrics import Metrics
 from templates.agent.processes import boot_id, identity
-from templates.agent.settings import Limits, RunSettings
+from templates.agent.settings import RunSettings, limits_now
 from templates.agent.snapshot import Snapshot
 from templates.agent.state import State, StateFile
 from templates.agent.supervisor import EVICTION, Supervisor, backoff_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from templates.agent.folder import RunFolder
+    from templates.agent.settings import Limits
 
 # An accepted deallocation takes minutes; after this long it is asked for again.
 _ENDING_PATIENCE_SECONDS = 600.0
@@ -51,6 +54,7 @@ class Daemon:
         self._quiet_since = self._clock.now()
         self._ending_again_at = 0.0
         self._leaving = threading.Event()
+        self._reported = ""
         self._metrics = Metrics(folder.metrics)
         self._supervisor = Supervisor(folder, self._state, self._metrics, self._save, self._say)
         self._imds = Imds.of_this_machine(owns_machine=owns_machine)
@@ -73,23 +77,37 @@ class Daemon:
         looks = [self._gpus.look, self._checkpoints.look, *([self._events.look] if self._events else [])]
         for look in looks:
             watchers.Watcher(look).start()
-        self._forget_old_limit()
         pause = float(os.environ.get("LLAMALIFT_TICK_SECONDS", "1"))
         while not self._leaving.is_set():
             self._tick(self._clock.now())
             self._leaving.wait(pause)
 
     def _tick(self, now: float) -> None:
-        self._meter.tick(now, self._boot)
-        if self._state.fired is None:
-            self._supervisor.tick(now)
-            self._heed_stop(now)
-            self._heed_eviction(now)
-            self._hold_limits(now)
-        else:
-            self._end_compute(now)
+        duties = [self._move_job, self._heed_stop, self._heed_eviction, self._hold_limits]
+        for duty in (*(duties if self._state.fired is None else [self._end_compute]), self._count, self._publish):
+            self._do(duty, now)
+
+    def _do(self, duty: Callable[[float], None], now: float) -> None:
+        try:
+            duty(now)
+        except Exception as error:  # noqa: BLE001 - whatever fails (a full disk, say), the limits must be held
+            self._report(error)
+
+    def _report(self, error: Exception) -> None:
+        """Once per kind of trouble, not once per second."""
+        what = f"{type(error).__name__}: {error}"
+        if what != self._reported:
+            self._reported = what
+            self._say(f"trouble in the agent: {what}")
+            traceback.print_exception(error)
+
+    def _move_job(self, now: float) -> None:
+        self._supervisor.tick(now)
         self._save()
-        self._publish(now)
+
+    def _count(self, now: float) -> None:
+        self._meter.tick(now, self._boot)
+        self._save()
 
     def _heed_stop(self, now: float) -> None:
         request = self._folder.control / "stop"
@@ -115,32 +133,33 @@ class Daemon:
         if self._supervisor.step is not None:
             self._supervisor.stop(f"limit: {reason}", now)
             return
-        self._state.fired, self._state.fired_boot = reason, self._boot
+        self._state.fired, self._state.fired_boot, self._state.fired_at = reason, self._boot, now
         self._say(f"limit reached: {reason}")
         self._save()
 
     def _end_compute(self, now: float) -> None:
+        if self._is_wanted_again(now):
+            self._say(f"wanted again after: {self._state.fired}")
+            self._state.fired = self._state.fired_boot = None
+            return
         if now < self._ending_again_at:
             return
         accepted = ending.end_compute(self._imds, owns_machine=self._owns_machine, say=self._say)
         self._ending_again_at = self._clock.now() + (_ENDING_PATIENCE_SECONDS if accepted else backoff_seconds())
 
-    def _forget_old_limit(self) -> None:
-        """A machine that was started again after a limit had ended it is wanted again."""
-        if self._state.fired is not None and self._state.fired_boot != self._boot:
-            self._say(f"started again after: {self._state.fired}")
-            self._state.fired = self._state.fired_boot = None
+    def _is_wanted_again(self, now: float) -> bool:
+        """A machine that was started again after a limit had ended it, or whose client has raised the limit since."""
+        if self._state.fired_boot != self._boot:
+            return True
+        extended_at = _changed_at(self._folder.control / "extend")
+        return extended_at > self._state.fired_at and limits.due(self._limits(), self._situation(now)) is None
 
     def _limits(self) -> Limits:
-        try:
-            wish = atomic.read_json(self._folder.control / "extend")
-            return self._settings.limits if wish is None else self._settings.limits.raised(wish)
-        except (ValueError, TypeError):  # a wish that cannot be read grants nothing
-            return self._settings.limits
+        return limits_now(self._settings, self._folder)
 
     def _situation(self, now: float) -> limits.Situation:
         meter, state = self._meter.meter, self._state
-        seen_at = self._client_seen_at()
+        seen_at = _changed_at(self._folder.client_seen)
         if self._supervisor.step is not None:
             self._quiet_since = now
         return limits.Situation(
@@ -153,12 +172,6 @@ class Daemon:
             quiet_since=max(self._quiet_since, seen_at),
             client_seen_at=max(seen_at, meter.up_since),
         )
-
-    def _client_seen_at(self) -> float:
-        try:
-            return self._folder.client_seen.stat().st_mtime
-        except FileNotFoundError:
-            return 0.0
 
     def _dollars(self, now: float) -> float:
         return self._meter.meter.seconds(now) / 3600 * self._settings.dollars_per_hour
@@ -173,11 +186,19 @@ class Daemon:
     def _say(self, line: str) -> None:
         stamped = f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {line}"
         self._state.note(stamped)
-        with self._folder.agent_log.open("a") as log:
+        with contextlib.suppress(OSError), self._folder.agent_log.open("a") as log:
             log.write(stamped + "\n")
 
 
-@contextmanager
+def _changed_at(path: Path) -> float:
+    """When `path` was last changed; 0 when it is not there."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+@contextlib.contextmanager
 def only_one(folder: RunFolder) -> Iterator[bool]:
     """Hold the run's lock; False when another daemon has it. The kernel frees it with the process."""
     with folder.lock.open("a") as lock:

@@ -7,7 +7,7 @@ import subprocess
 import urllib.error
 from typing import TYPE_CHECKING
 
-from templates.agent.imds import NoArmError, deallocate
+from templates.agent.imds import NoArmError, Trouble, deallocate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ def end_compute(imds: Imds | None, *, owns_machine: bool, say: Callable[[str], N
     if imds is not None:
         try:
             say(f"asked Azure to deallocate this machine: {deallocate(imds)}")
-        except (OSError, KeyError, ValueError, NoArmError) as error:
+        except (*Trouble, NoArmError) as error:
             say(f"cannot deallocate this machine: {error}")
             if _passes(error):
                 return False

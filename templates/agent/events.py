@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from templates.agent.imds import Trouble
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -30,7 +32,7 @@ class ScheduledEvents:
             if self._name is None:
                 self._name = str(self._imds.instance()["name"]).lower()
             self._eviction = next((event for event in self._imds.events() if self._is_ours(event)), None)
-        except (OSError, KeyError, ValueError) as error:
+        except Trouble as error:
             self._report(answered=False, detail=f": {error}")
             return _AFTER_SILENCE_SECONDS
         self._report(answered=True, detail="")
@@ -46,7 +48,7 @@ class ScheduledEvents:
         self._acknowledged.add(event_id)
         try:
             self._imds.acknowledge(event_id)
-        except OSError as error:
+        except Trouble as error:
             self._say(f"eviction {event_id} not acknowledged (it comes by itself): {error}")
 
     def _is_ours(self, event: dict[str, Any]) -> bool:

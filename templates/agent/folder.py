@@ -19,6 +19,11 @@ class RunFolder:
         return self.root / "run.json"
 
     @property
+    def archive(self) -> Path:
+        """This very program."""
+        return self.root / "agent.pyz"
+
+    @property
     def job(self) -> Path:
         """job.json: its appearance starts the job."""
         return self.root / "job" / "job.json"

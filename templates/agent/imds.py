@@ -7,6 +7,7 @@ import os
 import ssl
 import urllib.request
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 PUBLIC_IMDS = "http://169.254.169.254"
 PUBLIC_ARM = "https://management.azure.com"
+# All that asking may end in, an answer of another shape included.
+Trouble = (OSError, HTTPException, KeyError, ValueError)
 _TIMEOUT_SECONDS = 10.0
 # The first question about events may take up to two minutes to be answered.
 _EVENTS_TIMEOUT_SECONDS = 125.0
@@ -40,8 +43,7 @@ class Imds:
 
     def instance(self) -> dict[str, Any]:
         """The `compute` part of the instance metadata: name, resourceId and more."""
-        compute: dict[str, Any] = self._get("/metadata/instance/compute?api-version=2021-02-01")
-        return compute
+        return self._get("/metadata/instance/compute?api-version=2021-02-01")
 
     def token(self, resource: str) -> str:
         """An access token of the machine's own identity for `resource`."""
@@ -58,8 +60,11 @@ class Imds:
         body = {"StartRequests": [{"EventId": event_id}]}
         self._open("/metadata/scheduledevents?api-version=2020-07-01", body, _TIMEOUT_SECONDS)
 
-    def _get(self, path: str, timeout: float = _TIMEOUT_SECONDS) -> Any:  # noqa: ANN401 - JSON of the outside world
-        return json.loads(self._open(path, None, timeout))
+    def _get(self, path: str, timeout: float = _TIMEOUT_SECONDS) -> dict[str, Any]:
+        answer = json.loads(self._open(path, None, timeout))
+        if not isinstance(answer, dict):
+            raise ValueError(f"not a JSON object: {path}")  # noqa: TRY004 - a wrong answer, not a wrong call
+        return answer
 
     def _open(self, path: str, body: Mapping[str, Any] | None, timeout: float) -> bytes:
         data = None if body is None else json.dumps(body).encode()
@@ -75,8 +80,8 @@ def deallocate(imds: Imds) -> str:
 
     Raises:
         NoArmError: A rehearsal machine that was not told its Resource Manager.
-        OSError: No answer, or a refusal (`urllib.error.HTTPError`, which is one).
-        KeyError, ValueError: An answer of another shape.
+        urllib.error.HTTPError: A refusal.
+        Trouble: No answer, or one of another shape.
     """
     arm = _arm_base(imds)
     vm_id = str(imds.instance()["resourceId"])

@@ -39,18 +39,25 @@ class Situation:
 
 def due(limits: Limits, situation: Situation) -> str | None:
     """The limit that is reached (`deadline`, `dollars`, `lost_client` or `idle`), or None."""
-    second_chance_over = situation.now >= situation.up_since + SECOND_CHANCE_SECONDS
-    if situation.now >= limits.deadline_at and (limits.deadline_at > situation.up_since or second_chance_over):
+    if deadline_is_over(limits.deadline_at, situation.now, situation.up_since):
         return "deadline"
-    if situation.dollars >= limits.dollars_cap and (
-        situation.dollars_before < limits.dollars_cap or second_chance_over
-    ):
+    fresh = situation.dollars_before < limits.dollars_cap
+    if situation.dollars >= limits.dollars_cap and (fresh or _second_chance_is_over(situation.now, situation.up_since)):
         return "dollars"
     if situation.step_running:
         return None
     if situation.job_ended_at is not None and _lost(situation) >= limits.lost_client_seconds:
         return "lost_client"
     return "idle" if situation.now - situation.quiet_since >= limits.idle_seconds else None
+
+
+def deadline_is_over(deadline_at: float, now: float, up_since: float) -> bool:
+    """Whether the deadline is over; for a machine that was started after it, so is its second chance."""
+    return now >= deadline_at and (deadline_at > up_since or _second_chance_is_over(now, up_since))
+
+
+def _second_chance_is_over(now: float, up_since: float) -> bool:
+    return now >= up_since + SECOND_CHANCE_SECONDS
 
 
 def _lost(situation: Situation) -> float:

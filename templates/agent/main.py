@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from templates.agent.errors import AgentError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -18,7 +20,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; the exit code is 0 when it did what it promises."""
     options = _parser().parse_args(argv)
     sys.argv[0] = str(Path(sys.argv[0]).resolve())
-    answer = _VERBS[options.verb](options)
+    try:
+        answer = _VERBS[options.verb](options)
+    except (AgentError, OSError) as error:
+        print(json.dumps({"error": {"type": type(error).__name__, "message": str(error)}}))  # noqa: T201 - same as below
+        return 1
     code = int(answer.pop("exit_code", 0))
     print(json.dumps(answer))  # noqa: T201 - the answer is what a verb is for
     return code
@@ -77,7 +83,10 @@ def _hold(options: argparse.Namespace) -> dict[str, Any]:
 def _manifest(options: argparse.Namespace) -> dict[str, Any]:
     from templates.agent import manifest
 
-    facts = manifest.build_manifest(options.folder)
+    try:
+        facts = manifest.build_manifest(options.folder)
+    except manifest.ManifestError as error:
+        return {"error": {"type": "ManifestError", "message": str(error)}, "exit_code": 1}
     if options.write:
         manifest.write_manifest(options.folder, facts)
     return facts
@@ -90,9 +99,37 @@ def _verify(options: argparse.Namespace) -> dict[str, Any]:
     return {"complete": not problems, "problems": problems, "exit_code": int(bool(problems))}
 
 
+def _boot(options: argparse.Namespace) -> dict[str, Any]:
+    from templates.agent.boot import boot
+
+    return boot(options.config.resolve())
+
+
+def _end_compute(options: argparse.Namespace) -> dict[str, Any]:
+    from templates.agent.boot import end_if_due
+
+    return end_if_due(options.config.resolve())
+
+
+def _new_host_key(_: argparse.Namespace) -> dict[str, Any]:
+    from templates.agent.hostkeys import new_host_key
+
+    return new_host_key()
+
+
+def _activate_host_key(_: argparse.Namespace) -> dict[str, Any]:
+    from templates.agent.hostkeys import activate_host_key
+
+    return activate_host_key()
+
+
 _VERBS = {
+    "activate-host-key": _activate_host_key,
+    "boot": _boot,
+    "end-compute": _end_compute,
     "hold": _hold,
     "manifest": _manifest,
+    "new-host-key": _new_host_key,
     "serve": _serve,
     "status": _status,
     "stop": _stop,

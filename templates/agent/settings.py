@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from templates.agent import atomic
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from templates.agent.folder import RunFolder
 
 DEFAULT_GRACE_SECONDS = 30.0
 
@@ -69,6 +73,15 @@ class RunSettings:
             machine_started_at=None if started is None else float(started),
             created_at=float(value["created_at"]),
         )
+
+
+def limits_now(settings: RunSettings, folder: RunFolder) -> Limits:
+    """The limits with what the client has added to them since (control/extend)."""
+    try:
+        wish = atomic.read_json(folder.control / "extend")
+        return settings.limits if wish is None else settings.limits.raised(wish)
+    except (ValueError, TypeError):  # a wish that cannot be read grants nothing
+        return settings.limits
 
 
 @dataclass(frozen=True, slots=True)

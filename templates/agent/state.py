@@ -37,6 +37,7 @@ class State:
         problem: `{"kind", "message", "hint"}` or None.
         fired: The limit that ended compute, or None.
         fired_boot: During which start of the machine.
+        fired_at: And when.
         evicted_boot: The start of the machine that was evicted; the job goes on at the next.
         notes: What happened, one line each, with the time.
     """
@@ -59,6 +60,7 @@ class State:
     problem: dict[str, str] | None = None
     fired: str | None = None
     fired_boot: str | None = None
+    fired_at: float = 0.0
     evicted_boot: str | None = None
     notes: list[str] = field(default_factory=list)
 

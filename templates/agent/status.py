@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from templates.agent.folder import RunFolder
 
+_STALE_SECONDS = 30.0
 DEFAULT_LOG_LIMIT_BYTES = 256 << 10
 
 
@@ -31,7 +32,11 @@ def read_status(folder: RunFolder, *, log_from: int, log_limit: int = DEFAULT_LO
     agent = document["agent"]
     alive = agent["pid"] is not None and identity(agent["pid"]) == agent.pop("identity")
     document["agent"] = {**agent, "alive": alive}
-    document["now"] = time.time()
+    now = time.time()
+    if alive and now - document["now"] > _STALE_SECONDS:
+        late = f"the agent has not written its status for {now - document['now']:.0f} s: is the disk full?"
+        document["notes"] = [*document["notes"], late]
+    document["now"] = now
     document["log"] = read_log(folder.train_log, log_from, log_limit)
     return document
 

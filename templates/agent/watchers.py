@@ -105,13 +105,13 @@ class Checkpoints:
         """Check what is new or has changed."""
         complete, checked = [], {}
         for step, path in reversed(manifest.checkpoint_folders(self._folder)):
+            known, good = self._checked.get(str(path), ["", False])
             try:
                 fingerprint, size = _fingerprint(path)
+                if known != fingerprint:
+                    good = not manifest.check_manifest(path)
             except FileNotFoundError:  # pruned meanwhile
                 continue
-            known, good = self._checked.get(str(path), ["", False])
-            if known != fingerprint:
-                good = not manifest.check_manifest(path)
             checked[str(path)] = [fingerprint, good]
             if good:
                 complete.append({"step": step, "path": str(path), "bytes": size})
