@@ -13,7 +13,7 @@ from runs.types import RunState, StageState
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from remote.agent import AgentStatus
+    from remote.agent import AgentStatus, Gpu
 
     from runs.status import RunStatus
     from runs.types import StageRow
@@ -65,6 +65,16 @@ def _facts(seen: RunStatus) -> Iterator[tuple[str, str]]:
         yield "model", f"{seen.collected.target} ({size(seen.collected.size_bytes)}, verified)"
 
 
+def _gpu(gpu: Gpu) -> str:
+    """What the card tells of itself; not every card tells everything."""
+    words = [] if gpu.utilization_percent is None else [f"{gpu.utilization_percent:.0f} %"]
+    if gpu.memory_used_bytes is not None and gpu.memory_total_bytes is not None:
+        words.append(f"{size(gpu.memory_used_bytes)} of {size(gpu.memory_total_bytes)}")
+    if gpu.power_watts is not None:
+        words.append(f"{gpu.power_watts:.0f} W")
+    return ", ".join(words)
+
+
 def _agent_facts(agent: AgentStatus) -> Iterator[tuple[str, str]]:
     progress = agent.progress
     if progress is not None and progress.step is not None:
@@ -81,8 +91,7 @@ def _agent_facts(agent: AgentStatus) -> Iterator[tuple[str, str]]:
     if newest is not None:
         yield "checkpoint", f"step {newest.step} complete, {size(newest.size_bytes)}"
     for gpu in agent.gpus:
-        memory = f"{size(gpu.memory_used_bytes)} of {size(gpu.memory_total_bytes)}"
-        yield f"GPU {gpu.index}", f"{gpu.utilization_percent} %, {memory}, {gpu.power_watts:.0f} W"
+        yield f"GPU {gpu.index}", _gpu(gpu)
     yield "disk", f"{size(agent.disk.free_bytes)} of {size(agent.disk.total_bytes)} free"
     if agent.limits.fired:
         yield "ended by", agent.limits.fired

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from provisioning.types import ImageReference, MachineRequest, PowerState
@@ -17,6 +18,8 @@ from templates.zipapps import agent_zipapp
 
 if TYPE_CHECKING:
     from runs.context import RunContext
+
+_DAY_SECONDS = 24 * 3600
 
 
 class Provision:
@@ -70,7 +73,7 @@ class Provision:
             image=str(image),
             caller_address=cloud.caller_address() if allowed == "auto" else allowed,
             workspace_gib=plan.workspace_gib,
-            dollars_per_hour=plan.dollars_per_hour,
+            dollars_per_hour=plan.dollars_per_hour if spec.cloud == "azure" else 0.0,
             dollars_cap=plan.dollars_cap,
             deadline_at=time.time() + plan.deadline_hours * 3600,
         )
@@ -99,6 +102,7 @@ class Provision:
             custom_data=self._custom_data(context, decided, user_key.public_line),
             caller_address=decided.caller_address,
             tags=tags(context.row, spec, decided),
+            shutdown_at=_backstop(decided.deadline_at),
         )
 
     def _custom_data(self, context: RunContext, decided: Decided, ssh_public_key: str) -> bytes:
@@ -127,3 +131,10 @@ class Provision:
             trust = Trust(one_time=key.public_line, own=trust.own if trust else "")
             context.journal.put(context.run_id, trust)
         return file.read_text(), trust.one_time
+
+
+def _backstop(deadline_at: float) -> datetime | None:
+    """When Azure's own schedule should deallocate the machine; it is daily, so a later deadline cannot be said with it."""
+    if deadline_at - time.time() > _DAY_SECONDS:
+        return None
+    return datetime.fromtimestamp(deadline_at, UTC)

@@ -39,7 +39,7 @@ class Train:
         began = time.time()
         status = self._watch(context)
         progress = status.progress
-        steps = progress.step if progress else 0
+        steps = (progress.step if progress else None) or 0
         loss = progress.loss if progress else None
         since = context.require(Submitted).at
         context.journal.put(context.run_id, Trained(steps=steps, loss=loss, seconds=time.time() - min(since, began)))
