@@ -29,22 +29,24 @@ class Builder:
         self._ledger = ledger
         self._progress = progress
         self._activity = Activity("creating", progress)
-        self._existing: frozenset[str] = frozenset()
+        self._existing: frozenset[str] | None = None
         self._made: dict[ResourceKind, Mapping[str, Any]] = {}
 
     def know(self, existing: Iterable[ResourceRef]) -> None:
-        """Remember what exists; whatever else is created without looking first."""
+        """Remember what exists; whatever else is created without looking first. Without it, nothing exists."""
         self._existing = frozenset(ref.resource_id.lower() for ref in existing)
 
     def is_known(self, resource: OwnedResource) -> bool:
-        """Whether it existed when the group was listed."""
-        return resource.resource_id.lower() in self._existing
+        """Whether it existed when the group was listed, or cannot be known from that."""
+        if self._existing is None:
+            return False
+        return not resource.listed or resource.resource_id.lower() in self._existing
 
     def made(self, resource: OwnedResource) -> Mapping[str, Any]:
         """The resource as Azure described it last."""
         return self._made[resource.kind]
 
-    def ensure(self, resource: OwnedResource) -> None:
+    def ensure(self, resource: OwnedResource, *, limit_seconds: float = OPERATION_SECONDS) -> None:
         """Leave it as it is when it fits, create it otherwise.
 
         Raises:
@@ -52,7 +54,7 @@ class Builder:
         """
         found = self.settled(resource)
         if found is None or _needs_creating(resource, found):
-            self.create(resource)
+            self.create(resource, limit_seconds=limit_seconds)
         else:
             self.accept(resource, found)
 

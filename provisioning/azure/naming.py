@@ -121,10 +121,12 @@ class Names:
         """The daily auto-shutdown; Azure enforces this form."""
         return f"shutdown-computevm-{self.machine}"
 
-    @property
-    def role_assignment(self) -> str:
-        """A UUID, as Azure asks, that is the same on every computer and in every attempt."""
-        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.group_id.lower()}/machine-is-contributor"))
+    def role_assignment(self, principal_id: str) -> str:
+        """A UUID, as Azure asks: the same on every computer, another one for another machine's identity.
+
+        Azure refuses to give an existing assignment to someone else.
+        """
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.group_id}/contributors/{principal_id}".lower()))
 
     def id_of(self, kind: ResourceKind, name: str) -> str:
         """Full id of a resource of the run's group."""

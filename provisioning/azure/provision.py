@@ -42,7 +42,6 @@ class Provisioning:
         self._inventory = Inventory(clients, self._names)
         self._stop = threading.Event()
         self._builder = Builder(Operations(clients, self._stop), ledger, progress)
-        self._is_fresh = False
 
     def run(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """Do it; returns the machine and its public address as Azure describes them.
@@ -60,7 +59,6 @@ class Provisioning:
 
     def _ensure_group(self) -> None:
         group = self._inventory.group()
-        self._is_fresh = group is None
         if group is None:
             self._builder.create(self._stack.group)
             return
@@ -125,10 +123,7 @@ class Provisioning:
 
     def _try_extra(self, extra: OwnedResource) -> None:
         try:
-            if not self._is_fresh and self._inventory.exists(extra.ref):
-                self._ledger.created(extra.ref)
-            else:
-                self._builder.create(extra, limit_seconds=_EXTRA_SECONDS)
+            self._builder.ensure(extra, limit_seconds=_EXTRA_SECONDS)
         except ProvisioningError as error:
             self._progress(f"going on without the {extra.kind} ({extra.detail}): {error.fact}")
 

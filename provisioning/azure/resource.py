@@ -39,6 +39,8 @@ class OwnedResource(ABC):
     fixed: ClassVar[tuple[str, ...]] = ("location",)
     # Whether a difference elsewhere is mended by sending the body again.
     renewable: ClassVar[bool] = False
+    # Whether the listing of a group shows it; what it does not show must be read to be seen.
+    listed: ClassVar[bool] = True
 
     @property
     @abstractmethod

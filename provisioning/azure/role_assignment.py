@@ -23,11 +23,13 @@ class RoleAssignment(GenericResource):
     principal_id: str
 
     kind: ClassVar[ResourceKind] = ResourceKind.ROLE_ASSIGNMENT
+    fixed: ClassVar[tuple[str, ...]] = ()
+    listed: ClassVar[bool] = False
 
     @property
     def name(self) -> str:
         """A UUID."""
-        return self.names.role_assignment
+        return self.names.role_assignment(self.principal_id)
 
     @property
     def detail(self) -> str:

@@ -21,6 +21,8 @@ class ShutdownSchedule(GenericResource):
     at: datetime
 
     kind: ClassVar[ResourceKind] = ResourceKind.SHUTDOWN_SCHEDULE
+    # A run that outlives the day is given a later time.
+    renewable: ClassVar[bool] = True
 
     @property
     def name(self) -> str:

@@ -91,5 +91,5 @@ def test_kind_and_provider_of_an_id(resource_id: str, kind: ResourceKind, namesp
 def test_names_depend_on_the_run_alone() -> None:
     """Another computer finds the same names, other runs never share one."""
     assert Names("s", "a-1") == Names("s", "a-1")
-    assert Names("s", "a-1").role_assignment == Names("S", "a-1").role_assignment
-    assert Names("s", "a-1").role_assignment != Names("s", "a-2").role_assignment
+    assert Names("s", "a-1").role_assignment("P") == Names("S", "a-1").role_assignment("p")
+    assert Names("s", "a-1").role_assignment("p") != Names("s", "a-1").role_assignment("q")
