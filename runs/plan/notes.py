@@ -30,6 +30,8 @@ def _money(spec: RunFile, disk: DiskChoice, cost: Cost) -> Iterator[str]:
     if spec.cloud == "rehearsal":
         yield "rehearsal: nothing is spent; the dollars are what Azure would take"
         return
+    if len(spec.machine.regions) > 1:
+        yield f"only the first region is tried for now: {spec.machine.regions[0]}"
     if not cost.is_of_region:
         region = spec.machine.regions[0]
         yield f"no price of {region} in the snapshot of {SNAPSHOT_DATE}; the dearest known one stands in"
