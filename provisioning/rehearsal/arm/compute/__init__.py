@@ -1,0 +1,1 @@
+"""Microsoft.Compute: disks, virtual machines, images, sizes and quotas."""

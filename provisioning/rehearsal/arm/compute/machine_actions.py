@@ -1,0 +1,206 @@
+"""What the operations on virtual machines do. Each can run again from its start after the emulator was killed."""
+
+from __future__ import annotations
+
+import base64
+import time
+from typing import TYPE_CHECKING
+
+from provisioning.rehearsal.arm.addresses import free_address, machine_port
+from provisioning.rehearsal.arm.compute.disks import erase as erase_disk
+from provisioning.rehearsal.arm.compute.disks import folder_of, new_disk
+from provisioning.rehearsal.arm.compute.references import disks_of, interface_ids
+from provisioning.rehearsal.arm.errors import ArmError
+from provisioning.rehearsal.arm.ids import ResourceId
+from provisioning.rehearsal.arm.operations import now_text
+from provisioning.rehearsal.machines import LocalMachineSpec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from provisioning.rehearsal.arm.json_types import Json
+    from provisioning.rehearsal.arm.operations import Operation
+    from provisioning.rehearsal.arm.store import Resource
+    from provisioning.rehearsal.arm.world import World
+
+
+def create(world: World, operation: Operation) -> None:
+    """Make the machine's own disks, boot it, and say that it is there."""
+    machine = _target(world, operation)
+    with world.store.lock:
+        _make_disks(world, machine)
+    _boot(world, machine)
+    _settle(world, operation.target)
+
+
+def update(world: World, operation: Operation) -> None:
+    """Nothing that can be changed on a running machine concerns the process behind it."""
+    _settle(world, operation.target)
+
+
+def start(world: World, operation: Operation) -> None:
+    """Boot it again from its disks."""
+    _boot(world, _target(world, operation))
+    _settle(world, operation.target)
+
+
+def restart(world: World, operation: Operation) -> None:
+    """Switch it off and on."""
+    world.machines.stop(operation.target)
+    start(world, operation)
+
+
+def deallocate(world: World, operation: Operation) -> None:
+    """Stop it and give the hardware back: no compute bill any more."""
+    _stop(world, operation.target, "deallocated")
+
+
+def power_off(world: World, operation: Operation) -> None:
+    """Stop it but keep the hardware: it is still billed."""
+    _stop(world, operation.target, "stopped")
+
+
+def _stop(world: World, vm_id: str, power: str) -> None:
+    world.machines.stop(vm_id)
+    with world.store.lock:
+        machine = world.store.get(vm_id)
+        if machine is not None:
+            machine.private["power"] = power
+    _settle(world, vm_id)
+
+
+def _settle(world: World, vm_id: str) -> None:
+    with world.store.lock:
+        machine = world.store.get(vm_id)
+        if machine is None or machine.state == "Deleting":
+            return
+        machine.properties["provisioningState"] = "Succeeded"
+        machine.private.pop("failure", None)
+        touch(machine)
+        world.store.put(machine)
+
+
+def touch(machine: Resource) -> None:
+    """Count the change in the machine's ETag."""
+    machine.body["etag"] = f'"{int(machine.body["etag"].strip(chr(34))) + 1}"'
+
+
+def note_failure(world: World, machine: Resource, error: Json) -> None:
+    """What a failed creation leaves: the machine in state Failed, its interfaces reserved for a while."""
+    machine.private |= {"failure": error, "failed_at": now_text()}
+    if machine.private.get("power") == "starting":
+        machine.private["power"] = "stopped"
+    until = time.time() + world.settings.nic_reservation_seconds
+    for interface_id in interface_ids(machine):
+        nic = world.store.get(interface_id)
+        if nic is not None:
+            nic.private |= {"reserved_until": until, "reserved_for": machine.id}
+            world.store.put(nic)
+
+
+def erase(world: World, machine: Resource) -> None:
+    """Stop it and remove it with everything whose deleteOption is Delete."""
+    world.machines.stop(machine.id)
+    with world.store.lock:
+        world.store.remove(machine.id)
+        for disk in disks_of(machine):
+            if disk["deleteOption"] == "Delete":
+                _erase_disk(world, disk["managedDisk"].get("id"))
+        for reference in machine.properties["networkProfile"]["networkInterfaces"]:
+            if (reference.get("properties") or {}).get("deleteOption") == "Delete":
+                _erase_interface(world, reference["id"])
+
+
+def _erase_disk(world: World, disk_id: str | None) -> None:
+    disk = world.store.get(disk_id or "")
+    if disk is not None:
+        erase_disk(world, disk)
+
+
+def _erase_interface(world: World, interface_id: str) -> None:
+    nic = world.store.get(interface_id)
+    if nic is None:
+        return
+    world.store.remove(nic.id)
+    for configuration in nic.properties["ipConfigurations"]:
+        address = configuration["properties"].get("publicIPAddress") or {}
+        if (address.get("properties") or {}).get("deleteOption") == "Delete":
+            world.store.remove(address["id"])
+
+
+def _make_disks(world: World, machine: Resource) -> None:
+    for disk in disks_of(machine):
+        if "id" in disk["managedDisk"]:
+            continue
+        machine_id = ResourceId.parse(machine.id)
+        disk_id = ResourceId(machine_id.subscription, machine_id.group, "Microsoft.Compute/disks", disk["name"])
+        creation = {"createOption": disk["createOption"]}
+        made = new_disk(
+            world, disk_id, machine.region, disk["managedDisk"]["storageAccountType"], disk["diskSizeGB"],
+            machine.body.get("zones") or [], creation,
+        )  # fmt: skip
+        if machine.body.get("tags"):
+            made.body["tags"] = dict(machine.body["tags"])
+        world.store.put(made)
+        disk["managedDisk"]["id"] = made.id
+    world.store.put(machine)
+
+
+def _boot(world: World, machine: Resource) -> None:
+    with world.store.lock:
+        spec = _specification(world, machine)
+    world.machines.boot(machine.id, spec)
+    with world.store.lock:
+        if world.store.get(machine.id) is not None:
+            machine.private["power"] = "running"
+            world.store.put(machine)
+
+
+def _specification(world: World, machine: Resource) -> LocalMachineSpec:
+    profile = machine.properties["osProfile"]
+    folder = _disk_folder(world, machine.properties["storageProfile"]["osDisk"]["managedDisk"]["id"])
+    keys = ((profile.get("linuxConfiguration") or {}).get("ssh") or {}).get("publicKeys") or [{}]
+    address = _address(world, machine)
+    return LocalMachineSpec(
+        name=profile["computerName"] or machine.name,
+        folder=folder,
+        address=address,
+        port=machine_port(address),
+        workspace_folder=_workspace(world, machine, folder),
+        environment_cache=world.environment_cache,
+        username=profile["adminUsername"],
+        ssh_public_key=str(keys[0].get("keyData", "")),
+        custom_data=base64.b64decode(machine.private.get("custom_data", "")),
+        imds_url=f"{world.metadata_url}/{machine.private['metadata_key']}",
+    )
+
+
+def _workspace(world: World, machine: Resource, folder: Path) -> Path:
+    data_disks = sorted(machine.properties["storageProfile"]["dataDisks"], key=lambda disk: int(disk["lun"]))
+    return _disk_folder(world, data_disks[0]["managedDisk"]["id"]) if data_disks else folder / "scratch"
+
+
+def _disk_folder(world: World, disk_id: str) -> Path:
+    disk = world.store.get(disk_id)
+    if disk is None:
+        raise ArmError(404, "NotFound", f"Resource {disk_id} not found.")
+    return folder_of(world, disk)
+
+
+def _address(world: World, machine: Resource) -> str:
+    for interface_id in interface_ids(machine):
+        nic = world.store.get(interface_id)
+        for configuration in nic.properties["ipConfigurations"] if nic else []:
+            reference = configuration["properties"].get("publicIPAddress")
+            address = world.store.get(reference["id"]) if reference else None
+            if address is not None:
+                return str(address.properties["ipAddress"])
+    # Without a public address it still runs, but nobody is told where.
+    return free_address(world.store)
+
+
+def _target(world: World, operation: Operation) -> Resource:
+    machine = world.store.get(operation.target)
+    if machine is None:
+        raise ArmError(404, "NotFound", f"Resource {operation.target} not found.")
+    return machine

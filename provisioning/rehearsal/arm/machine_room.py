@@ -1,0 +1,66 @@
+"""The local machines that stand for virtual machines: booted, found, stopped."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from provisioning.errors import RehearsalError
+from provisioning.rehearsal import machines
+
+if TYPE_CHECKING:
+    from provisioning.rehearsal.machines import LocalMachineSpec, RunningMachine
+
+
+class MachineRoom:
+    """The machines that run now, by the id of their VM. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: dict[str, RunningMachine] = {}
+
+    def boot(self, vm_id: str, spec: LocalMachineSpec) -> None:
+        """Boot a machine unless it runs; returns when it answers.
+
+        Raises:
+            RehearsalError: It did not come up.
+        """
+        if not self.is_alive(vm_id):
+            try:
+                machine = machines.boot(spec)
+            except OSError as error:
+                raise RehearsalError(f"the local machine could not be booted: {error}") from error
+            with self._lock:
+                self._running[vm_id.lower()] = machine
+
+    def stop(self, vm_id: str) -> None:
+        """End a machine with all its processes; nothing happens when it does not run."""
+        with self._lock:
+            machine = self._running.pop(vm_id.lower(), None)
+        if machine is not None:
+            machines.stop(machine)
+
+    def is_alive(self, vm_id: str) -> bool:
+        """Whether the machine runs."""
+        with self._lock:
+            machine = self._running.get(vm_id.lower())
+        return machine is not None and machines.is_alive(machine)
+
+    def console_log(self, vm_id: str) -> bytes:
+        """What the machine has written to its console."""
+        with self._lock:
+            machine = self._running.get(vm_id.lower())
+        return machine.console_log.read_bytes() if machine is not None and machine.console_log.exists() else b""
+
+    def port_at(self, address: str) -> int | None:
+        """The SSH port of the one machine that runs at `address`; None when there is none, or more than one."""
+        with self._lock:
+            ports = [machine.port for machine in self._running.values() if machine.address == address]
+        return ports[0] if len(ports) == 1 else None
+
+    def stop_all(self) -> None:
+        """End all machines."""
+        with self._lock:
+            vm_ids = list(self._running)
+        for vm_id in vm_ids:
+            self.stop(vm_id)

@@ -1,0 +1,91 @@
+"""The instance metadata service, over plain http: one key per machine in the path stands for the link-local address.
+
+The same port answers Resource Manager calls that carry a bearer token, so that a machine need not know our certificate.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from provisioning.rehearsal.arm.accounts import TOKEN_SECONDS
+from provisioning.rehearsal.arm.http import Request, Response
+
+if TYPE_CHECKING:
+    from provisioning.rehearsal.arm.http import Application
+    from provisioning.rehearsal.arm.json_types import Json
+    from provisioning.rehearsal.arm.store import Resource
+    from provisioning.rehearsal.arm.world import World
+
+
+class MetadataApplication:
+    """Answers what 169.254.169.254 answers inside a machine."""
+
+    def __init__(self, world: World, arm: Application) -> None:
+        self._world = world
+        self._arm = arm
+
+    def __call__(self, request: Request) -> Response:
+        """Answer one call."""
+        words = request.path.strip("/").split("/")
+        machine = self._machine(words[0])
+        if machine is None:
+            return Response(404)
+        if words[1:2] == ["subscriptions"]:
+            return self._arm(
+                Request(request.method, "", "/" + "/".join(words[1:]), request.query, request.headers, request.body)
+            )
+        if request.headers.get("metadata", "").lower() != "true":
+            return Response(400, {"error": "Bad request. Required metadata header not specified"})
+        return self._metadata(machine, words[1:], request)
+
+    def _machine(self, key: str) -> Resource | None:
+        for machine in self._world.store.all("Microsoft.Compute/virtualMachines"):
+            if machine.private["metadata_key"] == key:
+                return machine
+        return None
+
+    def _metadata(self, machine: Resource, words: list[str], request: Request) -> Response:
+        match words:
+            case ["metadata", "instance"]:
+                return Response(200, {"compute": _compute(self._world, machine)})
+            case ["metadata", "instance", "compute"]:
+                return Response(200, _compute(self._world, machine))
+            case ["metadata", "identity", "oauth2", "token"]:
+                return self._token(machine, request.query.get("resource", ""))
+            case ["metadata", "scheduledevents"]:
+                return Response(200, {"DocumentIncarnation": 1, "Events": []})
+        return Response(404, {"error": "Not found"})
+
+    def _token(self, machine: Resource, audience: str) -> Response:
+        identity = machine.body.get("identity")
+        if identity is None:
+            return Response(400, {"error": "invalid_request", "error_description": "Identity not found"})
+        token = self._world.account.token(identity["principalId"], audience)
+        times = {"expires_in": str(TOKEN_SECONDS), "ext_expires_in": str(TOKEN_SECONDS)}
+        return Response(200, {"access_token": token, "token_type": "Bearer", "resource": audience, **times})
+
+
+def _compute(world: World, machine: Resource) -> Json:
+    properties = machine.properties
+    image = properties["storageProfile"]["imageReference"]
+    tags = machine.body.get("tags") or {}
+    return {
+        "azEnvironment": "AzurePublicCloud",
+        "location": machine.region,
+        "name": machine.name,
+        "osType": "Linux",
+        "offer": image.get("offer", ""),
+        "publisher": image.get("publisher", ""),
+        "sku": image.get("sku", ""),
+        "version": image.get("exactVersion", ""),
+        "priority": properties.get("priority", "Regular"),
+        "evictionPolicy": properties.get("evictionPolicy", ""),
+        "resourceGroupName": machine.group,
+        "resourceId": machine.id,
+        "subscriptionId": world.account.subscription_id,
+        "tags": ";".join(f"{name}:{value}" for name, value in tags.items()),
+        "tagsList": [{"name": name, "value": value} for name, value in tags.items()],
+        "vmId": properties["vmId"],
+        "vmSize": properties["hardwareProfile"]["vmSize"],
+        "zone": (machine.body.get("zones") or [""])[0],
+    }

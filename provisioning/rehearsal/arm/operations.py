@@ -1,0 +1,167 @@
+"""Asynchronous operations: durable, run by worker threads, continued after the emulator was killed."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol
+
+from provisioning.errors import RehearsalError
+from provisioning.rehearsal.arm.errors import ArmError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from provisioning.rehearsal.arm.faults import Fault
+    from provisioning.rehearsal.arm.json_types import Json
+    from provisioning.rehearsal.arm.store import Store
+
+_PREFIX = "operation:"
+_WORKERS = 16
+
+
+@dataclass(slots=True)
+class Operation:
+    """One asynchronous operation.
+
+    Attributes:
+        id: What its URL ends with.
+        action: Name of the function that does it.
+        target: Id of the resource that it works on.
+        status: `InProgress`, `Succeeded` or `Failed`.
+        arguments: What the action needs besides the target.
+        error: ARM error object of a failed operation.
+        error_status: HTTP status of that error where a poll answers with it (group deletion).
+        output: `properties.output` of the finished operation, where the provider gives one.
+        scripted: The part of a scripted fault that strikes the operation rather than the call.
+    """
+
+    id: str
+    action: str
+    target: str
+    started_at: str
+    ended_at: str = ""
+    status: str = "InProgress"
+    arguments: Json = field(default_factory=dict)
+    error: Json | None = None
+    error_status: int = 0
+    output: Json | None = None
+    scripted: Json = field(default_factory=dict)
+
+    def fail(self, error: ArmError) -> None:
+        """Note how it failed."""
+        self.status, self.error, self.error_status = "Failed", error.error(), error.status
+
+
+class Action(Protocol):
+    """Does an operation. It runs again from the start after the emulator was killed, so it must be idempotent."""
+
+    def __call__(self, operation: Operation) -> Json | None:
+        """Do it; returns the operation's output. Raises ArmError when it fails."""
+        ...
+
+
+class Operations:
+    """Starts operations, finds them, waits for them."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._actions: dict[str, Action] = {}
+        self._on_failure: Callable[[Operation], None] = lambda _operation: None
+        # The threads live as long as the emulator, so a machine that is bound to its parent thread's life stays alive too.
+        self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="operation")
+        self._lock = threading.Lock()
+        self._known = {key: Operation(**record) for key, record in store.facts(_PREFIX).items()}
+        self._closing = threading.Event()
+
+    def use(self, actions: Mapping[str, Action], on_failure: Callable[[Operation], None]) -> None:
+        """Say what the actions do and what marks a target whose operation failed; then continue what was cut off."""
+        self._actions = dict(actions)
+        self._on_failure = on_failure
+        for operation in self._unfinished():
+            self._workers.submit(self._run, operation)
+
+    def start(self, action: str, target: str, fault: Fault | None, **arguments: object) -> Operation:
+        """Begin an operation; it is durable when this returns."""
+        operation = Operation(
+            str(uuid.uuid4()), action, target, now_text(), arguments=arguments, scripted=_scripted(fault)
+        )
+        self._keep(operation)
+        self._workers.submit(self._run, operation)
+        return operation
+
+    def get(self, operation_id: str) -> Operation | None:
+        """The operation with this id."""
+        with self._lock:
+            return self._known.get(_PREFIX + operation_id)
+
+    def running_on(self, target: str, *actions: str) -> Operation | None:
+        """The unfinished operation on `target`, if there is one (of these actions, when any are named)."""
+        for operation in self._unfinished():
+            if operation.target.lower() == target.lower() and (not actions or operation.action in actions):
+                return operation
+        return None
+
+    @property
+    def busy(self) -> bool:
+        """Whether any operation is unfinished."""
+        return bool(self._unfinished())
+
+    def close(self) -> None:
+        """Take no new work; what runs is continued at the next start."""
+        self._closing.set()
+        self._workers.shutdown(wait=False, cancel_futures=True)
+
+    def _unfinished(self) -> list[Operation]:
+        with self._lock:
+            return [operation for operation in self._known.values() if operation.status == "InProgress"]
+
+    def _keep(self, operation: Operation) -> None:
+        with self._lock:
+            self._known[_PREFIX + operation.id] = operation
+        self._store.put_fact(_PREFIX + operation.id, asdict(operation))
+
+    def _run(self, operation: Operation) -> None:
+        began = time.monotonic()
+        outcome = Operation(**asdict(operation))
+        try:
+            outcome.output = self._effect(operation)
+            outcome.status = "Succeeded"
+        except ArmError as error:
+            outcome.fail(error)
+        except RehearsalError as error:
+            outcome.fail(ArmError(409, "OSProvisioningInternalError", f"{error.fact} {error.hint}".strip()))
+        least_seconds = float(operation.scripted.get("delay_seconds", 0.0))
+        self._closing.wait(max(0.0, began + least_seconds - time.monotonic()))
+        if self._closing.is_set():
+            return
+        outcome.ended_at = now_text()
+        if outcome.status == "Failed":
+            self._on_failure(outcome)
+        self._keep(outcome)
+
+    def _effect(self, operation: Operation) -> Json | None:
+        error = operation.scripted.get("error")
+        action = self._actions[operation.action]
+        output = action(operation) if error is None or operation.scripted["effect"] else None
+        if error is not None:
+            raise ArmError(409, error["code"], error["message"])
+        return output
+
+
+def now_text() -> str:
+    """The present moment as ARM writes it."""
+    return datetime.now(UTC).isoformat()
+
+
+def _scripted(fault: Fault | None) -> Json:
+    if fault is None:
+        return {}
+    scripted: Json = {"delay_seconds": fault.operation_delay_seconds, "effect": fault.operation_effect}
+    if fault.operation_error is not None:
+        scripted["error"] = dict(fault.operation_error)
+    return scripted

@@ -1,0 +1,1 @@
+"""Microsoft.Resources and what hangs on it: subscriptions, providers, resource groups, lists, extension resources."""

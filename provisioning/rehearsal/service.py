@@ -1,0 +1,209 @@
+"""The emulator seen from a client: start it when it does not run, talk to it privately, let it go when it is empty."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import http.client
+import json
+import os
+import ssl
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING, Any
+
+from provisioning.errors import RehearsalError
+from provisioning.rehearsal import files
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+_START_SECONDS = 60.0
+_STOP_SECONDS = 30.0
+_PAUSE_SECONDS = 0.05
+_CALL_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class EmulatorHandle:
+    """A running emulator.
+
+    Attributes:
+        base_url: https address of its Resource Manager, which is its sign-in authority too.
+        ca_file: The certificate authority to trust.
+        subscription_id: Its one subscription.
+        tenant_id: Its tenant.
+        client_id: The service principal to sign in as.
+        client_secret: Its secret.
+        pid: The emulator's process.
+        state_folder: Where it keeps everything.
+    """
+
+    base_url: str
+    ca_file: Path
+    subscription_id: str
+    tenant_id: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    pid: int
+    state_folder: Path
+
+
+def ensure_running(state_folder: Path) -> EmulatorHandle:
+    """Find the emulator of `<state_folder>/rehearsal`, or start it as a process of its own that outlives this one.
+
+    Raises:
+        RehearsalError: It does not come up; the hint names its log.
+    """
+    folder = (state_folder / "rehearsal").absolute()
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _locked(folder / files.START_LOCK):
+        return running(state_folder) or _start(folder)
+
+
+def running(state_folder: Path) -> EmulatorHandle | None:
+    """The emulator of `<state_folder>/rehearsal`, if it answers; starts nothing."""
+    folder = (state_folder / "rehearsal").absolute()
+    try:
+        address = json.loads((folder / files.ADDRESS).read_text())
+        account = json.loads((folder / files.ACCOUNT).read_text())
+    except (OSError, ValueError):
+        return None
+    handle = EmulatorHandle(
+        base_url=f"https://127.0.0.1:{address['arm_port']}",
+        ca_file=folder / files.CA,
+        subscription_id=account["subscription_id"],
+        tenant_id=account["tenant_id"],
+        client_id=account["client_id"],
+        client_secret=account["client_secret"],
+        pid=address["pid"],
+        state_folder=folder,
+    )
+    try:
+        status, _ = call(handle, "GET", "health")
+    except OSError:
+        return None
+    return handle if status == 200 else None
+
+
+def machine_port(handle: EmulatorHandle, address: str) -> int:
+    """The SSH port of the machine that runs at `address`.
+
+    Raises:
+        RehearsalError: None runs there, or the emulator does not answer.
+    """
+    try:
+        status, body = call(handle, "GET", f"machines/{address}")
+    except OSError as error:
+        raise RehearsalError(f"the rehearsal cloud does not answer: {error}") from error
+    if status != 200:
+        raise RehearsalError(f"no machine of the rehearsal cloud runs at: {address}", hint="llamalift status RUN")
+    return int(body["port"])
+
+
+def stop_if_empty(handle: EmulatorHandle) -> bool:
+    """End the emulator when nothing exists in its cloud; True when it is gone as this returns."""
+    try:
+        _, body = call(handle, "POST", "stop-if-empty")
+    except OSError:
+        return _is_gone(handle)
+    return bool(body.get("stopping")) and _wait_until(lambda: _is_gone(handle), _STOP_SECONDS)
+
+
+def script_faults(handle: EmulatorHandle, *faults: Mapping[str, Any]) -> None:
+    """Put scripted faults (`provisioning.rehearsal.arm.faults.Fault`) in force instead of all former ones.
+
+    Raises:
+        RehearsalError: The emulator refuses them.
+    """
+    status, body = call(handle, "PUT", "faults", {"faults": list(faults)})
+    if status != 200:
+        raise RehearsalError(f"the rehearsal cloud refuses the faults: {body}")
+
+
+def call(
+    handle: EmulatorHandle, method: str, path: str, body: Mapping[str, Any] | None = None
+) -> tuple[int, dict[str, Any]]:
+    """One call to the emulator's private door; the status and the JSON answer.
+
+    Raises:
+        OSError: No answer.
+    """
+    context = ssl.create_default_context(cafile=str(handle.ca_file))
+    host, port = handle.base_url.removeprefix("https://").split(":")
+    connection = http.client.HTTPSConnection(host, int(port), timeout=_CALL_SECONDS, context=context)
+    headers = {"Authorization": f"Secret {handle.client_secret}"}
+    with contextlib.closing(connection):
+        try:
+            connection.request(method, f"/llamalift/{path}", None if body is None else json.dumps(body), headers)
+            response = connection.getresponse()
+            return response.status, json.loads(response.read() or b"{}")
+        except http.client.HTTPException as error:
+            raise ConnectionError(str(error)) from error
+
+
+def _start(folder: Path) -> EmulatorHandle:
+    with (folder / files.LOG).open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "provisioning.rehearsal.serve", "--state", str(folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd=folder,
+            env=_environment(),
+        )
+    found: list[EmulatorHandle] = []
+
+    def is_up() -> bool:
+        handle = running(folder.parent)
+        found.extend([handle] if handle is not None else [])
+        return bool(found) or process.poll() is not None
+
+    _wait_until(is_up, _START_SECONDS)
+    if not found:
+        raise RehearsalError("the rehearsal cloud did not start", hint=f"see its log: {folder / files.LOG}")
+    return found[0]
+
+
+def _environment() -> dict[str, str]:
+    # The emulator imports the same code as its starter, wherever that was found.
+    root = os.fspath(files.__file__).rpartition("/provisioning/")[0]
+    path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH", "")) if part)
+    return {**os.environ, "PYTHONPATH": path}
+
+
+def _is_gone(handle: EmulatorHandle) -> bool:
+    with _try_lock(handle.state_folder / files.LOCK) as taken:
+        return taken
+
+
+@contextlib.contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    with file.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def _try_lock(file: Path) -> Iterator[bool]:
+    lock: IO[str]
+    with file.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+def _wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_PAUSE_SECONDS)
+    return True
