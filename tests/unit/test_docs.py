@@ -20,7 +20,8 @@ PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 CURRENT_PAGES = [page for page in PAGES if page.name != "CHANGELOG.md"]
 
 LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)(?:#[^)]*)?\)")
-COMMAND_LINE = re.compile(r"(?:^|`)(?:\.venv/bin/)?llamalift ([^`\n#]+)", re.MULTILINE)
+CODE = re.compile(r"^```[^\n]*\n(.*?)^```|`([^`\n]+)`", re.MULTILINE | re.DOTALL)
+COMMAND_LINE = re.compile(r"^(?:\.venv/bin/)?llamalift ([^\n#]+)", re.MULTILINE)
 EMPTY_WORDS = re.compile(r"\b(simply|seamless\w*|powerful|blazing\w*|effortless\w*|magic\w*)\b", re.IGNORECASE)
 SECTIONS = ("machine", "storage", "model", "data", "train", "checkpoints", "collect", "limits")
 RUN_FILE_KEY = re.compile(rf"`(?!\S*\.(?:py|json)`)((?:{'|'.join(SECTIONS)})(?:\.[a-z_0-9]+)+)`")
@@ -40,7 +41,8 @@ def test_commands_and_options_exist(page: Path) -> None:
         name: {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
         for name, command in get_command(app).commands.items()  # type: ignore[attr-defined]  # a group has commands
     }
-    for line in COMMAND_LINE.findall(page.read_text(encoding="utf-8")):
+    code = "\n".join(block or span for block, span in CODE.findall(page.read_text(encoding="utf-8")))
+    for line in COMMAND_LINE.findall(code):
         name, *words = line.split("|")[0].split()
         if name.startswith("-"):
             continue
