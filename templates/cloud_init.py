@@ -2,8 +2,8 @@
 
 It carries only what must work before anybody can sign in: the user, a one-time host key (so that the very first
 connection is already authenticated), and the agent with its dead-man switch. The data disk is the agent's business
-(`boot`): it knows both of Azure's names for a LUN and formats only what is empty, which cloud-init's `disk_setup` cannot
-promise.
+(`boot`): it knows both of Azure's names for a LUN and formats only what is empty; cloud-init's `disk_setup` cannot
+promise that.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Programs that come first on a local machine's PATH.
 
 `python3` is the interpreter that runs llamalift, wherever it lives. The others stand between the machine and the
-computer that it runs on: a dead-man switch may well say `sudo -n shutdown -h now`, and that must switch off the machine,
-never the user's computer.
+computer that it runs on: whoever says `sudo -n shutdown -h now` there must switch off the machine, never the user's
+computer.
 """
 
 from __future__ import annotations

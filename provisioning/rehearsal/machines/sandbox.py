@@ -2,8 +2,8 @@
 
 The machine has its own process space, host name, `/`, home and `/workspace`; of the host it sees programs and
 libraries, read-only. It has one user, who is whoever runs the emulator, under another name: an unprivileged user
-namespace can map no more than that. Bubblewrap cannot make mount points on a read-only `/`, so the root is the machine's
-own folder, and the host's top-level folders are bound into it one by one.
+namespace can map no more than that. Bubblewrap cannot make mount points on a read-only `/`, so the root is a folder of
+the machine's own, and the host's top-level folders are bound into it one by one.
 """
 
 from __future__ import annotations

@@ -23,8 +23,9 @@ def main(settings_file: str) -> None:
     _LOG.setLevel(logging.INFO)
     settings = ServerSettings.read(Path(settings_file))
     signal.signal(signal.SIGTERM, _switch_off)
-    # The agent asks sshd to read its host key again; this server reads it for every connection.
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    # The agent asks sshd to read its host key again; this server reads it for every connection. (Not SIG_IGN, which
+    # every command would inherit.)
+    signal.signal(signal.SIGHUP, lambda _signal, _frame: None)
     try:
         threading.Thread(target=serve, args=[settings], daemon=True).start()
         _start_boot_script(settings)

@@ -18,7 +18,7 @@ from paramiko.common import (
 )
 
 from provisioning.rehearsal.machines.in_process.commands import Terminal, run_on_channel
-from provisioning.rehearsal.machines.in_process.files import FileServer
+from provisioning.rehearsal.machines.in_process.files import FileServer, FileSubsystem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +51,7 @@ def _welcome(connection: socket.socket, peer: tuple[str, int], settings: ServerS
     try:
         for key_file in Path(settings.ssh_folder).glob("ssh_host_*_key"):
             transport.add_server_key(paramiko.PKey.from_path(key_file))
-        transport.set_subsystem_handler("sftp", paramiko.SFTPServer, FileServer, settings.home)
+        transport.set_subsystem_handler("sftp", FileSubsystem, FileServer, settings.home)
         transport.start_server(server=_Door(settings, transport, peer))
     except (OSError, EOFError, paramiko.SSHException) as error:
         _LOG.info("connection from %s port %d failed: %s", *peer, error)
