@@ -12,6 +12,9 @@ from typer.main import get_command
 from cli.app import app
 from cli.boundary import EXIT_CLOUD, EXIT_INTERRUPTED, EXIT_LEFTOVERS, EXIT_REMOTE
 from runs import errors
+from runs.plan import make_plan
+from runs.spec.load import load_run_file
+from runs.spec.recipes import write_recipe
 from runs.spec.run_file import RunFile
 
 ROOT = Path(__file__).parents[2]
@@ -78,6 +81,26 @@ def test_exit_codes_page_lists_every_code() -> None:
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.RunError)]
     trees = {kind.exit_code for kind in kinds}
     assert listed == {0, 1, EXIT_CLOUD, EXIT_REMOTE, EXIT_LEFTOVERS, EXIT_INTERRUPTED, *trees}
+
+
+def test_guide_has_the_figures_of_the_plan(tmp_path: Path) -> None:
+    """What the 7B guide says that `llamalift plan` says is what it says."""
+    plan = make_plan(load_run_file(write_recipe("wizardlm-7b", tmp_path)))
+    assert plan.data
+    assert plan.steps
+    assert plan.saves
+    assert plan.cost.total
+    guide = " ".join((ROOT / "docs" / "guides" / "azure-7b.md").read_text(encoding="utf-8").split())
+    *earlier, last = (f"{step:,}" for step in plan.saves.steps)
+    for figure in (
+        f"{plan.data.rows:,} rows",
+        f"{plan.steps:,} steps",
+        f"{plan.need.checkpoint / 1e9:.1f} GB for a checkpoint",
+        f"the rest need {plan.need.total / 1e9:.0f} GB",
+        f"after steps {', '.join(earlier)} and {last}",
+        f"${plan.cost.total:.0f} at list prices",
+    ):
+        assert figure in guide
 
 
 def test_readme_begins_with_the_two_commands() -> None:
