@@ -35,7 +35,7 @@ def find_account(endpoint: ArmEndpoint, credential: TokenCredential) -> Account:
     with bare_client(endpoint, credential) as client:
 
         def get(path: str) -> dict[str, Any]:
-            response = client.send_request(HttpRequest("GET", f"{path}?api-version={_API_VERSION}"))
+            response = client.send_request(HttpRequest("GET", f"{endpoint.base_url}{path}?api-version={_API_VERSION}"))
             response.raise_for_status()
             body: dict[str, Any] = response.json()
             return body

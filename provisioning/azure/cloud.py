@@ -10,6 +10,7 @@ from provisioning.azure.clients import Clients
 from provisioning.azure.console import console_log
 from provisioning.azure.deallocate import deallocate
 from provisioning.azure.destroy import Destruction
+from provisioning.azure.endpoint import SSH_PORT
 from provisioning.azure.images import resolve_image
 from provisioning.azure.inventory import Inventory, or_none
 from provisioning.azure.naming import Names
@@ -140,7 +141,8 @@ class AzureCloud:
         return Machine(
             vm_id=str(machine["id"]),
             address=where,
-            ssh_port=self._endpoint.ssh_port(where),
+            # On the rehearsal cloud only a running machine has a port.
+            ssh_port=self._endpoint.ssh_port(where) if where and power is PowerState.RUNNING else SSH_PORT,
             username=username,
             region=str(machine["location"]),
             zone=str(zones[0]) if zones else None,
