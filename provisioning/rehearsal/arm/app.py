@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import time
+import traceback
 import uuid
 from typing import TYPE_CHECKING
 
@@ -68,6 +69,9 @@ class ArmApplication:
             )
         except ArmError as error:
             return error_response(error)
+        except Exception:  # noqa: BLE001 - a fault of ours is a 500, as it is on Azure
+            traceback.print_exc()
+            return error_response(ArmError(500, "InternalServerError", "The rehearsal cloud failed: see its log."))
 
     def _arm(self, request: Request, fault: Fault | None) -> Response:
         world = self._world
@@ -96,7 +100,7 @@ class ArmApplication:
             return Response(403, text=b"AuthenticationFailed")
         for machine in self._world.store.all("Microsoft.Compute/virtualMachines"):
             if machine.properties["vmId"] == words[1] and words[2] == "serialconsole.log":
-                return Response(200, text=self._world.machines.console_log(machine.id))
+                return Response(200, text=self._world.machines.console_log(words[1]))
         return Response(404, text=b"BlobNotFound")
 
     def _dressed(self, request: Request, response: Response) -> Response:

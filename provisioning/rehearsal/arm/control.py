@@ -46,16 +46,18 @@ class ControlApplication:
                 return Response(200, {"pid": os.getpid(), "empty": self._world.empty})
             case "GET", ["machines", address]:
                 return self._machine(address)
-            case "GET", ["faults"]:
-                return Response(200, {"matched": self._world.faults.matched()})
-            case "PUT", ["faults"]:
-                self._world.faults.replace([Fault.from_json(fault) for fault in request.json()["faults"]])
-                return Response(200, {})
-            case "PATCH", ["settings"]:
-                return self._settings(request)
             case "POST", ["stop-if-empty"]:
                 return self._stop_if_empty()
+            case "PATCH", ["settings"]:
+                return self._settings(request)
+            case method, ["faults"] if method in {"GET", "PUT"}:
+                return self._faults(request)
         return Response(404)
+
+    def _faults(self, request: Request) -> Response:
+        if request.method == "PUT":
+            self._world.faults.replace([Fault.from_json(fault) for fault in request.json()["faults"]])
+        return Response(200, {"matched": self._world.faults.matched()})
 
     def _machine(self, address: str) -> Response:
         port = self._world.machines.port_at(address)

@@ -121,8 +121,8 @@ def size_not_available(size: str, region: str) -> ArmError:
     """409 for a size that is not to be had here."""
     message = (
         f"The requested VM size for resource 'Following SKUs have failed for Capacity Restrictions: {size}' is "
-        f"currently not available in location '{region}'. Please try another size or deploy to a different location or different "
-        "zone. See https://aka.ms/azureskunotavailable for details."
+        f"currently not available in location '{region}'. Please try another size or deploy to a different location "
+        "or different zone. See https://aka.ms/azureskunotavailable for details."
     )
     return ArmError(409, "SkuNotAvailable", message, target="sku.name")
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class MachineRoom:
-    """The machines that run now, by the id of their VM. Thread-safe."""
+    """The machines that run now, by their `vmId`. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -31,25 +31,25 @@ class MachineRoom:
             except OSError as error:
                 raise RehearsalError(f"the local machine could not be booted: {error}") from error
             with self._lock:
-                self._running[vm_id.lower()] = machine
+                self._running[vm_id] = machine
 
     def stop(self, vm_id: str) -> None:
         """End a machine with all its processes; nothing happens when it does not run."""
         with self._lock:
-            machine = self._running.pop(vm_id.lower(), None)
+            machine = self._running.pop(vm_id, None)
         if machine is not None:
             machines.stop(machine)
 
     def is_alive(self, vm_id: str) -> bool:
         """Whether the machine runs."""
         with self._lock:
-            machine = self._running.get(vm_id.lower())
+            machine = self._running.get(vm_id)
         return machine is not None and machines.is_alive(machine)
 
     def console_log(self, vm_id: str) -> bytes:
         """What the machine has written to its console."""
         with self._lock:
-            machine = self._running.get(vm_id.lower())
+            machine = self._running.get(vm_id)
         return machine.console_log.read_bytes() if machine is not None and machine.console_log.exists() else b""
 
     def port_at(self, address: str) -> int | None:

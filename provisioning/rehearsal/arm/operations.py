@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 import uuid
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from provisioning.errors import RehearsalError
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 _PREFIX = "operation:"
 _WORKERS = 16
+_KEPT = timedelta(days=1)
 
 
 @dataclass(slots=True)
@@ -72,18 +75,18 @@ class Operations:
         self._store = store
         self._actions: dict[str, Action] = {}
         self._on_failure: Callable[[Operation], None] = lambda _operation: None
-        # The threads live as long as the emulator, so a machine that is bound to its parent thread's life stays alive too.
         self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="operation")
         self._lock = threading.Lock()
-        self._known = {key: Operation(**record) for key, record in store.facts(_PREFIX).items()}
+        self._known = _recent(store)
         self._closing = threading.Event()
+        self._queues: dict[str, deque[Operation]] = {}
 
     def use(self, actions: Mapping[str, Action], on_failure: Callable[[Operation], None]) -> None:
         """Say what the actions do and what marks a target whose operation failed; then continue what was cut off."""
         self._actions = dict(actions)
         self._on_failure = on_failure
         for operation in self._unfinished():
-            self._workers.submit(self._run, operation)
+            self._enqueue(operation)
 
     def start(self, action: str, target: str, fault: Fault | None, **arguments: object) -> Operation:
         """Begin an operation; it is durable when this returns."""
@@ -91,7 +94,7 @@ class Operations:
             str(uuid.uuid4()), action, target, now_text(), arguments=arguments, scripted=_scripted(fault)
         )
         self._keep(operation)
-        self._workers.submit(self._run, operation)
+        self._enqueue(operation)
         return operation
 
     def get(self, operation_id: str) -> Operation | None:
@@ -120,6 +123,26 @@ class Operations:
         with self._lock:
             return [operation for operation in self._known.values() if operation.status == "InProgress"]
 
+    def _enqueue(self, operation: Operation) -> None:
+        # Operations on one resource run one after another, in the order in which they were accepted.
+        with self._lock:
+            waiting = self._queues.get(operation.target.lower())
+            if waiting is not None:
+                waiting.append(operation)
+                return
+            self._queues[operation.target.lower()] = deque()
+        self._workers.submit(self._run_queue, operation)
+
+    def _run_queue(self, operation: Operation) -> None:
+        next_one: Operation | None = operation
+        while next_one is not None and not self._closing.is_set():
+            self._run(next_one)
+            with self._lock:
+                waiting = self._queues[operation.target.lower()]
+                next_one = waiting.popleft() if waiting else None
+                if next_one is None:
+                    del self._queues[operation.target.lower()]
+
     def _keep(self, operation: Operation) -> None:
         with self._lock:
             self._known[_PREFIX + operation.id] = operation
@@ -135,6 +158,9 @@ class Operations:
             outcome.fail(error)
         except RehearsalError as error:
             outcome.fail(ArmError(409, "OSProvisioningInternalError", f"{error.fact} {error.hint}".strip()))
+        except Exception:  # noqa: BLE001 - a fault of ours must end the operation too, or its client polls for ever
+            traceback.print_exc()
+            outcome.fail(ArmError(500, "InternalServerError", "The rehearsal cloud failed: see its log."))
         least_seconds = float(operation.scripted.get("delay_seconds", 0.0))
         self._closing.wait(max(0.0, began + least_seconds - time.monotonic()))
         if self._closing.is_set():
@@ -151,6 +177,16 @@ class Operations:
         if error is not None:
             raise ArmError(409, error["code"], error["message"])
         return output
+
+
+def _recent(store: Store) -> dict[str, Operation]:
+    known = {key: Operation(**record) for key, record in store.facts(_PREFIX).items()}
+    oldest = (datetime.now(UTC) - _KEPT).isoformat()
+    for key, operation in list(known.items()):
+        if operation.ended_at and operation.ended_at < oldest:
+            store.remove_facts(key)
+            del known[key]
+    return known
 
 
 def now_text() -> str:

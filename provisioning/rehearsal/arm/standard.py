@@ -66,7 +66,8 @@ def checked_put_body(call: Call, resource_id: ResourceId, existing: Resource | N
     """The body of a PUT once everything that all kinds ask of it holds.
 
     Raises:
-        ArmError: 412 for a stale ETag, 400 for a body that breaks the contract, 409 for another region or a busy resource.
+        ArmError: 412 for a stale ETag, 400 for a body that breaks the contract, 409 for another region or while it is
+            being deleted.
     """
     call.check_if_match(existing.body.get("etag", "*") if existing else None)
     body = call.request.json()

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from provisioning.rehearsal.arm.compute.references import machine_of_disk
 from provisioning.rehearsal.arm.errors import ArmError, property_change
 from provisioning.rehearsal.arm.http import Response
-from provisioning.rehearsal.arm.ids import ResourceId
 from provisioning.rehearsal.arm.kinds import Kind
 from provisioning.rehearsal.arm.operations import now_text
 from provisioning.rehearsal.arm.regions import check_zones
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from provisioning.rehearsal.arm.call import Call
+    from provisioning.rehearsal.arm.ids import ResourceId
     from provisioning.rehearsal.arm.json_types import Json
     from provisioning.rehearsal.arm.operations import Operation
     from provisioning.rehearsal.arm.world import World
@@ -74,7 +74,14 @@ KIND = Kind(TYPE, rank=15, style="disk", view=_view, blocker=_blocker, erase=era
 
 
 def new_disk(
-    world: World, resource_id: ResourceId, region: str, sku: str, size_gib: int, zones: list[str], creation: Json
+    world: World,
+    resource_id: ResourceId,
+    *,
+    region: str,
+    sku: str,
+    size_gib: int,
+    zones: list[str],
+    creation: Json,
 ) -> Resource:
     """Make a disk, empty unless `creation` says otherwise; without tags."""
     operations_per_second, megabytes_per_second = _PERFORMANCE.get(sku.lower(), (500, 60))
@@ -121,10 +128,11 @@ def _create(call: Call, resource_id: ResourceId, wanted: Json) -> Resource:
         raise ArmError(
             400, "InvalidParameter", "Required parameter 'creationData' is missing (null).", target="creationData"
         )
-    size_gib = _size(properties, sku)
     zones = wanted.get("zones") or []
     check_zones(zones, region)
-    disk = new_disk(call.world, resource_id, region, sku, size_gib, zones, creation)
+    disk = new_disk(
+        call.world, resource_id, region=region, sku=sku, size_gib=_size(properties, sku), zones=zones, creation=creation
+    )
     disk.properties["provisioningState"] = "Updating"
     for name in ("diskIOPSReadWrite", "diskMBpsReadWrite", "tier", "maxShares"):
         if properties.get(name) is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from provisioning.rehearsal.arm.addresses import free_address, machine_port
 from provisioning.rehearsal.arm.compute.disks import erase as erase_disk
 from provisioning.rehearsal.arm.compute.disks import folder_of, new_disk
-from provisioning.rehearsal.arm.compute.references import disks_of, interface_ids
+from provisioning.rehearsal.arm.compute.references import disks_of, interface_ids, vm_id
 from provisioning.rehearsal.arm.errors import ArmError
 from provisioning.rehearsal.arm.ids import ResourceId
 from provisioning.rehearsal.arm.operations import now_text
@@ -46,32 +46,30 @@ def start(world: World, operation: Operation) -> None:
 
 def restart(world: World, operation: Operation) -> None:
     """Switch it off and on."""
-    world.machines.stop(operation.target)
+    world.machines.stop(vm_id(_target(world, operation)))
     start(world, operation)
 
 
 def deallocate(world: World, operation: Operation) -> None:
     """Stop it and give the hardware back: no compute bill any more."""
-    _stop(world, operation.target, "deallocated")
+    _stop(world, _target(world, operation), "deallocated")
 
 
 def power_off(world: World, operation: Operation) -> None:
     """Stop it but keep the hardware: it is still billed."""
-    _stop(world, operation.target, "stopped")
+    _stop(world, _target(world, operation), "stopped")
 
 
-def _stop(world: World, vm_id: str, power: str) -> None:
-    world.machines.stop(vm_id)
+def _stop(world: World, machine: Resource, power: str) -> None:
+    world.machines.stop(vm_id(machine))
     with world.store.lock:
-        machine = world.store.get(vm_id)
-        if machine is not None:
-            machine.private["power"] = power
-    _settle(world, vm_id)
+        machine.private["power"] = power
+    _settle(world, machine.id)
 
 
-def _settle(world: World, vm_id: str) -> None:
+def _settle(world: World, resource_id: str) -> None:
     with world.store.lock:
-        machine = world.store.get(vm_id)
+        machine = world.store.get(resource_id)
         if machine is None or machine.state == "Deleting":
             return
         machine.properties["provisioningState"] = "Succeeded"
@@ -100,7 +98,7 @@ def note_failure(world: World, machine: Resource, error: Json) -> None:
 
 def erase(world: World, machine: Resource) -> None:
     """Stop it and remove it with everything whose deleteOption is Delete."""
-    world.machines.stop(machine.id)
+    world.machines.stop(vm_id(machine))
     with world.store.lock:
         world.store.remove(machine.id)
         for disk in disks_of(machine):
@@ -130,30 +128,38 @@ def _erase_interface(world: World, interface_id: str) -> None:
 
 def _make_disks(world: World, machine: Resource) -> None:
     for disk in disks_of(machine):
-        if "id" in disk["managedDisk"]:
-            continue
-        machine_id = ResourceId.parse(machine.id)
-        disk_id = ResourceId(machine_id.subscription, machine_id.group, "Microsoft.Compute/disks", disk["name"])
-        creation = {"createOption": disk["createOption"]}
-        made = new_disk(
-            world, disk_id, machine.region, disk["managedDisk"]["storageAccountType"], disk["diskSizeGB"],
-            machine.body.get("zones") or [], creation,
-        )  # fmt: skip
-        if machine.body.get("tags"):
-            made.body["tags"] = dict(machine.body["tags"])
-        world.store.put(made)
-        disk["managedDisk"]["id"] = made.id
+        if "id" not in disk["managedDisk"]:
+            disk["managedDisk"]["id"] = _make_disk(world, machine, disk).id
     world.store.put(machine)
+
+
+def _make_disk(world: World, machine: Resource, disk: Json) -> Resource:
+    owner = ResourceId.parse(machine.id)
+    made = new_disk(
+        world,
+        ResourceId(owner.subscription, owner.group, "Microsoft.Compute/disks", disk["name"]),
+        region=machine.region,
+        sku=disk["managedDisk"]["storageAccountType"],
+        size_gib=disk["diskSizeGB"],
+        zones=machine.body.get("zones") or [],
+        creation={"createOption": disk["createOption"]},
+    )
+    if machine.body.get("tags"):
+        made.body["tags"] = dict(machine.body["tags"])
+    return world.store.put(made)
 
 
 def _boot(world: World, machine: Resource) -> None:
     with world.store.lock:
         spec = _specification(world, machine)
-    world.machines.boot(machine.id, spec)
+    world.machines.boot(vm_id(machine), spec)
     with world.store.lock:
-        if world.store.get(machine.id) is not None:
+        if world.store.get(machine.id) is machine:
             machine.private["power"] = "running"
             world.store.put(machine)
+            return
+    # Its group was deleted while it booted.
+    world.machines.stop(vm_id(machine))
 
 
 def _specification(world: World, machine: Resource) -> LocalMachineSpec:

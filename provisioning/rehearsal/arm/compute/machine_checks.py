@@ -76,8 +76,8 @@ def offered_size(properties: Json, region: str) -> Size:
     if size is None:
         known = ", ".join(size.name for size in SIZES.values() if region in size.regions)
         message = (
-            f"The value {name} provided for the VM size is not valid. The valid sizes in the current region are: {known}. "
-            "Find out more on the valid VM sizes in each region at https://aka.ms/azure-regions."
+            f"The value {name} provided for the VM size is not valid. The valid sizes in the current region are: "
+            f"{known}. Find out more on the valid VM sizes in each region at https://aka.ms/azure-regions."
         )
         raise ArmError(400, "InvalidParameter", message, target="vmSize")
     if region not in size.regions:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING
 
-from provisioning.rehearsal.arm.compute.references import disks_of
+from provisioning.rehearsal.arm.compute.references import disks_of, vm_id
 from provisioning.rehearsal.arm.operations import now_text
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def view(_world: World, machine: Resource) -> Json:
 def power(world: World, machine: Resource) -> str:
     """The power state; a machine that shut itself down is stopped (and billed), not deallocated."""
     noted = str(machine.private.get("power", "starting"))
-    if noted == "running" and not world.machines.is_alive(machine.id):
+    if noted == "running" and not world.machines.is_alive(vm_id(machine)):
         return "stopped"
     return noted
 

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 MACHINE_TYPE = "Microsoft.Compute/virtualMachines"
 
 
+def vm_id(machine: Resource) -> str:
+    """The id that a machine keeps for life; a later machine of the same name has another one."""
+    return str(machine.properties["vmId"])
+
+
 def disks_of(machine: Resource) -> list[Json]:
     """The OS disk and the data disks as they stand in the machine's storage profile."""
     storage = machine.properties["storageProfile"]

@@ -48,14 +48,14 @@ def _blocker(world: World, resource: Resource) -> ArmError | None:
     machine = machine_of_interface(world, resource.id)
     if machine is not None:
         message = (
-            f"Network Interface {resource.id} is used by existing resource {machine.id}. In order to delete the network "
-            "interface, it must be dissociated from the resource. To learn more, see aka.ms/deletenic."
+            f"Network Interface {resource.id} is used by existing resource {machine.id}. In order to delete the "
+            "network interface, it must be dissociated from the resource. To learn more, see aka.ms/deletenic."
         )
         return ArmError(400, "NicInUse", message, details=[])
     if time.time() < resource.private.get("reserved_until", 0.0):
         message = (
-            "Nic(s) in request is reserved for another Virtual Machine for 180 seconds. Please provide another nic(s) or "
-            f"retry after 180 seconds. Reserved VM: {resource.private['reserved_for']}"
+            "Nic(s) in request is reserved for another Virtual Machine for 180 seconds. Please provide another nic(s) "
+            f"or retry after 180 seconds. Reserved VM: {resource.private['reserved_for']}"
         )
         return ArmError(400, "NicReservedForAnotherVm", message, details=[])
     return None

@@ -39,8 +39,8 @@ def _blocker(world: World, resource: Resource) -> ArmError | None:
         return None
     message = (
         f"Public IP address {resource.id} can not be deleted since it is still allocated to resource "
-        f"{holder[0].id}/ipConfigurations/{holder[1]}. In order to delete the public IP, disassociate/detach the Public "
-        "IP address from the resource."
+        f"{holder[0].id}/ipConfigurations/{holder[1]}. In order to delete the public IP, disassociate/detach the "
+        "Public IP address from the resource."
     )
     return ArmError(400, "PublicIPAddressCannotBeDeleted", message, details=[])
 

@@ -32,7 +32,7 @@ _TYPE = "Microsoft.Network/networkSecurityGroups"
 _RULES = f"{_TYPE}/securityRules"
 _LOWEST_PRIORITY, _HIGHEST_PRIORITY = 4096, 100
 
-# (name, description, source, destination, access, priority, direction) of the rules that every group has.
+# (name, description, source, destination, access, priority) of the rules that every group has.
 _DEFAULT_RULES = (
     (
         "AllowVnetInBound",
@@ -87,7 +87,8 @@ def _blocker(world: World, resource: Resource) -> ArmError | None:
         return None
     message = (
         f"Network security group {resource.id} cannot be deleted because it is in use by the following resources: "
-        f"{', '.join(users)}. In order to delete the Network security group, remove the association with the resource(s)."
+        f"{', '.join(users)}. In order to delete the Network security group, remove the association with the "
+        "resource(s)."
     )
     return ArmError(400, "InUseNetworkSecurityGroupCannotBeDeleted", message, details=[])
 
@@ -101,13 +102,12 @@ def _build(_call: Call, resource_id: ResourceId, body: Json, _existing: Resource
     _check_priorities(rules)
     return {
         "securityRules": rules,
-        "defaultSecurityRules": [_default_rule(resource_id, *row) for row in _DEFAULT_RULES],
+        "defaultSecurityRules": [_default_rule(resource_id, row) for row in _DEFAULT_RULES],
     }
 
 
-def _default_rule(
-    group: ResourceId, name: str, description: str, source: str, destination: str, access: str, priority: int
-) -> Json:
+def _default_rule(group: ResourceId, row: tuple[str, str, str, str, str, int]) -> Json:
+    name, description, source, destination, access, priority = row
     properties = {
         "provisioningState": "Succeeded",
         "description": description,

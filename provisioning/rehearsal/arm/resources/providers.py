@@ -36,8 +36,8 @@ def check_registered(world: World, resource_type: str) -> None:
     if key in _AT_FIRST and _state(world, key) != "Registered":
         namespace = _AT_FIRST[key][0]
         message = (
-            f"The subscription is not registered to use namespace '{namespace}'. See https://aka.ms/rps-not-found for how "
-            "to register subscriptions."
+            f"The subscription is not registered to use namespace '{namespace}'. See https://aka.ms/rps-not-found for "
+            "how to register subscriptions."
         )
         code = "MissingSubscriptionRegistration"
         raise ArmError(409, code, message, details=[{"code": code, "target": namespace, "message": message}])
