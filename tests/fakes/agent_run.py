@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from templates.zipapps import agent_zipapp
 
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _DEADLINE_SECONDS = 60.0
+_Value = TypeVar("_Value")
 
 
-def wait_for[T](look: Callable[[], T], what: str, deadline_seconds: float = _DEADLINE_SECONDS) -> T:
+def wait_for(look: Callable[[], _Value], what: str, deadline_seconds: float = _DEADLINE_SECONDS) -> _Value:
     """The first truthy value of `look`."""
     until = time.monotonic() + deadline_seconds
     while not (value := look()):

@@ -66,17 +66,16 @@ class AzureInside:
             return self._deallocate(headers, query)
         if headers.get("Metadata") != "true":
             return 400, {"error": "Bad request. Required metadata header not specified"}
-        if parts.path == "/metadata/instance/compute":
-            return 200, {"name": "vm-demo", "resourceId": VM_ID}
-        if parts.path == "/metadata/identity/oauth2/token":
-            good = query.get("resource") == ["https://management.azure.com/"]
-            return (200, {"access_token": _TOKEN}) if good else (400, {"error": "invalid_resource"})
-        if parts.path == "/metadata/scheduledevents" and method == "POST":
+        if method == "POST":
             self.acknowledged += [entry["EventId"] for entry in json.loads(body)["StartRequests"]]
             return 200, {}
-        if parts.path == "/metadata/scheduledevents":
-            return 200, {"DocumentIncarnation": len(self.events), "Events": self.events}
-        return 404, {}
+        good_token_request = query.get("resource") == ["https://management.azure.com/"]
+        documents: dict[str, object] = {
+            "/metadata/instance/compute": {"name": "vm-demo", "resourceId": VM_ID},
+            "/metadata/identity/oauth2/token": {"access_token": _TOKEN} if good_token_request else {},
+            "/metadata/scheduledevents": {"DocumentIncarnation": len(self.events), "Events": self.events},
+        }
+        return (200, documents[parts.path]) if parts.path in documents else (404, {})
 
     def _deallocate(self, headers: dict[str, str], query: dict[str, list[str]]) -> tuple[int, object]:
         if headers.get("Authorization") != f"Bearer {_TOKEN}" or query.get("api-version") != ["2026-04-01"]:
