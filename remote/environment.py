@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from remote.session import Session
 
 # The uv that made the CUDA lock; the lock's hashes make any other one's result the same.
-UV_VERSION = "0.11.8"
+UV_VERSION = "0.13.9"
 OLDEST_PYTHON = (3, 11)
 _INSTALL_SECONDS = 2 * 3600.0
 

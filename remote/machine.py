@@ -33,7 +33,7 @@ __all__ = [
     "wait_until_booted",
 ]
 
-# Where cloud-init writes it; on a machine without a root of its own it is only where `boot` copies it, the run's folder.
+# Where cloud-init writes it; without a root of its own, a machine has it only where `boot` copies it: the run's folder.
 PLANTED_AGENT = "/opt/llamalift/agent.pyz"
 _BOOT_SECONDS = 900.0
 _FIRST_PAUSE_SECONDS = 0.5

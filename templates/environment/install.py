@@ -1,8 +1,8 @@
 """Makes a training environment on the machine from a pinned lock. The client runs this file there as `python3 -c`.
 
 A virtual environment cannot be moved, so it is built in its place, and `.complete` is written last: without that file
-it is wiped and begun again. Machines that share the folder take turns by a lock. A lost client does not stop it. Standard
-library only, Python 3.10; progress goes to standard output line by line, everything to `<environment>.log`.
+it is wiped and begun again. Machines that share the folder take turns by a lock. A lost client does not stop it.
+Standard library only, Python 3.10; progress goes to standard output line by line, everything to `<environment>.log`.
 """
 
 from __future__ import annotations
