@@ -152,7 +152,7 @@ class DeletionProof:
 
 
 class Ledger(Protocol):
-    """Where the intent of every external effect is written down before it happens. Implementations must be thread-safe."""
+    """Where the intent of every external effect is written down before it happens. Implementations are thread-safe."""
 
     def intend_create(self, ref: ResourceRef) -> None:
         """Record that `ref` is about to be created. Durable when this returns."""
@@ -174,7 +174,7 @@ class Ledger(Protocol):
 class Progress(Protocol):
     """What is being waited for, in the user's words."""
 
-    def __call__(self, message: str) -> None:
+    def __call__(self, message: str, /) -> None:
         """Show `message`; called from any thread."""
         ...
 
@@ -204,7 +204,7 @@ class Cloud(Protocol):
         ...
 
     def provision(self, request: MachineRequest, ledger: Ledger, progress: Progress) -> Machine:
-        """Create whatever of `request` does not exist yet; idempotent, so it also finishes an interrupted provisioning."""
+        """Create whatever of `request` does not exist yet; idempotent, so it also finishes an interrupted one."""
         ...
 
     def find_machine(self, run_id: str) -> Machine | None:
@@ -212,7 +212,10 @@ class Cloud(Protocol):
         ...
 
     def deallocate(self, run_id: str, progress: Progress) -> None:
-        """Stop the compute bill of the run's machine; its disks stay, and `provision` starts it again. No machine is no error."""
+        """Stop the compute bill of the run's machine; its disks stay, and `provision` starts it again.
+
+        No machine is no error.
+        """
         ...
 
     def remaining(self, run_id: str) -> Sequence[ResourceRef]:
