@@ -15,7 +15,7 @@ from templates.agent.folder import RunFolder, run_folder, workspace_of
 from templates.agent.imds import Imds
 from templates.agent.limits import deadline_is_over
 from templates.agent.meter import uptime_seconds
-from templates.agent.settings import RunSettings, limits_now
+from templates.agent.settings import limits_now, read_settings
 from templates.agent.system import call, system_path
 
 _DISK_SECONDS = 120.0
@@ -30,7 +30,7 @@ def boot(config: Path) -> dict[str, Any]:
     Raises:
         DiskError, SystemCommandError: The workspace cannot be had; nothing was started.
     """
-    settings = _settings(config)
+    settings = read_settings(config)
     workspace = workspace_of(settings.workspace)
     owned = owns_machine(workspace, settings.data_disk_lun)
     archive = Path(sys.argv[0])
@@ -60,7 +60,7 @@ def owns_machine(workspace: Path, lun: int) -> bool:
 
 def end_if_due(config: Path) -> dict[str, Any]:
     """The dead-man switch's own verb: end compute when the deadline, with what the client added to it, is over."""
-    settings = _settings(config)
+    settings = read_settings(config)
     folder = run_folder(workspace_of(settings.workspace), settings.run_id)
     now = time.time()
     if not deadline_is_over(limits_now(settings, folder).deadline_at, now, now - uptime_seconds()):
@@ -69,13 +69,6 @@ def end_if_due(config: Path) -> dict[str, Any]:
     lines: list[str] = []
     ended = ending.end_compute(Imds.of_this_machine(owns_machine=owned), owns_machine=owned, say=lines.append)
     return {"due": True, "ended": ended, "said": lines, "exit_code": int(not ended)}
-
-
-def _settings(config: Path) -> RunSettings:
-    value = atomic.read_json(config)
-    if value is None:
-        raise FileNotFoundError(f"no settings: {config}")
-    return RunSettings.from_json(value)
 
 
 def _has_systemd() -> bool:

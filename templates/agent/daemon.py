@@ -18,7 +18,7 @@ from templates.agent.imds import Imds
 from templates.agent.meter import MeterFile
 from templates.agent.metrics import Metrics
 from templates.agent.processes import boot_id, identity
-from templates.agent.settings import RunSettings, limits_now
+from templates.agent.settings import limits_now, read_settings
 from templates.agent.snapshot import Snapshot
 from templates.agent.state import State, StateFile
 from templates.agent.supervisor import EVICTION, Supervisor, backoff_seconds
@@ -38,11 +38,8 @@ class Daemon:
     """Everything of one run on this machine. There is one at a time: `only_one` holds the lock."""
 
     def __init__(self, folder: RunFolder, *, owns_machine: bool) -> None:
-        settings = atomic.read_json(folder.settings)
-        if settings is None:
-            raise FileNotFoundError(f"no settings: {folder.settings}")
         self._folder = folder
-        self._settings = RunSettings.from_json(settings)
+        self._settings = read_settings(folder.settings)
         self._owns_machine = owns_machine
         self._clock = SteadyClock()
         self._boot = boot_id()

@@ -9,6 +9,7 @@ from templates.agent import atomic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from templates.agent.folder import RunFolder
 
@@ -73,6 +74,19 @@ class RunSettings:
             machine_started_at=None if started is None else float(started),
             created_at=float(value["created_at"]),
         )
+
+
+def read_settings(path: Path) -> RunSettings:
+    """The run.json at `path`.
+
+    Raises:
+        FileNotFoundError: It is not there.
+        KeyError, ValueError: It is not a run.json.
+    """
+    value = atomic.read_json(path)
+    if value is None:
+        raise FileNotFoundError(f"no settings: {path}")
+    return RunSettings.from_json(value)
 
 
 def limits_now(settings: RunSettings, folder: RunFolder) -> Limits:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from templates.agent import manifest
@@ -82,10 +83,7 @@ class Snapshot:
 
     def _limits(self, limits: Limits, dollars: float) -> dict[str, Any]:
         return {
-            "deadline_at": limits.deadline_at,
-            "idle_seconds": limits.idle_seconds,
-            "lost_client_seconds": limits.lost_client_seconds,
-            "dollars_cap": limits.dollars_cap,
+            **asdict(limits),
             "dollars_so_far": round(dollars, 4),
             "fired": self._state.fired,
         }

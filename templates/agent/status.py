@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+import shutil
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from templates.agent import atomic
 from templates.agent.processes import identity
+from templates.agent.settings import limits_now, read_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +31,7 @@ def read_status(folder: RunFolder, *, log_from: int, log_limit: int = DEFAULT_LO
     """
     folder.client_seen.touch()
     # The log is read after the status: when that says that the job has ended, `size` is final.
-    document = atomic.read_json(folder.status) or _before_the_first()
+    document = atomic.read_json(folder.status) or _before_the_first(folder)
     agent = document["agent"]
     alive = agent["pid"] is not None and identity(agent["pid"]) == agent.pop("identity")
     document["agent"] = {**agent, "alive": alive}
@@ -57,13 +60,18 @@ def read_log(path: Path, start: int, limit: int) -> dict[str, Any]:
     return {"from": start, "to": start + len(data), "size": size, "data": base64.b64encode(data).decode()}
 
 
-def _before_the_first() -> dict[str, Any]:
-    """Nothing is known yet: the daemon has not written its first status."""
-    nothing = ("step", "progress", "checkpoints", "disk", "limits", "final", "problem")
+def _before_the_first(folder: RunFolder) -> dict[str, Any]:
+    """The same shape while the daemon has not written its first status."""
+    settings = read_settings(folder.settings)
+    usage = shutil.disk_usage(folder.root)
     return {
         "schema": 1,
+        "now": time.time(),
         "phase": "waiting",
         "agent": {"pid": None, "started_at": None},
-        **dict.fromkeys(nothing),
+        "checkpoints": {"newest_complete": None, "complete_steps": [], "last_save_seconds": None},
+        "disk": {"total_bytes": usage.total, "free_bytes": usage.free},
+        "limits": {**asdict(limits_now(settings, folder)), "dollars_so_far": 0.0, "fired": None},
+        **dict.fromkeys(("step", "progress", "final", "problem")),
         **{name: [] for name in ("finished_steps", "gpus", "notes", "losses")},
     }

@@ -22,7 +22,7 @@ _DEADLINE_SECONDS = 60.0
 _Value = TypeVar("_Value")
 
 
-def wait_for(look: Callable[[], _Value], what: str, deadline_seconds: float = _DEADLINE_SECONDS) -> _Value:
+def wait_for(look: Callable[[], _Value | None], what: str, deadline_seconds: float = _DEADLINE_SECONDS) -> _Value:
     """The first truthy value of `look`."""
     until = time.monotonic() + deadline_seconds
     while not (value := look()):
@@ -62,11 +62,11 @@ class AgentRun:
         (run.root / "run.json").write_text(json.dumps(run_settings(workspace, **limits)))
         return run
 
-    def start(self) -> subprocess.Popen[bytes]:
+    def start(self, *flags: str) -> subprocess.Popen[bytes]:
         """Start a daemon."""
         with (self.root / "daemon.out").open("ab") as out:
             daemon = subprocess.Popen(
-                [sys.executable, str(self.root / "agent.pyz"), "serve", "--run-dir", str(self.root)],
+                [sys.executable, str(self.root / "agent.pyz"), "serve", "--run-dir", str(self.root), *flags],
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -111,7 +111,7 @@ class AgentRun:
             document = self.snapshot()
             return document if document.get("phase") in phases else None
 
-        return wait_for(look, f"phase {' or '.join(phases)}; last seen: {self.snapshot()}") or {}
+        return wait_for(look, f"phase {' or '.join(phases)}; last seen: {self.snapshot()}")
 
     def submit(self, *steps: dict[str, Any], **more: object) -> None:
         """Drop job.json as the client does: whole, last, by renaming."""

@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.fakes.agent_run import AgentRun, is_running, wait_for
+from tests.fakes.azure_inside import VM_ID, AzureInside
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+_TRAINING = """
+import signal, sys, time
+def leave(*_):
+    print('saved'); sys.exit(75)
+signal.signal(signal.SIGTERM, leave)
+print('ready')
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def azure() -> Iterator[AzureInside]:
+    """Azure as a machine sees it."""
+    with AzureInside() as server:
+        yield server
+
+
+@pytest.fixture
+def make(tmp_path: Path, azure: AzureInside) -> Iterator[Callable[..., AgentRun]]:
+    """Makes a run with short limits inside Azure."""
+    made: list[AgentRun] = []
+
+    def create(**limits: float) -> AgentRun:
+        made.append(AgentRun.create(tmp_path, azure.environment, **limits))
+        return made[-1]
+
+    yield create
+    for run in made:
+        run.close()
+
+
+def _fired(run: AgentRun) -> str:
+    return str(wait_for(lambda: (run.snapshot().get("limits") or {}).get("fired"), "a limit to fire"))
+
+
+def test_at_the_deadline_training_saves_and_the_machine_deallocates_itself(
+    make: Callable[..., AgentRun], azure: AzureInside
+) -> None:
+    """The deadline: SIGTERM, the step's own leave, then the machine's identity ends its compute."""
+    run = make(deadline_at=time.time() + 2)
+    run.submit(run.python_step(_TRAINING, max_restarts=3))
+    run.start()
+    assert _fired(run) == "deadline"
+    wait_for(lambda: azure.deallocated == [VM_ID], "the machine to deallocate itself")
+    assert run.snapshot()["phase"] == "stopped"
+    assert run.log() == "ready\nsaved\n"
+
+
+def test_the_dollar_cap_counts_from_the_start_of_the_machine(make: Callable[..., AgentRun], azure: AzureInside) -> None:
+    """An hour at 36 dollars is over a cap of 35, whenever the agent itself was started."""
+    run = make(dollars_cap=35.0, machine_started_at=time.time() - 3600)
+    run.submit(run.python_step(_TRAINING))
+    run.start()
+    assert _fired(run) == "dollars"
+    assert run.snapshot()["limits"]["dollars_so_far"] >= 36.0
+    wait_for(lambda: azure.deallocated, "the machine to deallocate itself")
+
+
+def test_a_machine_that_nobody_uses_ends_itself(make: Callable[..., AgentRun], azure: AzureInside) -> None:
+    """No step and no client for idle_seconds."""
+    run = make(idle_seconds=1.0)
+    run.start()
+    assert _fired(run) == "idle"
+    wait_for(lambda: azure.deallocated, "the machine to deallocate itself")
+
+
+def test_a_running_step_is_never_idle_nor_has_it_lost_its_client(make: Callable[..., AgentRun]) -> None:
+    """Training goes on without a client for longer than both limits, and only its end starts their time."""
+    run = make(idle_seconds=0.3, lost_client_seconds=0.2)
+    run.submit(run.python_step("import time; time.sleep(1.5); mark()"))
+    run.start()
+    assert _fired(run) == "lost_client"
+    assert [step["name"] for step in run.snapshot()["finished_steps"]] == ["train"]
+
+
+def test_a_client_that_keeps_asking_is_not_lost(make: Callable[..., AgentRun]) -> None:
+    """Each status call counts as the client."""
+    run = make(idle_seconds=2.0)
+    run.start()
+    until = time.monotonic() + 4
+    while time.monotonic() < until:
+        assert run.status()["limits"]["fired"] is None
+    assert _fired(run) == "idle"
+
+
+def test_the_client_may_raise_a_limit_and_not_lower_it(make: Callable[..., AgentRun]) -> None:
+    """control/extend moves the deadline out while the job runs."""
+    deadline = time.time() + 2
+    run = make(deadline_at=deadline)
+    (run.root / "control").mkdir()
+    (run.root / "control" / "extend").write_text(json.dumps({"deadline_at": deadline + 600, "dollars_cap": 1}))
+    run.start()
+    wait_for(lambda: time.time() > deadline + 0.5, "the first deadline to pass")
+    run.wait_for_phase("waiting")
+    shown = run.status()["limits"]
+    assert (shown["deadline_at"], shown["dollars_cap"], shown["fired"]) == (deadline + 600, 1000.0, None)
+
+
+def test_an_outage_of_azure_is_tried_again(make: Callable[..., AgentRun], azure: AzureInside) -> None:
+    """429 and 5xx pass: the machine asks until it is heard."""
+    azure.deallocate_answers = [503, 429]
+    run = make(idle_seconds=0.2)
+    run.start()
+    wait_for(lambda: azure.deallocated, "the third request")
+    assert len([line for line in azure.seen if "deallocate?" in line]) == 3
+
+
+def test_without_the_right_to_deallocate_a_local_machine_only_says_so(
+    make: Callable[..., AgentRun], azure: AzureInside, tmp_path: Path
+) -> None:
+    """A refusal is not repeated, and a computer that is not rented is never powered off."""
+    azure.deallocate_answers = [403]
+    trap = tmp_path / "bin"
+    trap.mkdir()
+    for name in ("shutdown", "sudo"):
+        (trap / name).write_text(f"#!/bin/sh\ntouch {tmp_path}/powered-off\n")
+        (trap / name).chmod(0o755)
+    run = make(idle_seconds=0.2)
+    run.environment["PATH"] = f"{trap}:{os.environ['PATH']}"
+    run.start()
+    wait_for(lambda: "no machine to end here" in str(run.snapshot().get("notes")), "the words")
+    assert azure.deallocated == []
+    assert not (tmp_path / "powered-off").exists()
+
+
+def test_a_rented_machine_without_the_right_powers_off(
+    make: Callable[..., AgentRun], azure: AzureInside, tmp_path: Path
+) -> None:
+    """The last resort on a machine of our own is its power switch."""
+    azure.deallocate_answers = [403]
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "shutdown").write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/powered-off\n')
+    (programs / "sudo").write_text('#!/bin/sh\nshift; exec "$@"\n')
+    for program in programs.iterdir():
+        program.chmod(0o755)
+    run = make(idle_seconds=0.2)
+    run.environment["PATH"] = f"{programs}:{os.environ['PATH']}"
+    run.start("--owns-machine")
+    wait_for((tmp_path / "powered-off").exists, "the power switch")
+    wait_for(lambda: (tmp_path / "powered-off").read_text() == "-h now\n", "its arguments")
+
+
+def test_a_wish_to_go_on_brings_a_local_run_back(make: Callable[..., AgentRun], azure: AzureInside) -> None:
+    """After a limit has fired, raising it lets the next job run."""
+    azure.deallocate_answers = [403]
+    run = make(idle_seconds=0.2)
+    run.start()
+    assert _fired(run) == "idle"
+    (run.root / "control" / "extend").write_text(json.dumps({"idle_seconds": 600}))
+    run.submit(run.python_step("mark()"))
+    assert run.wait_for_phase("done")["limits"]["fired"] is None
+
+
+def test_an_eviction_lets_training_save_and_is_then_acknowledged(
+    make: Callable[..., AgentRun], azure: AzureInside
+) -> None:
+    """Preempt: checkpoint, leave, tell Azure; and the job is not started again on this machine."""
+    run = make()
+    run.submit(run.python_step(_TRAINING, max_restarts=3))
+    run.start()
+    wait_for(lambda: "ready" in run.log(), "the step to begin")
+    azure.evict("event-1")
+    wait_for(lambda: azure.acknowledged == ["event-1"], "the acknowledgement")
+    assert run.log() == "ready\nsaved\n"
+    document = run.wait_for_phase("stopped")
+    assert any("eviction event-1" in note for note in document["notes"])
+    assert azure.deallocated == []
+
+
+def test_after_an_eviction_the_job_goes_on_at_the_next_start(make: Callable[..., AgentRun], azure: AzureInside) -> None:
+    """A machine that comes back with the same workspace takes the job up again by itself."""
+    run = make()
+    run.submit(
+        run.python_step(
+            "import os, time\nif os.environ['LLAMALIFT_ATTEMPT'] == '1':\n  print('ready'); time.sleep(600)\nmark()"
+        )
+    )
+    daemon = run.start()
+    wait_for(lambda: "ready" in run.log(), "the step to begin")
+    azure.evict("event-1")
+    run.wait_for_phase("stopped")
+    wait_for(lambda: azure.acknowledged, "the acknowledgement")
+    daemon.kill()
+    daemon.wait()
+    azure.events.clear()
+    state = json.loads((run.root / "state.json").read_text())
+    (run.root / "state.json").write_text(json.dumps({**state, "evicted_boot": "an earlier start"}))
+    run.start()
+    assert run.wait_for_phase("done")["finished_steps"][0]["attempts"] == 2
+
+
+def test_a_limit_during_training_leaves_no_process(make: Callable[..., AgentRun]) -> None:
+    """A step that ignores SIGTERM is gone when compute ends."""
+    run = make(deadline_at=time.time() + 2)
+    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready'); time.sleep(600)"
+    run.submit(run.python_step(code, grace_seconds=0.3))
+    run.start()
+    leader = wait_for(lambda: (run.snapshot().get("step") or {}).get("pid"), "the step")
+    assert _fired(run) == "deadline"
+    assert not is_running(leader)
