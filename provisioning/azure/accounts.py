@@ -44,7 +44,7 @@ def find_account(endpoint: ArmEndpoint, credential: TokenCredential) -> Account:
             with translated(f"use the subscription {named}"):
                 return _checked(get(f"/subscriptions/{named}"))
         with translated("list the subscriptions of this account"):
-            return _only_one(get("/subscriptions")["value"])
+            return choose(get("/subscriptions")["value"])
 
 
 def _checked(subscription: dict[str, Any]) -> Account:
@@ -56,7 +56,12 @@ def _checked(subscription: dict[str, Any]) -> Account:
     return Account(str(subscription["subscriptionId"]), str(subscription.get("displayName", "")))
 
 
-def _only_one(subscriptions: list[dict[str, Any]]) -> Account:
+def choose(subscriptions: list[dict[str, Any]]) -> Account:
+    """The only usable one of the subscriptions that the account sees.
+
+    Raises:
+        SubscriptionError: None is usable, or several are: who pays is never guessed.
+    """
     usable = [subscription for subscription in subscriptions if subscription.get("state") in _USABLE_STATES]
     if len(usable) == 1:
         return _checked(usable[0])

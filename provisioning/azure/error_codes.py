@@ -35,7 +35,7 @@ _ELSEWHERE = (
     "name another place under machine.regions or machine.zones in the run file, or try again later with: "
     "llamalift resume RUN"
 )
-_SIGN_IN = "sign in with: az login"
+_SIGN_IN = "sign in with: az login (or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET)"
 _RIGHTS = "ask for Contributor on the subscription, or sign in as someone else with: az login"
 _REPORT = "check the machine section of the run file with: llamalift plan RUN.yaml"
 _SUBSCRIPTIONS = "see which subscriptions you can use with: az account list --output table"
@@ -48,7 +48,7 @@ QUOTA = Meaning(
 )
 THROTTLED = Meaning(ThrottledError, "too many requests", f"wait a few minutes, then {_RESUME}")
 NO_CAPACITY = Meaning(CapacityError, "Azure has no such machine free here now", _ELSEWHERE)
-SIGN_IN = Meaning(SignInError, "Azure does not accept the sign-in", _SIGN_IN)
+SIGN_IN = Meaning(SignInError, "no usable sign-in", _SIGN_IN)
 RIGHTS = Meaning(RightsError, "not allowed", _RIGHTS)
 REFUSED = Meaning(RequestRefusedError, "Azure refuses the request", _REPORT)
 TRANSIENT = Meaning(TransientError, "Azure had a passing trouble", _RESUME)

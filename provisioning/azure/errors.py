@@ -52,7 +52,7 @@ def our_error(doing: str, error: AzureError) -> ProvisioningError:
     # The sign-in service answers 400 or 401, in a form of its own without a code.
     is_sign_in = isinstance(error, ClientAuthenticationError) and not codes
     meaning = SIGN_IN if is_sign_in else meaning_of(error.status_code, codes)
-    said = _one_line(error.message) if is_sign_in else _said(meaning, error)
+    said = _first_line(error.message) if is_sign_in else _said(meaning, error)
     return _made(meaning, doing, shown=code or type(error).__name__, said=said, code=code)
 
 
@@ -85,6 +85,11 @@ def _said(meaning: Meaning, error: HttpResponseError) -> str:
 def _asked_to_wait(error: HttpResponseError) -> str | None:
     headers: Mapping[str, str] = getattr(error.response, "headers", {})
     return headers.get("Retry-After")
+
+
+def _first_line(message: str) -> str:
+    # The rest lists each way of signing in that was tried, over a screen.
+    return _one_line(message.splitlines()[0]) if message else ""
 
 
 def _one_line(message: str) -> str:

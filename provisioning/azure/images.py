@@ -9,6 +9,8 @@ from provisioning.azure.errors import translated
 from provisioning.errors import RequestRefusedError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from provisioning.azure.clients import Clients
     from provisioning.types import ImageReference
 
@@ -32,7 +34,12 @@ def resolve_image(clients: Clients, region: str, image: ImageReference) -> Image
             hint="check machine.image in the run file, or see what there is with: "
             f"az vm image list --location {region} --publisher {image.publisher} --all --output table",
         )
-    return replace(image, version=max(versions, key=_as_numbers))
+    return replace(image, version=newest(versions))
+
+
+def newest(versions: Sequence[str]) -> str:
+    """The highest version, by its numbers."""
+    return max(versions, key=_as_numbers)
 
 
 def _as_numbers(version: str) -> tuple[int, ...]:

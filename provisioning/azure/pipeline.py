@@ -6,6 +6,7 @@ mend, and registers resource providers in an endless loop; ours is the same list
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from azure.core.pipeline.policies import (
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from azure.core.pipeline import PipelineRequest, PipelineResponse
 
     from provisioning.azure.endpoint import ArmEndpoint
+
+# Python prints the warnings of loggers that nobody listens to: a screenful for each failed sign-in.
+for _name in ("azure", "msal"):
+    logging.getLogger(_name).addHandler(logging.NullHandler())
 
 LONGEST_WAIT_SECONDS = 60.0
 CONNECT_SECONDS = 10

@@ -29,7 +29,7 @@ def public_address(services: Sequence[str] = SERVICES) -> str:
         try:
             return f"{_ask(service)}/32"
         except (OSError, ValueError) as error:
-            troubles.append(f"{service}: {error}")
+            troubles.append(f"{service}: {getattr(error, 'reason', error)}")
     raise TransientError(
         "cannot find out this computer's public address: " + "; ".join(troubles),
         hint="set machine.allow_from in the run file to it, for example 203.0.113.7/32",
