@@ -91,13 +91,15 @@ class MachineKit:
         return client
 
 
-def make_kit(folder: Path, *, agent: bytes, cache: Path | None = None, name: str = "vm-1") -> MachineKit:
-    """A machine that has never booted; `agent` is what cloud-init runs."""
+def make_kit(
+    folder: Path, *, agent: bytes, cache: Path | None = None, name: str = "vm-1", run_json: str = "{}"
+) -> MachineKit:
+    """A machine that has never booted; `agent` is what cloud-init runs, with `run_json` as its configuration."""
     (folder / "disk").mkdir(parents=True)
     user_key = ensure_user_key(folder / "keys")
     host_key = generate_host_key()
     custom_data = render_cloud_init(
-        CloudInitValues(USERNAME, user_key.public_line, host_key.private_pem, host_key.public_line, "{}", agent)
+        CloudInitValues(USERNAME, user_key.public_line, host_key.private_pem, host_key.public_line, run_json, agent)
     )
     spec = LocalMachineSpec(
         name=name,

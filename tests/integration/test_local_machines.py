@@ -8,6 +8,7 @@ import json
 import os
 import pickle
 import shutil
+import signal
 import socket
 import stat
 import subprocess
@@ -23,9 +24,19 @@ import paramiko
 import pytest
 
 from provisioning.errors import RehearsalError
-from provisioning.rehearsal.machines import MachineKind, RunningMachine, boot, describe_ways, is_alive, stop
+from provisioning.rehearsal.machines import (
+    MachineKind,
+    RunningMachine,
+    boot,
+    describe_ways,
+    end_leftovers,
+    is_alive,
+    local,
+    stop,
+)
 from provisioning.rehearsal.machines.local import WAY_VARIABLE
-from tests.fakes.local_machine_kit import PORT, USERNAME, MachineKit, make_kit, wait_until
+from templates.zipapps import agent_zipapp
+from tests.fakes.local_machine_kit import PORT, USERNAME, MachineKit, make_kit, process_exists, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,6 +51,21 @@ workspace = os.environ.get("LLAMALIFT_WORKSPACE", "/workspace")
 with open(workspace + "/booted", "a") as trace:
     trace.write(" ".join(sys.argv[1:3]) + " " + open(sys.argv[3]).read() + "\\n")
 """
+
+_RUN = {
+    "schema": 1,
+    "run_id": "demo-abcdef",
+    "username": USERNAME,
+    "workspace": "/workspace",
+    "data_disk_lun": 0,
+    "deadline_at": 4_000_000_000,
+    "dollars_per_hour": 1.0,
+    "dollars_cap": 1000.0,
+    "idle_seconds": 3600,
+    "lost_client_seconds": 3600,
+    "machine_started_at": None,
+    "created_at": 1_800_000_000,
+}
 
 
 def _zipapp(source: str) -> bytes:
@@ -349,6 +375,48 @@ class TestTheMachineItself:
         assert kit.output("ls /opt/llamalift") == "agent.pyz\nrun.json"
 
 
+class TestRealAgent:
+    """With the agent that llamalift sends."""
+
+    @pytest.fixture
+    def kit(self, tmp_path: Path) -> MachineKit:
+        """A machine of a run."""
+        return make_kit(tmp_path, agent=agent_zipapp(), run_json=json.dumps(_RUN))
+
+    @pytest.fixture
+    def agent(self, machine: RunningMachine, kit: MachineKit) -> str:
+        """Where the agent is, once cloud-init's runcmd has booted the run."""
+        assert is_alive(machine)
+        folder = kit.spec.workspace_folder / "llamalift" / "demo-abcdef"
+        wait_until((folder / "agent.pyz").exists, "boot")
+        return kit.output("echo ${LLAMALIFT_WORKSPACE:-/workspace}") + "/llamalift/demo-abcdef/agent.pyz"
+
+    def test_boot_starts_the_daemon(self, kit: MachineKit, agent: str) -> None:
+        """cloud-init alone is enough: the agent answers before anybody has signed in."""
+        run_folder = agent.removesuffix("/agent.pyz")
+        status = f"python3 {agent} status --run-dir {run_folder} --log-from 0"
+        wait_until(lambda: _is_serving(kit.ssh(status).stdout), "the daemon")
+
+    def test_host_key_rotation(self, kit: MachineKit, agent: str) -> None:
+        """The machine's own key replaces the one-time key without dropping the open connection."""
+        one_time = kit.known_hosts.read_text()
+        with kit.paramiko_client() as client:
+            _, out, _ = client.exec_command(f"python3 {agent} new-host-key && python3 {agent} activate-host-key")
+            lines = [json.loads(line)["public_key"] for line in out]
+            assert lines[0] == lines[1]
+            kit.known_hosts.write_text(f"[{kit.spec.address}]:{PORT} {lines[0]}\n")
+            wait_until(lambda: kit.ssh("true").returncode == 0, "the new key")
+            _, out, _ = client.exec_command("echo still here")
+            assert out.read() == b"still here\n"
+        assert kit.output("ls ${LLAMALIFT_SSH_DIR:-/etc/ssh} | grep _key") == "ssh_host_ed25519_key"
+        kit.known_hosts.write_text(one_time)
+        assert kit.ssh("true").returncode == 255
+
+
+def _is_serving(status: bytes) -> bool:
+    return bool(status) and json.loads(status)["agent"]["alive"] is True
+
+
 class TestLife:
     """Restart, power, and the end of everything."""
 
@@ -430,6 +498,42 @@ class TestOwner:
             owner.kill()
         wait_until(lambda: _stands_still(beat), "the end of the detached process")
         wait_until(lambda: not _answers(kit), "the end of the SSH server")
+
+    def test_next_owner_can_boot_at_once(
+        self, kind: MachineKind, kit: MachineKit, start: Callable[[MachineKit], RunningMachine]
+    ) -> None:
+        """Booting waits for a machine whose owner has just been killed, and the disk is as it was."""
+        assert kind
+        with _owner(kit) as owner:
+            assert _told(owner)["alive"]
+            kit.output("echo kept > ~/file")
+            owner.kill()
+        start(kit)
+        assert kit.output("cat ~/file") == "kept"
+
+    def test_two_owners_cannot_share_a_machine(
+        self, kind: MachineKind, kit: MachineKit, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A machine that runs cannot be booted by somebody else."""
+        assert kind
+        monkeypatch.setattr(local, "_PREVIOUS_SECONDS", 0.1)
+        with _owner(kit) as owner:
+            assert _told(owner)["alive"]
+            with pytest.raises(RehearsalError, match="running already"):
+                boot(kit.spec)
+
+    def test_what_a_killed_machine_left_can_be_ended(
+        self, kit: MachineKit, monkeypatch: pytest.MonkeyPatch, start: Callable[[MachineKit], RunningMachine]
+    ) -> None:
+        """Owner and machine killed at once: without its own process space, a machine's commands are found by a mark."""
+        monkeypatch.setenv(WAY_VARIABLE, MachineKind.IN_PROCESS)
+        machine = start(kit)
+        pid = int(kit.output("setsid sleep 602 >/dev/null 2>&1 </dev/null & echo $!"))
+        os.kill(machine.pid, signal.SIGKILL)
+        wait_until(lambda: not is_alive(machine), "the machine's end")
+        assert process_exists(pid)
+        end_leftovers(kit.spec.folder)
+        wait_until(lambda: not process_exists(pid), "the command's end")
 
     def test_ordinary_user_can_own_a_machine(self, kind: MachineKind, tmp_path: Path) -> None:
         """Booting needs no rights: an unprivileged user boots, signs in, writes the workspace and starts the agent."""

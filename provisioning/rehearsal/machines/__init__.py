@@ -4,7 +4,7 @@ A real SSH server with its own disk, home, host key, console log and, in the san
 chosen by what this computer has: OpenSSH's sshd inside bubblewrap, or an SSH server of our own in one process.
 """
 
-from provisioning.rehearsal.machines.local import boot, describe_ways, is_alive, stop
+from provisioning.rehearsal.machines.local import boot, describe_ways, end_leftovers, is_alive, stop
 from provisioning.rehearsal.machines.spec import LocalMachineSpec, MachineKind, RunningMachine, WayOfBooting
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "WayOfBooting",
     "boot",
     "describe_ways",
+    "end_leftovers",
     "is_alive",
     "stop",
 ]

@@ -87,10 +87,11 @@ def _document(custom_data: bytes, config: CloudConfig) -> Mapping[str, Any]:
     except (OSError, EOFError, zlib.error, UnicodeDecodeError, yaml.YAMLError) as error:
         config.refuse(f"customData cannot be read: {error}")
         return {}
-    if not isinstance(document, dict):
+    if isinstance(document, dict):
+        return document
+    if document is not None:
         config.refuse("the document is not a mapping")
-        return {}
-    return document
+    return {}
 
 
 def _unpacked(custom_data: bytes) -> bytes:

@@ -6,13 +6,22 @@ are emptied at every boot.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import shutil
+import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from provisioning.errors import RehearsalError
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+_POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,11 @@ class MachineDisk:
     def instance_record(self) -> Path:
         """Says which customData was applied; its absence means a first boot."""
         return self.folder / "instance.json"
+
+    @property
+    def lock_file(self) -> Path:
+        """Locked while the machine runs, by whomever it was booted."""
+        return self.folder / "lock"
 
     @property
     def home(self) -> Path:
@@ -79,6 +93,27 @@ def prepare_disk(disk: MachineDisk) -> None:
         folder.chmod(0o755)
     (disk.home / ".ssh").chmod(0o700)
     (disk.root / "tmp").chmod(0o1777)
+
+
+@contextmanager
+def locked(disk: MachineDisk, *, deadline_seconds: float) -> Iterator[int]:
+    """Hold the machine's lock, and yield its descriptor for the machine's first process to keep it.
+
+    Raises:
+        RehearsalError: The machine still runs: another emulator has booted it, or an emulator that was killed has only
+            just let go of it and it has not ended in time.
+    """
+    disk.folder.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + deadline_seconds
+    with disk.lock_file.open("w") as lock:
+        while True:
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            if time.monotonic() > deadline:
+                raise RehearsalError(f"the local machine is running already, folder: {disk.folder}")
+            time.sleep(_POLL_SECONDS)
+        yield lock.fileno()
 
 
 def is_first_boot(disk: MachineDisk) -> bool:

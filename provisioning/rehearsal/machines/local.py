@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from provisioning.errors import RehearsalError
-from provisioning.rehearsal.machines import processes, sandbox
+from provisioning.rehearsal.machines import processes, sandbox, sweep
 from provisioning.rehearsal.machines.disk import (
     MachineDisk,
     is_first_boot,
+    locked,
     prepare_disk,
     record_first_boot,
     recorded_commands,
@@ -21,10 +23,14 @@ from provisioning.rehearsal.machines.programs import write_programs
 from provisioning.rehearsal.machines.sandbox_etc import write_etc
 from provisioning.rehearsal.machines.spec import LocalMachineSpec, MachineKind, RunningMachine, WayOfBooting
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 WAY_VARIABLE = "LLAMALIFT_MACHINES"
 """Forces a way of booting: `sandbox` or `in-process`."""
 
 _BOOT_SECONDS = 30.0
+_PREVIOUS_SECONDS = 15.0
 _CONSOLE_TAIL_LINES = 5
 
 
@@ -54,21 +60,18 @@ def boot(spec: LocalMachineSpec) -> RunningMachine:
     if not way.available:
         raise RehearsalError(f"{WAY_VARIABLE} asks for a machine that cannot be booted: {way.reason}", hint=way.hint)
     disk = MachineDisk(spec.folder.absolute(), spec.username)
-    prepare_disk(disk)
-    console = _Console(disk)
-    console.say(f"machine: {spec.name} boots, way: {way.kind}, at {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
-    if is_first_boot(disk):
-        record_first_boot(disk, apply_custom_data(spec, disk, console.say))
-        copy_pip_configuration(disk)
-    spec.environment_cache.mkdir(parents=True, exist_ok=True)
-    machine = _start(spec, way.kind, disk)
-    try:
-        processes.wait_until_listening(machine.process, disk.sshd_pid_file, deadline_seconds=_BOOT_SECONDS)
-    except RehearsalError as error:
-        processes.switch_off(machine)
-        raise RehearsalError(f"{error.fact}; machine: {spec.name}", hint=console.tail()) from error
+    with locked(disk, deadline_seconds=_PREVIOUS_SECONDS) as lock:
+        machine = _boot(spec, way.kind, disk, lock)
     processes.hold(machine)
     return RunningMachine(machine.pid, spec.address, spec.port, way.kind, disk.console_log)
+
+
+def end_leftovers(folder: Path) -> None:
+    """End whatever a machine in `folder` left when it was killed together with the process that booted it.
+
+    A sandbox leaves nothing. Do not call it for a machine that runs.
+    """
+    sweep.end_all(sweep.marker_of(folder))
 
 
 def is_alive(machine: RunningMachine) -> bool:
@@ -94,7 +97,31 @@ def _chosen(*, sandbox_works: bool) -> MachineKind:
     return MachineKind.SANDBOX if sandbox_works else MachineKind.IN_PROCESS
 
 
-def _start(spec: LocalMachineSpec, kind: MachineKind, disk: MachineDisk) -> processes.HeldMachine:
+def _boot(spec: LocalMachineSpec, kind: MachineKind, disk: MachineDisk, lock: int) -> processes.HeldMachine:
+    prepare_disk(disk)
+    console = _Console(disk)
+    console.say(f"machine: {spec.name} boots, way: {kind}, at {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
+    if is_first_boot(disk):
+        record_first_boot(disk, apply_custom_data(spec, disk, console.say))
+        copy_pip_configuration(disk)
+    spec.environment_cache.mkdir(parents=True, exist_ok=True)
+    try:
+        machine = _start(spec, kind, disk, lock)
+        _wait_until_listening(machine, disk)
+    except RehearsalError as error:
+        raise RehearsalError(f"{error.fact}; machine: {spec.name}", hint=console.tail()) from error
+    return machine
+
+
+def _wait_until_listening(machine: processes.HeldMachine, disk: MachineDisk) -> None:
+    try:
+        processes.wait_until_listening(machine.process, disk.sshd_pid_file, deadline_seconds=_BOOT_SECONDS)
+    except BaseException:
+        processes.switch_off(machine)
+        raise
+
+
+def _start(spec: LocalMachineSpec, kind: MachineKind, disk: MachineDisk, lock: int) -> processes.HeldMachine:
     environment = machine_environment(spec, kind, disk)
     write_login_profile(disk, environment)
     commands = recorded_commands(disk)
@@ -102,10 +129,10 @@ def _start(spec: LocalMachineSpec, kind: MachineKind, disk: MachineDisk) -> proc
         write_programs(disk.programs, sandbox.POWER_OFF)
         disk.boot_script.write_text(runcmd_script(commands))
         write_etc(spec, disk, environment, sandbox.USER_ID)
-        return sandbox.start(spec, disk, environment)
+        return sandbox.start(spec, disk, environment, lock)
     write_programs(disk.programs, launcher.power_off_command(disk))
     disk.boot_script.write_text(runcmd_script(commands, disk))
-    return launcher.start(spec, disk, environment)
+    return launcher.start(spec, disk, environment, lock)
 
 
 class _Console:

@@ -2,7 +2,7 @@
 
 `python3` is the interpreter that runs llamalift, wherever it lives. The others stand between the machine and the
 computer that it runs on: whoever says `sudo -n shutdown -h now` there must switch off the machine, never the user's
-computer.
+computer, and nobody may install packages on that.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ done
 exec "$@"
 """
 
-_NO_SERVICE_MANAGER = """\
+_REFUSED = """\
 #!/bin/sh
-echo "$(basename "$0"): this local machine has no service manager" >&2
+echo "$(basename "$0"): a local machine has {what}" >&2
 exit 1
 """
 
@@ -47,7 +47,9 @@ def write_programs(folder: Path, power_off: str) -> None:
     for name in ("shutdown", "poweroff", "halt", "reboot"):
         _write(folder / name, f"#!/bin/sh\n{power_off}\n")
     for name in ("systemctl", "systemd-run"):
-        _write(folder / name, _NO_SERVICE_MANAGER)
+        _write(folder / name, _REFUSED.format(what="no service manager"))
+    for name in ("apt", "apt-get", "dpkg"):
+        _write(folder / name, _REFUSED.format(what="the packages of the computer that it runs on"))
 
 
 def base_interpreter() -> str:

@@ -50,8 +50,8 @@ def why_not() -> tuple[str, str] | None:
     return _why_bubblewrap_fails()
 
 
-def start(spec: LocalMachineSpec, disk: MachineDisk, environment: Mapping[str, str]) -> HeldMachine:
-    """Start the machine's first process; its SSH server comes up shortly after.
+def start(spec: LocalMachineSpec, disk: MachineDisk, environment: Mapping[str, str], lock: int) -> HeldMachine:
+    """Start the machine's first process; its SSH server comes up shortly after, and it holds `lock` open.
 
     Raises:
         RehearsalError: Bubblewrap could not make the sandbox.
@@ -61,7 +61,7 @@ def start(spec: LocalMachineSpec, disk: MachineDisk, environment: Mapping[str, s
     report, report_writer = os.pipe()
     try:
         argv = [*_arguments(spec, disk, environment), "--info-fd", str(report_writer), "--", *_first_process()]
-        process = start_process(argv, os.environ, disk.console_log, pass_fds=[report_writer])
+        process = start_process(argv, os.environ, disk.console_log, pass_fds=[lock, report_writer])
     finally:
         os.close(report_writer)
     with os.fdopen(report) as reader:

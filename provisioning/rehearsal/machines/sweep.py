@@ -6,6 +6,7 @@ Each of them carries a marker in its environment, however far it detached itself
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import signal
 import subprocess
@@ -17,7 +18,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+MARKER_VARIABLE = "LLAMALIFT_MACHINE"
 _DEADLINE_SECONDS = 10.0
+
+
+def marker_of(folder: Path) -> str:
+    """The environment entry `NAME=value` of the machine in `folder`.
+
+    It is the same at every boot, so that a later one can end what an earlier one left when its own process was killed
+    together with the emulator.
+    """
+    return f"{MARKER_VARIABLE}={hashlib.sha256(str(folder.absolute()).encode()).hexdigest()[:32]}"
 
 
 def end_all(marker: str) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import provisioning
+from provisioning.rehearsal.machines import sweep
 from provisioning.rehearsal.machines.in_process.settings import ServerSettings
 from provisioning.rehearsal.machines.processes import HeldMachine, start_process
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from provisioning.rehearsal.machines.disk import MachineDisk
     from provisioning.rehearsal.machines.spec import LocalMachineSpec
 
-MARKER_VARIABLE = "LLAMALIFT_MACHINE"
-
 
 def power_off_command(disk: MachineDisk) -> str:
     """Shell command that switches the machine off from within."""
     return f'exec kill -TERM "$(cat {shlex.quote(str(disk.sshd_pid_file))})"'
 
 
-def start(spec: LocalMachineSpec, disk: MachineDisk, environment: Mapping[str, str]) -> HeldMachine:
-    """Start the machine's process; its SSH server comes up shortly after."""
+def start(spec: LocalMachineSpec, disk: MachineDisk, environment: Mapping[str, str], lock: int) -> HeldMachine:
+    """Start the machine's process; its SSH server comes up shortly after, and holds `lock` open."""
     _link_environment_cache(spec)
-    token = uuid.uuid4().hex
+    marker = sweep.marker_of(disk.folder)
+    sweep.end_all(marker)
+    name, _, value = marker.partition("=")
     settings = ServerSettings(
         address=spec.address,
         port=spec.port,
@@ -39,8 +39,8 @@ def start(spec: LocalMachineSpec, disk: MachineDisk, environment: Mapping[str, s
         ssh_folder=str(disk.ssh_folder),
         pid_file=str(disk.sshd_pid_file),
         boot_script=str(disk.boot_script),
-        environment={**environment, MARKER_VARIABLE: token},
-        marker=f"{MARKER_VARIABLE}={token}",
+        environment={**environment, name: value},
+        marker=marker,
     )
     settings_file = disk.programs / "server.json"
     settings.write(settings_file)
@@ -48,8 +48,8 @@ def start(spec: LocalMachineSpec, disk: MachineDisk, environment: Mapping[str, s
     package_parent = str(Path(provisioning.__file__).parents[1])
     python_path = os.pathsep.join(filter(None, [package_parent, os.environ.get("PYTHONPATH")]))
     argv = [sys.executable, "-m", __package__, str(settings_file)]
-    process = start_process(argv, {**os.environ, "PYTHONPATH": python_path}, disk.console_log)
-    return HeldMachine(process, process.pid, settings.marker)
+    process = start_process(argv, {**os.environ, "PYTHONPATH": python_path}, disk.console_log, pass_fds=[lock])
+    return HeldMachine(process, process.pid, marker)
 
 
 def _link_environment_cache(spec: LocalMachineSpec) -> None:
