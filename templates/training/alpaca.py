@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from templates.training.errors import DataError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -20,10 +22,6 @@ WITHOUT_INPUT = (
     "Write a response that appropriately completes the request.\n\n"
     "### Instruction:\n{instruction}\n\n### Response:"
 )
-
-
-class DataError(Exception):
-    """The data cannot be trained on; the message names the file and the row."""
 
 
 @dataclass(frozen=True, slots=True)

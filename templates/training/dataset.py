@@ -9,7 +9,8 @@ import shutil
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from templates.training.alpaca import DataError, Row, prompt, read_rows
+from templates.training.alpaca import Row, prompt, read_rows
+from templates.training.errors import DataError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,8 +47,8 @@ def tokenise(rows: list[Row], tokenizer: PreTrainedTokenizerBase, max_length: in
     the label of as many tokens as the prompt alone has is -100.
     """
     prompts = [prompt(row.instruction, row.input) for row in rows]
-    whole = tokenizer([text + row.output for text, row in zip(prompts, rows, strict=True)])["input_ids"]
-    alone = tokenizer(prompts)["input_ids"]
+    whole = tokenizer([text + row.output for text, row in zip(prompts, rows, strict=True)], verbose=False)["input_ids"]
+    alone = tokenizer(prompts, verbose=False)["input_ids"]
     end = tokenizer.eos_token_id
     ended = [ids if ids[-1] == end else [*ids, end] for ids in whole]
     cut = [ids[:max_length] for ids in ended]

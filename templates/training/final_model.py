@@ -7,23 +7,20 @@ from typing import TYPE_CHECKING
 
 import torch
 from safetensors import safe_open
-from transformers import AutoConfig, AutoModelForCausalLM
 
 from templates.training import alpaca, checkpoints
+from templates.training.errors import ModelError
+from templates.training.model import whole_shapes
 from templates.training.trainer import LiftTrainer, barrier
 from templates.training.versions import versions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from transformers import PreTrainedTokenizerBase
 
 PROMPT_FORMAT = "prompt_format.json"
-
-
-class ModelError(Exception):
-    """What was written is not the model that was trained."""
 
 
 def save_final(trainer: LiftTrainer, target: Path, dtype: torch.dtype) -> None:
@@ -44,34 +41,26 @@ def save_final(trainer: LiftTrainer, target: Path, dtype: torch.dtype) -> None:
         # The Trainer's pickled arguments: of no use to a model's user, and a pickle that nobody should load.
         (written / "training_args.bin").unlink(missing_ok=True)
         _write_prompt_format(written, trainer.processing_class)
-        if problems := list(tensor_problems(written)):
+        # From the model at hand: making another one here would wait for the other ranks under ZeRO-3.
+        if problems := list(tensor_problems(written, whole_shapes(trainer.model))):
             raise ModelError(f"the saved model is not whole: {'; '.join(problems[:5])}")
         checkpoints.commit(target, step=trainer.state.global_step, versions=versions())
     barrier()
 
 
-def tensor_problems(folder: Path) -> Iterator[str]:
-    """Compare every tensor in the safetensors files with what the model's configuration asks for."""
-    expected = _expected_shapes(folder)
+def tensor_problems(folder: Path, expected: Mapping[str, tuple[int, ...]]) -> Iterator[str]:
+    """Compare every tensor in the safetensors files with the shapes that the model has."""
     seen: set[str] = set()
     for path in sorted(folder.glob("*.safetensors")):
         with safe_open(path, framework="pt") as file:
             for name in file.keys():  # noqa: SIM118 - not a mapping
                 tensor = file.get_tensor(name)
                 seen.add(name)
-                if tuple(tensor.shape) != expected.get(name):
-                    yield f"{name} has shape {tuple(tensor.shape)} instead of {expected.get(name)}"
+                if tuple(tensor.shape) != expected.get(name, tuple(tensor.shape)):
+                    yield f"{name} has shape {tuple(tensor.shape)} instead of {expected[name]}"
                 elif not torch.isfinite(tensor).all():
                     yield f"{name} is not finite"
     yield from (f"{name} is missing" for name in sorted(expected.keys() - seen))
-
-
-def _expected_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
-    config = AutoConfig.from_pretrained(folder)
-    with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config)
-    tied = set(getattr(model, "all_tied_weights_keys", {}) or {}) if config.tie_word_embeddings else set()
-    return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items() if name not in tied}
 
 
 def _write_prompt_format(folder: Path, tokenizer: PreTrainedTokenizerBase) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from templates.training.alpaca import DataError
+from templates.training.errors import DataError
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -73,6 +73,6 @@ def _whole(weight: torch.Tensor) -> AbstractContextManager[object]:
     return deepspeed.zero.GatheredParameters([weight], modifier_rank=0)
 
 
-def parameter_count(model: PreTrainedModel) -> int:
-    """Count the parameters, whole, also under ZeRO-3."""
-    return sum(getattr(parameter, "ds_numel", parameter.numel()) for parameter in model.parameters())
+def whole_shapes(model: PreTrainedModel) -> dict[str, tuple[int, ...]]:
+    """Give the shape of each parameter, whole also where ZeRO-3 has shared it out."""
+    return {name: tuple(getattr(weight, "ds_shape", weight.shape)) for name, weight in model.named_parameters()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,10 @@ from templates.training.metrics import Metrics
 
 if TYPE_CHECKING:
     from transformers import TrainingArguments
+
+
+# Progress bars would fill the log file with redrawn lines.
+_QUIET = {"HF_DATASETS_DISABLE_PROGRESS_BARS": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,9 @@ def prepare(argv: list[str]) -> Run:
     machine = hardware.probe()
     if not machine.gpus:
         os.environ["DS_ACCELERATOR"] = "cpu"
+    os.environ.update(_QUIET)
+    # DeepSpeed calls torch by names that torch renames: once for each collective, in a log that people read.
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"torch\.distributed")
     translated = flags.translate(argv, machine)
     os.environ.update(translated.environment)
     words, config, notes = _adapt_deepspeed(translated, machine)

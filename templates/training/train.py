@@ -6,6 +6,7 @@ Run by `python -m templates.training.launch --standalone --nproc_per_node N -m t
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import time
@@ -14,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from templates.agent.manifest import check_manifest
 from templates.training import checkpoints, exit_codes, save_schedule, sizes
-from templates.training.alpaca import DataError
 from templates.training.arguments import schedule_for
+from templates.training.errors import DataError, ModelError
 from templates.training.orphans import die_with_parent
 from templates.training.save_clock import SaveClock
 from templates.training.setup import Run, prepare
@@ -44,6 +45,9 @@ def main(argv: list[str]) -> int:
     except DataError as error:
         run.metrics.problem("bad_data", str(error))
         return exit_codes.BAD_DATA
+    except ModelError as error:
+        run.metrics.problem("bad_model", str(error))
+        return exit_codes.BAD_MODEL
 
 
 def _is_finished(run: Run) -> bool:
@@ -96,7 +100,7 @@ def _make_trainer(run: Run) -> tuple[LiftTrainer, int]:
         metrics=run.metrics,
         keep=_kept(run),
     )
-    return trainer, models.parameter_count(model)
+    return trainer, sum(math.prod(shape) for shape in models.whole_shapes(model).values())
 
 
 def _kept(run: Run) -> int:

@@ -63,7 +63,7 @@ def verify(folder: Path) -> tuple[list[Check], dict[str, object]]:
     # Everything is in the folder: a hub that is away, or has another model of the name, must not matter.
     os.environ["HF_HUB_OFFLINE"] = "1"
     tokenizer, model, loading = _load(folder)
-    checks += [*_loading_checks(loading), *_tensor_checks(folder), _vocabulary_check(model, tokenizer)]
+    checks += [*_loading_checks(loading), _tensor_check(folder, model), _vocabulary_check(model, tokenizer)]
     if not all(check.ok for check in checks):
         return checks, {}
     asked = prompt(QUESTION)
@@ -93,11 +93,12 @@ def _loading_checks(loading: dict[str, object]) -> list[Check]:
     return [Check(name.replace("_", " "), not loading.get(name), str(loading.get(name) or "none")) for name in names]
 
 
-def _tensor_checks(folder: Path) -> list[Check]:
+def _tensor_check(folder: Path, model: PreTrainedModel) -> Check:
     from templates.training.final_model import tensor_problems
+    from templates.training.model import whole_shapes
 
-    problems = list(tensor_problems(folder))
-    return [Check("tensors", not problems, "; ".join(problems[:3]) or "all there, in shape and finite")]
+    problems = list(tensor_problems(folder, whole_shapes(model)))
+    return Check("tensors", not problems, "; ".join(problems[:3]) or "all there, in shape and finite")
 
 
 def _vocabulary_check(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Check:
