@@ -450,6 +450,18 @@ class TestLife:
             socket.create_connection((kit.spec.address, PORT), timeout=5)
         stop(machine)
 
+    def test_secrets_in_memory_end_with_the_machine(
+        self, machine: RunningMachine, kit: MachineKit, start: Callable[[MachineKit], RunningMachine]
+    ) -> None:
+        """What a run keeps in /dev/shm is gone after a restart, as after a real one; other runs' is not touched."""
+        run_id = f"demo-{os.getpid()}"
+        kit.output(f"mkdir -p ${{LLAMALIFT_WORKSPACE:-/workspace}}/llamalift/{run_id}")
+        kit.output(f"mkdir /dev/shm/llamalift-{run_id} && echo secret > /dev/shm/llamalift-{run_id}/secrets.json")
+        stop(machine)
+        assert not Path("/dev/shm", f"llamalift-{run_id}").exists()
+        start(kit)
+        assert kit.ssh(f"ls /dev/shm/llamalift-{run_id}").returncode != 0
+
     @pytest.mark.parametrize("command", ["sudo -n shutdown -h now", "sudo poweroff"])
     def test_machine_can_switch_itself_off(self, machine: RunningMachine, kit: MachineKit, command: str) -> None:
         """A dead-man switch on the machine ends the machine: and the machine only."""

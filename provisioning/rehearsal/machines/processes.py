@@ -17,10 +17,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from provisioning.errors import RehearsalError
-from provisioning.rehearsal.machines import sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 _STOP_SECONDS = 10.0
@@ -34,13 +33,12 @@ class HeldMachine:
     Attributes:
         process: Our child; it ends only after everything that it can account for.
         pid: The process whose death is the machine's death (inside a sandbox: its first process).
-        marker: Environment entry `NAME=value` that every process of the machine carries, where it has no process space
-            of its own.
+        clean_up: Ends and removes what the process's own death leaves, where the machine has no sandbox.
     """
 
     process: subprocess.Popen[bytes]
     pid: int
-    marker: str | None = None
+    clean_up: Callable[[], None] | None = None
 
 
 _held: dict[int, HeldMachine] = {}
@@ -111,8 +109,8 @@ def switch_off(machine: HeldMachine) -> None:
     finally:
         if machine.process.stdin is not None:
             machine.process.stdin.close()
-    if machine.marker is not None:
-        sweep.end_all(machine.marker)
+    if machine.clean_up is not None:
+        machine.clean_up()
 
 
 def _kill(machine: HeldMachine) -> None:

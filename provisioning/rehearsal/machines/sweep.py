@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 MARKER_VARIABLE = "LLAMALIFT_MACHINE"
 _DEADLINE_SECONDS = 10.0
+_MEMORY = Path("/dev/shm")  # noqa: S108 (only what is the machine's own is touched)
 
 
 def marker_of(folder: Path) -> str:
@@ -45,6 +47,13 @@ def end_all(marker: str) -> None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(0.01)
+
+
+def empty_memory(workspace: Path) -> None:
+    """Remove what the machine's runs keep in memory (their secrets), as switching off a real machine does."""
+    for memory in _MEMORY.glob("llamalift-*"):
+        if (workspace / "llamalift" / memory.name.removeprefix("llamalift-")).is_dir():
+            shutil.rmtree(memory, ignore_errors=True)
 
 
 def _marked(marker: str) -> Iterator[int]:

@@ -10,7 +10,6 @@ import sys
 import threading
 from pathlib import Path
 
-from provisioning.rehearsal.machines import sweep
 from provisioning.rehearsal.machines.in_process.server import serve
 from provisioning.rehearsal.machines.in_process.settings import ServerSettings
 
@@ -33,10 +32,7 @@ def main(settings_file: str) -> None:
             pass
         _LOG.info("the rehearsal cloud is gone; switching off")
     finally:
-        sweep.end_all(settings.marker)
-        # Nothing may wait for the threads of open connections.
-        sys.stderr.flush()
-        os._exit(0)
+        settings.clean_up()
 
 
 def _start_boot_script(settings: ServerSettings) -> None:

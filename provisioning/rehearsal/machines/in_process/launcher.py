@@ -29,7 +29,6 @@ def start(spec: LocalMachineSpec, disk: MachineDisk, environment: Mapping[str, s
     """Start the machine's process; its SSH server comes up shortly after, and holds `lock` open."""
     _link_environment_cache(spec)
     marker = sweep.marker_of(disk.folder)
-    sweep.end_all(marker)
     name, _, value = marker.partition("=")
     settings = ServerSettings(
         address=spec.address,
@@ -42,6 +41,7 @@ def start(spec: LocalMachineSpec, disk: MachineDisk, environment: Mapping[str, s
         environment={**environment, name: value},
         marker=marker,
     )
+    settings.clean_up()
     settings_file = disk.programs / "server.json"
     settings.write(settings_file)
     # The process must find this very package, installed or not.
@@ -49,7 +49,7 @@ def start(spec: LocalMachineSpec, disk: MachineDisk, environment: Mapping[str, s
     python_path = os.pathsep.join(filter(None, [package_parent, os.environ.get("PYTHONPATH")]))
     argv = [sys.executable, "-m", __package__, str(settings_file)]
     process = start_process(argv, {**os.environ, "PYTHONPATH": python_path}, disk.console_log, pass_fds=[lock])
-    return HeldMachine(process, process.pid, marker)
+    return HeldMachine(process, process.pid, settings.clean_up)
 
 
 def _link_environment_cache(spec: LocalMachineSpec) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from provisioning.rehearsal.machines import sweep
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +39,11 @@ class ServerSettings:
         """Save; the environment may hold a package index with a password."""
         path.touch(mode=0o600)
         path.write_text(json.dumps(asdict(self)))
+
+    def clean_up(self) -> None:
+        """End every process of the machine, and forget what it kept in memory."""
+        sweep.end_all(self.marker)
+        sweep.empty_memory(Path(self.environment["LLAMALIFT_WORKSPACE"]))
 
     @classmethod
     def read(cls, path: Path) -> ServerSettings:
