@@ -1,0 +1,47 @@
+"""The rehearsal cloud for tests of the Azure client: one emulator for a module, emptied after each test."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.fakes.ledgers import MemoryLedger
+from tests.fakes.rehearsed import RUN_ID, machine_request, silent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from provisioning.rehearsal.cloud import RehearsalCloud
+    from provisioning.rehearsal.service import EmulatorHandle
+    from provisioning.types import MachineRequest
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorHandle]:
+    """One emulator for the module; it must be empty in the end."""
+    from provisioning.rehearsal.service import ensure_running, stop_if_empty
+
+    handle = ensure_running(tmp_path_factory.mktemp("state"))
+    yield handle
+    assert stop_if_empty(handle)
+
+
+@pytest.fixture
+def cloud(emulator: EmulatorHandle) -> Iterator[RehearsalCloud]:
+    """A cloud in which no faults are scripted; whatever a test leaves of its run is deleted."""
+    from provisioning.rehearsal.cloud import RehearsalCloud
+    from provisioning.rehearsal.service import script_faults
+
+    script_faults(emulator)
+    # Not `open_rehearsal`: its `close` would end the emulator that the other tests use.
+    cloud = RehearsalCloud(emulator)
+    yield cloud
+    script_faults(emulator)
+    cloud.destroy(RUN_ID, [], MemoryLedger(), silent)
+
+
+@pytest.fixture
+def request_(cloud: RehearsalCloud) -> MachineRequest:
+    """A machine that the rehearsal cloud has."""
+    return machine_request(cloud)
