@@ -1,0 +1,174 @@
+"""The real trainer: two DeepSpeed processes over gloo, on the rehearsal's model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+import shutil
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from templates.agent.manifest import check_manifest, newest_complete, read_manifest
+from templates.training import exit_codes
+from tests.fakes.training_run import TrainingRun, children, wait_until_gone
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+pytestmark = [pytest.mark.training, pytest.mark.timeout(600)]
+
+# Eight rows a step: 16 steps. Saving may take all the time it likes, so that the ladder alone decides.
+FLAGS = shlex.split(
+    "--model_name_or_path huggyllama/llama-7b --data_path data.json --output_dir checkpoints --num_train_epochs 2 "
+    "--model_max_length 256 --per_device_train_batch_size 4 --learning_rate 1e-3 --warmup_steps 2 --logging_steps 1 "
+    "--lr_scheduler_type cosine --bf16 True --deepspeed configs/deepspeed_config.json "
+    '--llamalift_schedule \'{"first_interval": 4, "max_share": 1.0}\''
+)
+STEPS = 16
+PLANNED_SAVES = [4, 8, 12, 14, 15, 16]
+
+# To the letter as published; output_dir is left to the one who runs it.
+RECIPE = (
+    "--model_name_or_path huggyllama/llama-7b --data_path data.json --output_dir checkpoints --num_train_epochs 3 "
+    "--model_max_length 2048 --per_device_train_batch_size 8 --per_device_eval_batch_size 1 "
+    '--gradient_accumulation_steps 4 --evaluation_strategy "no" --save_strategy "steps" --save_steps 800 '
+    '--save_total_limit 3 --learning_rate 2e-5 --warmup_steps 2 --logging_steps 2 --lr_scheduler_type "cosine" '
+    '--report_to "wandb" --gradient_checkpointing True --deepspeed configs/deepspeed_config.json --fp16 True'
+)
+
+
+@pytest.fixture(scope="module")
+def finished(machine_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], TrainingRun]:
+    """Give the uninterrupted run of a DeepSpeed configuration, trained once."""
+    runs: dict[str, TrainingRun] = {}
+
+    def run_of(deepspeed: str) -> TrainingRun:
+        if deepspeed not in runs:
+            folder = tmp_path_factory.mktemp(deepspeed) / "run"
+            run = TrainingRun.prepare(folder, machine_python, deepspeed)
+            assert run.train(FLAGS) == 0, run.log()
+            runs[deepspeed] = run
+        return runs[deepspeed]
+
+    return run_of
+
+
+def digest(run: TrainingRun) -> str:
+    """Give the SHA-256 of the final weights."""
+    return hashlib.sha256((run.folder / "final" / "model.safetensors").read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("stage", ["zero1", "zero2", "zero3"])
+def test_each_zero_stage_ends_in_a_model_that_loads(finished: Callable[[str], TrainingRun], stage: str) -> None:
+    """Loss falls, saves come as planned, three complete checkpoints stay, and the final model answers."""
+    run = finished(stage)
+    steps = run.events("step")
+    assert [event["step"] for event in steps] == list(range(1, STEPS + 1))
+    assert steps[-1]["loss"] < steps[0]["loss"] - 0.2
+    assert run.events("plan")[0]["save_steps"] == PLANNED_SAVES
+    assert [event["step"] for event in run.events("save")] == PLANNED_SAVES
+    assert run.events("problem") == []
+    kept = sorted(path.name for path in (run.folder / "checkpoints").glob("checkpoint-*"))
+    assert kept == ["checkpoint-14", "checkpoint-15", "checkpoint-16"]
+    assert all(check_manifest(run.folder / "checkpoints" / name) == [] for name in kept)
+    assert read_manifest(run.folder / "checkpoints" / "checkpoint-16")["world_size"] == 2
+    assert check_manifest(run.folder / "final") == []
+    assert (run.marker("train") or {})["steps"] == STEPS
+    verified = run.verify()
+    assert verified.returncode == 0, verified.stderr
+    marker = run.marker("verify") or {}
+    # The base model's 1,059,968 and [PAD] in both embeddings.
+    assert marker["parameters"] == 1_059_968 + 2 * 128
+    assert marker["dtype"] == "bfloat16"
+    assert marker["response"]
+
+
+def test_a_finished_run_is_not_trained_again(finished: Callable[[str], TrainingRun]) -> None:
+    """Started once more, it ends at once and well."""
+    run = finished("zero2")
+    phases = len(run.events("phase"))
+    assert run.train(FLAGS, LLAMALIFT_ATTEMPT="2") == 0
+    assert len(run.events("phase")) == phases
+
+
+def test_the_published_command_line_runs(machine_python: Path, tmp_path: Path) -> None:
+    """Every flag of the recipe, with Llama-X's DeepSpeed configuration, on a machine that cannot do half of it."""
+    run = TrainingRun.prepare(tmp_path / "run", machine_python, "llama-x")
+    assert run.train(shlex.split(RECIPE)) == 0, run.log()
+    assert [event["step"] for event in run.events("save")] == [3]
+    assert {note.split(":")[0] for note in run.notes()} >= {
+        "--evaluation_strategy is called --eval_strategy today",
+        "--fp16 True trains in bf16 here",
+        "no WANDB_API_KEY here",
+        "--save_steps 800 is the widest save interval",
+        "DeepSpeed's fp16.enabled is false",
+        "1 token added to the vocabulary",
+    }
+    assert run.verify().returncode == 0
+
+
+def test_a_killed_run_goes_on_to_the_same_bits(
+    finished: Callable[[str], TrainingRun], machine_python: Path, tmp_path: Path
+) -> None:
+    """Kill -9 of the launcher ends its workers; the next attempt takes the newest checkpoint that is whole."""
+    run = TrainingRun.prepare(tmp_path / "run", machine_python, "zero3")
+    process = run.start(FLAGS)
+    run.wait_for("save", process)
+    workers = list(children(process.pid))
+    process.kill()
+    process.wait()
+    wait_until_gone(workers)
+    assert run.marker("train") is None
+    checkpoints = run.folder / "checkpoints"
+    newest = newest_complete(checkpoints)
+    assert newest is not None
+    (checkpoints / ".staging-checkpoint-99" / "checkpoint-99").mkdir(parents=True)
+    torn = checkpoints / "checkpoint-99"
+    shutil.copytree(newest, torn)
+    with (torn / "model.safetensors").open("r+b") as file:
+        file.truncate(1000)
+
+    assert run.train(FLAGS, LLAMALIFT_ATTEMPT="2") == 0, run.log()
+    notes = run.notes()
+    assert "checkpoint-99 is set aside: wrong size: model.safetensors" in notes
+    assert "a half-written checkpoint was removed: checkpoint-99" in notes
+    assert f"going on from {newest.name}" in notes
+    assert not list(checkpoints.glob("*99"))
+    assert digest(run) == digest(finished("zero3"))
+    # One rung lower: after a crash the interval starts at half.
+    resumed = run.events("plan")[-1]
+    assert resumed["save_steps"][0] == resumed["start_step"] + 2
+
+
+def test_asked_to_leave_it_saves_first(
+    finished: Callable[[str], TrainingRun], machine_python: Path, tmp_path: Path
+) -> None:
+    """SIGTERM makes a complete checkpoint of that very step and ends with its own code; going on gives the same bits."""
+    run = TrainingRun.prepare(tmp_path / "run", machine_python, "zero2")
+    process = run.start(FLAGS)
+    run.wait_for("step", process)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(120) == exit_codes.CHECKPOINTED, run.log()
+    assert run.marker("train") is None
+    left_at = run.events("step")[-1]["step"]
+    assert newest_complete(run.folder / "checkpoints") == run.folder / "checkpoints" / f"checkpoint-{left_at}"
+    assert left_at < STEPS
+    assert run.train(FLAGS) == 0, run.log()
+    assert run.events("step")[-1]["step"] == STEPS
+    assert digest(run) == digest(finished("zero2"))
+
+
+def test_a_bad_row_ends_it_with_its_number(machine_python: Path, tmp_path: Path) -> None:
+    """No traceback is needed to find row 3, and no restart would help: the exit code is its own."""
+    run = TrainingRun.prepare(tmp_path / "run", machine_python, "zero2")
+    rows = json.loads((run.folder / "data.json").read_text())
+    rows[2]["output"] = None
+    (run.folder / "data.json").write_text(json.dumps(rows))
+    assert run.train(FLAGS) == exit_codes.BAD_DATA, run.log()
+    problem = run.events("problem")[0]
+    assert problem["kind"] == "bad_data"
+    assert problem["text"].endswith("data.json, row 3")
