@@ -14,6 +14,7 @@ import stat
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
 import zipfile
 from dataclasses import replace
@@ -95,6 +96,14 @@ def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Mac
 def kit(tmp_path: Path) -> MachineKit:
     """A machine that has never booted."""
     return make_kit(tmp_path, agent=_zipapp(_AGENT))
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that other users reach: every pytest that starts closes its own base folder to them."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder) / "theirs"
 
 
 @pytest.fixture
@@ -547,13 +556,12 @@ class TestOwner:
         end_leftovers(kit.spec.folder)
         wait_until(lambda: not process_exists(pid), "the command's end")
 
-    def test_ordinary_user_can_own_a_machine(self, kind: MachineKind, tmp_path: Path) -> None:
+    def test_ordinary_user_can_own_a_machine(self, kind: MachineKind, open_folder: Path) -> None:
         """Booting needs no rights: an unprivileged user boots, signs in, writes the workspace and starts the agent."""
         if os.geteuid() != 0:
             pytest.skip("already an ordinary user: every other test shows it")
-        folder = tmp_path / "theirs"
-        kit = make_kit(folder, agent=_zipapp(_AGENT))
-        _give_to_nobody(folder)
+        kit = make_kit(open_folder, agent=_zipapp(_AGENT))
+        _give_to_nobody(open_folder)
         with _owner(
             kit, prefix=["setpriv", "--reuid", str(_NOBODY), "--regid", str(_NOBODY), "--clear-groups"]
         ) as owner:
@@ -600,9 +608,6 @@ def _interpreter(*, everybody: bool) -> str:
 
 
 def _give_to_nobody(folder: Path) -> None:
-    for parent in folder.parents:
-        if parent.stat().st_uid == os.getuid() and parent != Path("/"):
-            parent.chmod(parent.stat().st_mode | stat.S_IXOTH | stat.S_IROTH)
     for path in [folder, *folder.rglob("*")]:
         os.chown(path, _NOBODY, _NOBODY)
 
