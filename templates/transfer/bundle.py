@@ -14,12 +14,14 @@ import os
 import shutil
 import stat
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from io import RawIOBase
 
 CHUNK_BYTES = 256 * 1024
 # Below this a file is not worth an fsync of its own: one sync covers all of them before they are renamed.
@@ -30,6 +32,10 @@ EXIT_CUT_SHORT = 4
 EXIT_FILES = 5
 
 _DIGEST_BYTES = 32
+# From so many files on, one sync of everything is cheaper than one fsync each.
+_MANY = 64
+# Chunks that may wait for the hashing thread: 2 MiB.
+_AHEAD = 8
 _OWNER = "owner"
 
 
@@ -99,12 +105,13 @@ def give(sources: Sequence[tuple[Path, Item]]) -> Iterator[bytes]:
         BundleError: A file is not the regular file of that size that it was, or changes while it is read.
     """
     batch = bytearray()
-    for file, item in sources:
-        for piece in _with_digest(file, item):
-            batch += piece
-            if len(batch) >= CHUNK_BYTES:
-                yield bytes(batch)
-                batch.clear()
+    with ThreadPoolExecutor(max_workers=1) as helper:
+        for file, item in sources:
+            for piece in _with_digest(file, item, helper):
+                batch += piece
+                if len(batch) >= CHUNK_BYTES:
+                    yield bytes(batch)
+                    batch.clear()
     if batch:
         yield bytes(batch)
 
@@ -138,14 +145,20 @@ def take(
     stage.mkdir(parents=True, exist_ok=True)
     token = _claim(stage)
     waiting: list[Item] = []
+    helper = ThreadPoolExecutor(max_workers=1)
     try:
         for item in items:
-            _receive(stream, item, stage / part_name(item.path), (expected or {}).get(item.path), on_bytes)
+            part = stage / part_name(item.path)
+            found = _receive(stream, item, part, _Digest(item, helper), on_bytes)
+            if expected is not None and found.hex() != expected[item.path]:
+                part.unlink()
+                raise DamagedError(f"SHA-256 is not the expected one for: {item.path!r}")
             if item.size < BIG_FILE_BYTES:
                 waiting.append(item)
             else:
                 _place([item], root, stage, token)
     finally:
+        helper.shutdown()
         _place(waiting, root, stage, token)
     shutil.rmtree(stage)
 
@@ -159,16 +172,37 @@ def look(root: Path, stage: Path, paths: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _with_digest(file: Path, item: Item) -> Iterator[bytes]:
-    digest = hashlib.sha256()
+class _Digest:
+    """SHA-256 of one file. A big one is hashed by a thread, beside its reading and writing: hashlib lets others run."""
+
+    def __init__(self, item: Item, helper: ThreadPoolExecutor) -> None:
+        self._hash = hashlib.sha256()
+        self._helper = helper if item.size >= BIG_FILE_BYTES else None
+        self._begun: deque[Future[None]] = deque()
+
+    def update(self, data: bytes) -> None:
+        """Take more bytes."""
+        if self._helper is None:
+            self._hash.update(data)
+            return
+        self._begun.append(self._helper.submit(self._hash.update, data))
+        if len(self._begun) > _AHEAD:
+            self._begun.popleft().result()
+
+    def digest(self) -> bytes:
+        """The digest of all bytes taken."""
+        while self._begun:
+            self._begun.popleft().result()
+        return self._hash.digest()
+
+
+def _with_digest(file: Path, item: Item, helper: ThreadPoolExecutor) -> Iterator[bytes]:
+    digest = _Digest(item, helper)
     with _opened(file) as source:
         before = os.fstat(source.fileno())
         _copy(source, item, item.start, digest.update)
         left = item.size - item.start
-        while left:
-            data = source.read(min(left, CHUNK_BYTES))
-            if not data:
-                break
+        while left and (data := source.read(min(left, CHUNK_BYTES))):
             digest.update(data)
             left -= len(data)
             yield data
@@ -178,16 +212,17 @@ def _with_digest(file: Path, item: Item) -> Iterator[bytes]:
     yield digest.digest()
 
 
-def _receive(stream: BinaryIO, item: Item, part: Path, expected: str | None, on_bytes: Callable[[int], None]) -> None:
-    digest = hashlib.sha256()
-    with part.open("r+b" if item.start else "wb") as staged:
+def _receive(stream: BinaryIO, item: Item, part: Path, digest: _Digest, on_bytes: Callable[[int], None]) -> bytes:
+    """Stage one file and return its digest, which is the sender's as well."""
+    # r+b keeps what is staged; a new file is made private until it gets its mode.
+    flags = os.O_RDWR if item.start else os.O_RDWR | os.O_CREAT | os.O_TRUNC
+    with os.fdopen(os.open(part, flags, 0o600), "r+b", buffering=0) as staged:
         _copy(staged, item, item.start, digest.update)
-        staged.truncate(item.start)
-        staged.seek(item.start)
+        os.ftruncate(staged.fileno(), item.start)
 
         def keep(data: bytes) -> None:
             digest.update(data)
-            staged.write(data)
+            _write_all(staged, data)
             on_bytes(len(data))
 
         _copy(stream, item, item.size - item.start, keep)
@@ -196,11 +231,18 @@ def _receive(stream: BinaryIO, item: Item, part: Path, expected: str | None, on_
             raise CutShortError(f"the stream ended early at: {item.path!r}")
         os.fchmod(staged.fileno(), item.mode)
         if item.size >= BIG_FILE_BYTES:
-            staged.flush()
             os.fsync(staged.fileno())
-    if trailer != digest.digest() or (expected is not None and digest.hexdigest() != expected):
+    found = digest.digest()
+    if trailer != found:
         part.unlink()
         raise DamagedError(f"SHA-256 is wrong for: {item.path!r}")
+    return found
+
+
+def _write_all(file: RawIOBase, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) or 0 :]
 
 
 def _copy(source: BinaryIO, item: Item, length: int, sink: Callable[[bytes], Any]) -> None:
@@ -225,8 +267,7 @@ def _place(items: Sequence[Item], root: Path, stage: Path, token: bytes) -> None
         return
     if (stage / _OWNER).read_bytes() != token:
         raise BundleError(f"another transfer has taken over: {str(root)!r}")
-    if any(item.size < BIG_FILE_BYTES for item in items):
-        os.sync()
+    _sync_parts([stage / part_name(item.path) for item in items if item.size < BIG_FILE_BYTES])
     folders = {(root / item.path).parent for item in items}
     for folder in folders:
         folder.mkdir(parents=True, exist_ok=True)
@@ -234,6 +275,15 @@ def _place(items: Sequence[Item], root: Path, stage: Path, token: bytes) -> None
         (stage / part_name(item.path)).replace(root / item.path)
     for folder in folders:
         _sync_folder(folder)
+
+
+def _sync_parts(parts: Sequence[Path]) -> None:
+    if len(parts) > _MANY:
+        os.sync()
+        return
+    for part in parts:
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
 
 
 def _sync_folder(folder: Path) -> None:
