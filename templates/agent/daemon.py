@@ -68,14 +68,14 @@ class Daemon:
         )
 
     def serve(self) -> None:
-        """Go on until SIGTERM; the steps go on without the daemon, and the next one finds them."""
+        """Go on until SIGTERM, or until the run's folder is gone from a local machine. The steps go on without it."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._leaving.set())
         looks = [self._gpus.look, self._checkpoints.look, *([self._events.look] if self._events else [])]
         for look in looks:
             watchers.Watcher(look).start()
         pause = float(os.environ.get("LLAMALIFT_TICK_SECONDS", "1"))
-        while not self._leaving.is_set():
+        while not self._leaving.is_set() and (self._owns_machine or self._folder.root.exists()):
             self._tick(self._clock.now())
             self._leaving.wait(pause)
 

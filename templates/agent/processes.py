@@ -31,7 +31,11 @@ class _Process:
 
 
 def boot_id() -> str:
-    """Changes with every start of the machine."""
+    """Changes with every start of the machine; a local machine has no kernel of its own and says it itself."""
+    return os.environ.get("LLAMALIFT_BOOT_ID") or _kernel_boot_id()
+
+
+def _kernel_boot_id() -> str:
     if sys.platform == "darwin":
         return _output("sysctl", "-n", "kern.bootsessionuuid").strip()
     return (_PROC / "sys/kernel/random/boot_id").read_text().strip()
@@ -43,7 +47,7 @@ def identity(pid: int) -> str | None:
         words = _output("ps", "-o", "state=,lstart=", "-p", str(pid)).split()
         return None if not words or words[0].startswith("Z") else " ".join(words[1:])
     fields = _stat(pid)
-    return None if fields is None or fields[0] in "ZX" else f"{boot_id()}/{fields[19]}"
+    return None if fields is None or fields[0] in "ZX" else f"{_kernel_boot_id()}/{fields[19]}"
 
 
 def family(token: str) -> set[int]:
