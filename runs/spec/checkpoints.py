@@ -22,7 +22,8 @@ class Shrink(Section):
     def _rules(self) -> Self:
         if isinstance(self.first, int) and self.last > self.first:
             refuse(
-                "shrink", [broken_rule(("to",), f"at most shrink.from ({self.first}), found: {self.last}", self.last)]
+                "shrink",
+                [broken_rule(("to",), f"expected at most shrink.from ({self.first}), found: {self.last}", self.last)],
             )
         return self
 

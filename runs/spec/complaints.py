@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from runs.errors import Problem
 from runs.spec.flags import OUR_FLAGS, known_flags
 from runs.spec.keys import known_keys, sections_with
-from runs.spec.patterns import WORDS
+from runs.spec.patterns import SECRET_NAME, WORDS
 from runs.spec.yaml_reader import path_words
 
 if TYPE_CHECKING:
@@ -55,10 +55,20 @@ _TYPE_ERRORS = frozenset(_EXPECTED) | {"literal_error"}
 def complaints(errors: Iterable[Any], document: Document) -> Iterator[Problem]:
     """Turn the errors of a failed validation into problems with places in the file; one for each place."""
     grouped: dict[Place, list[Any]] = {}
+    malformed = {problem.path for problem in document.problems}
     for error in errors:
+        if _is_echo(error):
+            continue
         grouped.setdefault(_place(error["loc"], document.values), []).append(error)
     for place, at_place in grouped.items():
-        yield _complaint(place, at_place, document)
+        # What could not even be read has been complained of already.
+        if path_words(place) not in malformed:
+            yield _complaint(place, at_place, document)
+
+
+def _is_echo(error: Any) -> bool:  # noqa: ANN401 (a TypedDict of pydantic-core)
+    """Tell whether it only repeats that items of a list are wrong: pydantic counts the right ones."""
+    return error["type"] == "too_short" and len(error["input"]) >= int(error["ctx"]["min_length"])
 
 
 def _place(location: tuple[Any, ...], values: object) -> Place:
@@ -113,7 +123,8 @@ def _wrong_value(errors: list[Any]) -> tuple[str, str]:
     found = errors[0]["input"]
     choices = [choice for error in errors if error["type"] == "literal_error" for choice in _choices(error)]
     kinds = [_EXPECTED[error["type"]] for error in errors if error["type"] in _EXPECTED]
-    expected = " or ".join(dict.fromkeys([*([", ".join(choices)] if choices else []), *kinds]))
+    *others, last = dict.fromkeys([*choices, *kinds])
+    expected = f"{', '.join(others)} or {last}" if others else last
     return f"expected {expected}, found {_found(found)}{_quotes(kinds, found)}", _nearest(found, choices, kinds)
 
 
@@ -134,6 +145,9 @@ def _telling(error: Any) -> str:  # noqa: ANN401 (a TypedDict of pydantic-core)
         return str(error["msg"])
     if kind == "value_error":
         return str(context["error"])
+    if context.get("pattern") == SECRET_NAME:
+        # Somebody may have written the secret itself; it must not end in a log.
+        return f"expected {WORDS[SECRET_NAME]}"
     return f"expected {_bound(kind, context)}, found: {'nothing' if found in ('', []) else found}"
 
 

@@ -96,7 +96,7 @@ def _broken_rules(spec: RunFile) -> Iterator[InitErrorDetails]:
         last = spec.checkpoints.shrink.last
         yield broken_rule(
             ("checkpoints", "shrink", "to"),
-            f"at most the first interval ({spec.first_save_interval}), found: {last}",
+            f"expected at most the first interval ({spec.first_save_interval}), found: {last}",
             last,
         )
     if spec.storage.disk_type == "PremiumV2_LRS" and not spec.machine.zones:

@@ -115,7 +115,7 @@ def _wrong_further_flags(value: dict[Any, Any], documented: set[str]) -> Iterato
 
 def _broken_rules(train: Train) -> Iterator[InitErrorDetails]:
     if train.fp16 and train.bf16:
-        yield broken_rule(("bf16",), "fp16 is true too; one of them", train.bf16)
+        yield broken_rule(("bf16",), "fp16 is true too; only one of the two can be", train.bf16)
     if train.flag("save_strategy") not in (None, "steps"):
         found = train.flag("save_strategy")
         yield broken_rule(

@@ -24,6 +24,8 @@ MAX_DEPTH = 20
 
 Place = tuple[str | int, ...]
 
+_TOO_MUCH = "nested too deeply, or aliases multiply beyond any run file"
+
 _SCALARS = (
     ("null", r"~|null|Null|NULL|"),
     ("bool", r"true|True|TRUE|false|False|FALSE"),
@@ -31,6 +33,7 @@ _SCALARS = (
     ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,4})?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"),
 )
 _STANDARD = "tag:yaml.org,2002:"
+_KINDS = frozenset(["map", "seq", "str", *(kind for kind, _ in _SCALARS)])
 
 
 class _Loader(yaml.SafeLoader):
@@ -81,11 +84,14 @@ class Document:
         if self._nodes > MAX_NODES or len(above) > MAX_DEPTH or node in above:
             raise _TooMuchError(_position(node))
         self.found[place] = _position(node)
+        if node.tag.removeprefix(_STANDARD) not in _KINDS:
+            self.refuse(place, f"tags are not supported, found: {node.tag}", node)
+            return None
         if isinstance(node, yaml.MappingNode):
             return self._read_mapping(node, place, (*above, node))
         if isinstance(node, yaml.SequenceNode):
             return self._read_list(node, place, (*above, node))
-        return self._read_scalar(node, place)
+        return _scalar(node)
 
     def _read_mapping(self, node: yaml.MappingNode, place: Place, above: tuple[yaml.Node, ...]) -> dict[str, Any]:
         values: dict[str, Any] = {}
@@ -115,23 +121,6 @@ class Document:
             self.keys[*place, index] = _position(item)
         return [self.read(item, (*place, index), above) for index, item in enumerate(node.value)]
 
-    def _read_scalar(self, node: yaml.Node, place: Place) -> str | int | float | bool | None:
-        kind, text = node.tag.removeprefix(_STANDARD), node.value
-        match kind:
-            case "null":
-                return None
-            case "bool":
-                return bool(text.lower() == "true")
-            case "int":
-                return int(text, 0) if text[:2] in {"0o", "0x"} else int(text)
-            case "float":
-                return _number(text)
-            case "str":
-                return str(text)
-            case _:
-                self.refuse(place, f"tags are not supported, found: {node.tag}", node)
-                return None
-
     def refuse(self, place: Place, message: str, node: yaml.Node) -> None:
         """Note a problem at a node."""
         position = _position(node)
@@ -140,6 +129,10 @@ class Document:
 
 class _TooMuchError(Exception):
     """More nodes, or deeper ones, than any run file has: aliases that multiply, or one that contains itself."""
+
+    def __init__(self, position: Position) -> None:
+        super().__init__(position)
+        self.position = position
 
 
 def read_yaml(content: bytes) -> Document:
@@ -157,9 +150,11 @@ def read_yaml(content: bytes) -> Document:
         document.problems.append(Problem("", f"expected UTF-8 text, found another byte at offset: {error.start}"))
     except yaml.YAMLError as error:
         document.problems.append(_malformed(error))
-    except (_TooMuchError, RecursionError):
+    except _TooMuchError as error:
         document.values = None
-        document.problems.append(Problem("", "nested too deeply, or aliases multiply beyond any run file"))
+        document.problems.append(Problem("", _TOO_MUCH, error.position.line, error.position.column))
+    except RecursionError:
+        document.problems.append(Problem("", _TOO_MUCH))
     return document
 
 
@@ -175,6 +170,21 @@ def _path_pieces(place: Place) -> Iterator[str]:
 
 def _position(node: yaml.Node) -> Position:
     return Position(node.start_mark.line + 1, node.start_mark.column + 1)
+
+
+def _scalar(node: yaml.Node) -> str | int | float | bool | None:
+    text = str(node.value)
+    match node.tag.removeprefix(_STANDARD):
+        case "null":
+            return None
+        case "bool":
+            return text.lower() == "true"
+        case "int":
+            return int(text, 0) if text[:2] in {"0o", "0x"} else int(text)
+        case "float":
+            return _number(text)
+        case _:
+            return text
 
 
 def _number(text: str) -> float:
