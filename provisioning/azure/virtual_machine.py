@@ -134,7 +134,7 @@ class VirtualMachine(OwnedResource):
     def _system(self) -> dict[str, Any]:
         user = self.request.admin_username
         return {
-            "computerName": self.names.run_id[:LONGEST_HOST_NAME],
+            "computerName": self.names.run_id[:LONGEST_HOST_NAME].rstrip("-"),
             "adminUsername": user,
             "customData": self._custom_data(),
             "linuxConfiguration": {

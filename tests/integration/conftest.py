@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from provisioning.rehearsal.service import EmulatorHandle
     from provisioning.types import MachineRequest
 
+EMPTY_SECONDS = 30
+
 
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorHandle]:
@@ -24,7 +27,10 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorHandl
 
     handle = ensure_running(tmp_path_factory.mktemp("state"))
     yield handle
-    assert stop_if_empty(handle)
+    # A test that did not wait for an operation leaves it to end by itself.
+    deadline = time.monotonic() + EMPTY_SECONDS
+    while not stop_if_empty(handle):
+        assert time.monotonic() < deadline, "something is left in the rehearsal cloud"
 
 
 @pytest.fixture
