@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cli.console import talk
-from cli.words import clock
+from cli.words import time_of_day
 
 if TYPE_CHECKING:
     from runs.receipt import Receipt
@@ -19,9 +19,13 @@ def print_receipt(receipt: Receipt) -> None:
     console = talk()
     console.print(f"\nreceipt {receipt.run_id}", markup=False)
     table = Table.grid(padding=(0, 2))
+    table.add_column()
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, overflow="ellipsis")
+    table.add_column(no_wrap=True)
     for line in receipt.resources:
         gone = line.confirmed_gone_at
-        when = Text(f"gone, 404 at {clock(gone)}", "green") if gone else Text("not confirmed", "red")
+        when = Text(f"gone, 404 at {time_of_day(gone)}", "green") if gone else Text("not confirmed", "red")
         table.add_row("", line.kind, line.name, when)
     console.print(table)
     left = sum(line.confirmed_gone_at is None for line in receipt.resources)

@@ -122,6 +122,11 @@ class TreeReporter:
             line.state, line.text, line.seconds = state, text, seconds
 
 
+# In a pipe nothing is overwritten: what a stage waits for is said at most this often, its progress by tenths.
+_QUIET_SECONDS = 5.0
+_LONGEST_SILENCE_SECONDS = 30.0
+
+
 class PlainReporter:
     """One line per event, for pipes and logs; progress at most every tenth of the way or every 30 seconds."""
 
@@ -129,6 +134,7 @@ class PlainReporter:
         self._console = console
         self._last: dict[StageName, str] = {}
         self._said: dict[StageName, tuple[float, float]] = {}
+        self._spoke_at: dict[StageName, float] = {}
         self._lock = threading.Lock()
 
     def started(self, stage: StageName, title: str) -> None:
@@ -138,20 +144,23 @@ class PlainReporter:
     def waiting(self, stage: StageName, what: str) -> None:
         """Say what it waits for, once."""
         with self._lock:
-            if self._last.get(stage) == what:
-                return
+            known = self._last.get(stage) == what
             self._last[stage] = what
-            busy = stage in self._said
-        # While numbers run, they are the news; their detail would only repeat with every step.
-        if not busy:
-            self._say(stage, what)
+            # While numbers run, they are the news; their detail would only repeat with every step.
+            recent = time.monotonic() - self._spoke_at.get(stage, -_QUIET_SECONDS) < _QUIET_SECONDS
+            if known or not what or stage in self._said or recent:
+                return
+            self._spoke_at[stage] = time.monotonic()
+        self._say(stage, what)
 
     def progress(self, stage: StageName, done: float, total: float, unit: str) -> None:
         """Say how far it is, now and then."""
         share, now = (done / total if total else 1.0), time.monotonic()
         with self._lock:
             last_share, last_at = self._said.get(stage, (-1.0, 0.0))
-            if share - last_share < 0.1 and (now - last_at < 30 or share == last_share):
+            quiet = _QUIET_SECONDS if unit == "bytes" and share < 1 else 0.0
+            due = share - last_share >= 0.1 and now - last_at >= quiet
+            if share == last_share or not (due or now - last_at >= _LONGEST_SILENCE_SECONDS):
                 return
             self._said[stage] = (share, now)
             detail = self._last.get(stage, "")

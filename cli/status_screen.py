@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from remote.agent import AgentStatus, Gpu
-
     from runs.status import RunStatus
     from runs.types import StageRow
 

@@ -36,6 +36,11 @@ def clock(at: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
 
 
+def time_of_day(at: float) -> str:
+    """Seconds since the epoch as local `14:05:09`."""
+    return time.strftime("%H:%M:%S", time.localtime(at))
+
+
 def dollars(amount: float) -> str:
     """`$0.42`, `$41.20`."""
     return f"${amount:,.2f}"

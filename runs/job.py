@@ -20,7 +20,7 @@ def render_job(
 ) -> Mapping[str, Any]:
     """`job.json`: the steps in order, each with its argv and the marker that alone proves its success."""
     environment = {"PYTHONPATH": layout.trainer_zipapp, "HF_HOME": layout.hub_cache, "TOKENIZERS_PARALLELISM": "false"}
-    launch = [python, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
+    launch = [python, "-m", "templates.training.launch", "--standalone", "--nproc_per_node", str(processes)]
     train = [*launch, "-m", "templates.training.train", *trainer_flags(spec, layout, model=model, data=data)]
     verify = [python, "-m", "templates.training.verify_model", "--run-dir", layout.run_folder]
     return {

@@ -14,7 +14,6 @@ from runs.types import StageName
 
 if TYPE_CHECKING:
     from remote.agent import AgentStatus
-
     from runs.context import RunContext
 
 _POLL_SECONDS = 1.0
@@ -49,7 +48,6 @@ class Train:
         """Send the secrets, the DeepSpeed config and the job; the agent starts a job exactly once."""
         from remote.agent import put_secrets, submit_job
         from remote.transfer import send_bytes
-
         from runs.plan.sizes import processes_of
         from runs.secrets import read_secrets
 
