@@ -45,11 +45,11 @@ class Emulator:
         self._metadata_server = _listen(former.get("metadata_port", 0), None)
         self.world = _world(state, environment_cache, self._arm_server.port, self._metadata_server.port)
         arm = ArmApplication(self.world)
+        _write_address(state, self._arm_server.port, self._metadata_server.port)
+        self.world.operations.use(actions(self.world), lambda operation: note_failure(self.world, operation))
+        revive(self.world)
         self._arm_server.serve(self._noting_calls(ControlApplication(self.world, arm, self.leave)))
         self._metadata_server.serve(self._noting_calls(MetadataApplication(self.world, arm)))
-        revive(self.world)
-        self.world.operations.use(actions(self.world), lambda operation: note_failure(self.world, operation))
-        _write_address(state, self._arm_server.port, self._metadata_server.port)
 
     def leave(self) -> None:
         """Make `run` return soon; callable from any thread and from a signal handler."""

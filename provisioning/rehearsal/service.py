@@ -7,11 +7,12 @@ import fcntl
 import http.client
 import json
 import os
+import signal
 import ssl
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import IO, TYPE_CHECKING, Any
 
 from provisioning.errors import RehearsalError
@@ -83,10 +84,11 @@ def running(state_folder: Path) -> EmulatorHandle | None:
         state_folder=folder,
     )
     try:
-        status, _ = call(handle, "GET", "health")
+        status, body = call(handle, "GET", "health")
     except OSError:
         return None
-    return handle if status == 200 else None
+    # The process that answers, not the one that wrote the file: a new one takes over the ports of one that was killed.
+    return replace(handle, pid=int(body["pid"])) if status == 200 else None
 
 
 def machine_port(handle: EmulatorHandle, address: str) -> int:
@@ -113,6 +115,13 @@ def stop_if_empty(handle: EmulatorHandle) -> bool:
     return bool(body.get("stopping")) and _wait_until(lambda: _is_gone(handle), _STOP_SECONDS)
 
 
+def end(handle: EmulatorHandle) -> bool:
+    """End the emulator and its machines; what exists stays in its state folder. True when it is gone."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(handle.pid, signal.SIGTERM)
+    return _wait_until(lambda: _is_gone(handle), _STOP_SECONDS)
+
+
 def script_faults(handle: EmulatorHandle, *faults: Mapping[str, Any]) -> None:
     """Put scripted faults (`provisioning.rehearsal.arm.faults.Fault`) in force instead of all former ones.
 
@@ -122,6 +131,17 @@ def script_faults(handle: EmulatorHandle, *faults: Mapping[str, Any]) -> None:
     status, body = call(handle, "PUT", "faults", {"faults": list(faults)})
     if status != 200:
         raise RehearsalError(f"the rehearsal cloud refuses the faults: {body}")
+
+
+def change_settings(handle: EmulatorHandle, **settings: object) -> None:
+    """Change settings of the cloud (`provisioning.rehearsal.arm.world.Settings`).
+
+    Raises:
+        RehearsalError: The emulator refuses them.
+    """
+    status, body = call(handle, "PATCH", "settings", settings)
+    if status != 200:
+        raise RehearsalError(f"the rehearsal cloud refuses the settings: {body}")
 
 
 def call(

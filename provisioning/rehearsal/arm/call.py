@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from provisioning.rehearsal.arm.errors import ArmError, group_being_deleted, group_not_found
+from provisioning.rehearsal.arm.errors import ArmError, group_being_deleted, group_not_found, stale_etag
 from provisioning.rehearsal.arm.ids import ResourceId
 
 if TYPE_CHECKING:
@@ -83,8 +83,7 @@ class Call:
         """
         wanted = self.request.headers.get("if-match", "*")
         if wanted not in {"*", current_etag}:
-            message = f"Etag provided in if-match header {wanted} does not match etag {current_etag} of resource."
-            raise ArmError(412, "PreconditionFailed", message)
+            raise stale_etag(wanted, current_etag, self.request.path)
         if self.request.headers.get("if-none-match") == "*" and current_etag is not None:
             raise ArmError(
                 412, "PreconditionFailed", "The resource already exists and the request asks that it does not."

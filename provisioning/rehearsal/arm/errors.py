@@ -100,6 +100,15 @@ def another_operation(operation_id: str) -> ArmError:
     return ArmError(409, "AnotherOperationInProgress", message, details=[])
 
 
+def stale_etag(given: str, current: str | None, resource_id: str) -> ArmError:
+    """412 for an If-Match that is out of date; the network provider words it differently from the others."""
+    message = f"Etag provided in if-match header {given} does not match etag {current} of resource"
+    if "/providers/microsoft.network/" not in resource_id.lower():
+        return ArmError(412, "PreconditionFailed", f"{message}.")
+    details = [{"code": "PreconditionFailedEtagMismatch", "message": f"{message} {resource_id} in NRP data store."}]
+    return ArmError(412, "PreconditionFailed", "Precondition failed.", details=details)
+
+
 def property_change(name: str) -> ArmError:
     """409 for an immutable property."""
     message = f"Changing property '{name}' is not allowed."

@@ -31,7 +31,7 @@ class Fault:
         drop: Close the connection without an answer.
         operation_error: `{"code", "message"}` with which the asynchronous operation that the call starts fails.
         operation_effect: Whether that operation has its effect before it fails.
-        operation_delay_seconds: Least time that the operation takes.
+        operation_delay_seconds: Time before the operation has its effect and ends.
     """
 
     method: str
@@ -58,7 +58,10 @@ class Fault:
         unknown = body.keys() - {known.name for known in fields(Fault)}
         if unknown or not {"method", "path"} <= body.keys():
             raise ArmError(400, "InvalidFault", f"unknown or missing fault properties: {sorted(unknown)}")
-        re.compile(body["path"])
+        try:
+            re.compile(body["path"])
+        except re.error as error:
+            raise ArmError(400, "InvalidFault", f"the path is no regular expression: {error}") from error
         return Fault(**body)
 
     def matches(self, method: str, path: str) -> bool:

@@ -42,8 +42,7 @@ class OperationUrls:
     ) -> dict[str, str]:
         """Headers of a compute operation (`kind` is `DiskOperations` for disks), for PUT."""
         path = f"{self._provider('Microsoft.Compute', region)}/{kind}/{operation.id}"
-        headers = {"Azure-AsyncOperation": self._url(path, api_version), **self._common(operation, region)}
-        return headers if kind == "DiskOperations" else {**headers, "Azure-AsyncNotification": "Enabled"}
+        return {"Azure-AsyncOperation": self._url(path, api_version), **self._common(operation, region)}
 
     def compute_location(self, operation: Operation, region: str, api_version: str, *, kind: str = "operations") -> str:
         """Location of the same operation, for DELETE and POST."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 import traceback
 import uuid
 from collections import deque
@@ -149,8 +148,19 @@ class Operations:
         self._store.put_fact(_PREFIX + operation.id, asdict(operation))
 
     def _run(self, operation: Operation) -> None:
-        began = time.monotonic()
+        # A slow operation has its effect at its end, as on Azure: until then the resource is still there, or not yet.
+        if self._closing.wait(float(operation.scripted.get("delay_seconds", 0.0))):
+            return
         outcome = Operation(**asdict(operation))
+        self._try(operation, outcome)
+        if self._closing.is_set():
+            return
+        outcome.ended_at = now_text()
+        if outcome.status == "Failed":
+            self._on_failure(outcome)
+        self._keep(outcome)
+
+    def _try(self, operation: Operation, outcome: Operation) -> None:
         try:
             outcome.output = self._effect(operation)
             outcome.status = "Succeeded"
@@ -161,14 +171,6 @@ class Operations:
         except Exception:  # noqa: BLE001 - a fault of ours must end the operation too, or its client polls for ever
             traceback.print_exc()
             outcome.fail(ArmError(500, "InternalServerError", "The rehearsal cloud failed: see its log."))
-        least_seconds = float(operation.scripted.get("delay_seconds", 0.0))
-        self._closing.wait(max(0.0, began + least_seconds - time.monotonic()))
-        if self._closing.is_set():
-            return
-        outcome.ended_at = now_text()
-        if outcome.status == "Failed":
-            self._on_failure(outcome)
-        self._keep(outcome)
 
     def _effect(self, operation: Operation) -> Json | None:
         error = operation.scripted.get("error")

@@ -79,7 +79,7 @@ def _no_output(action: Callable[[World, Operation], None]) -> Callable[[World, O
 def _settle(world: World, operation: Operation) -> Json | None:
     with world.store.lock:
         resource = world.store.get(operation.target)
-        if resource is not None and resource.state == "Updating":
+        if resource is not None and resource.state != "Deleting":
             resource.properties["provisioningState"] = "Succeeded"
             for subnet in resource.properties.get("subnets", []):
                 subnet["properties"]["provisioningState"] = "Succeeded"

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from provisioning.rehearsal.arm.routing import Handler
     from provisioning.rehearsal.arm.store import Resource
 
+# Compute and network promise to call back; disks and the POSTs on machines do not.
+NOTIFIED = {"Azure-AsyncNotification": "Enabled"}
 _GROUP_PATH = "/subscriptions/{subscription}/resourceGroups/{group}/providers/"
 
 
@@ -149,7 +151,8 @@ def _deleter(kind: Kind) -> Handler:
             resource.properties["provisioningState"] = "Deleting"
             call.world.store.put(resource)
             operation = call.world.operations.start("delete", resource.id, call.fault)
-        return Response(202, None, accepted_headers(call, kind, operation, resource.region))
+        notified = NOTIFIED if kind.style == "compute" else {}
+        return Response(202, None, {**accepted_headers(call, kind, operation, resource.region), **notified})
 
     return delete
 

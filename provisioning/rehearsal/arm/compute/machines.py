@@ -18,6 +18,7 @@ from provisioning.rehearsal.arm.http import Response
 from provisioning.rehearsal.arm.kinds import Kind
 from provisioning.rehearsal.arm.routing import Route
 from provisioning.rehearsal.arm.standard import (
+    NOTIFIED,
     accepted_headers,
     check_not_busy,
     checked_put_body,
@@ -165,7 +166,8 @@ def serial_signature(key: bytes, vm_id: str) -> str:
 
 
 def _headers(call: Call, machine: Resource, operation: Operation) -> dict[str, str]:
-    return {**call.world.urls.compute(operation, machine.region, call.api_version), **etag_headers(machine.body)}
+    polled = call.world.urls.compute(operation, machine.region, call.api_version)
+    return {**polled, **NOTIFIED, **etag_headers(machine.body)}
 
 
 _ITEM = item_path(MACHINE_TYPE)

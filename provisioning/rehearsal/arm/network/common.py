@@ -11,7 +11,7 @@ from provisioning.rehearsal.arm.store import Resource
 from provisioning.rehearsal.arm.validation import check_request_body
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import TypeAlias
 
     from provisioning.rehearsal.arm.call import Call
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
     # Makes the `properties` of the new body from (call, id, request body, resource as it was).
     Builder: TypeAlias = Callable[[Call, ResourceId, Json, Resource | None], Json]
+
+
+# What the provider adds beside `properties`.
+_FIXED: Mapping[str, Json] = {"Microsoft.Network/networkInterfaces": {"kind": "Regular"}}
 
 
 def put(
@@ -36,6 +40,7 @@ def put(
     state = "Updating" if asynchronous and existing is None else "Succeeded"
     stored = {**identity_of(resource_id), "etag": new_etag(), "location": body["location"]}
     stored |= {key: body[key] for key in ("tags", *top_level) if body.get(key) is not None}
+    stored |= _FIXED.get(kind.type, {})
     stored["properties"] = {"provisioningState": state, "resourceGuid": guid, **properties}
     resource = Resource(str(resource_id), kind.type, resource_id.name, group.name, body["location"], stored)
     resource.private = existing.private if existing else {}

@@ -1,0 +1,90 @@
+"""What a machine finds out about itself, and what its identity may do."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import urllib.error
+import urllib.request
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.fakes.arm_caller import ArmCaller, Bodies, rehearsal_cloud
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_NET, _NIC = "Microsoft.Network/virtualNetworks", "Microsoft.Network/networkInterfaces"
+_VM, _ROLE = "Microsoft.Compute/virtualMachines", "Microsoft.Authorization/roleAssignments"
+_CONTRIBUTOR = "b24988ac-6180-42a0-ab88-20f7382dd24c"
+_TOKEN = "metadata/identity/oauth2/token?api-version=2018-02-01&resource=https%3A%2F%2Fmanagement.azure.com%2F"
+
+
+@pytest.fixture(scope="module")
+def caller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ArmCaller]:
+    """An emulator with one machine that has an identity."""
+    with rehearsal_cloud(tmp_path_factory.mktemp("metadata")) as caller:
+        bodies = Bodies(caller, "inside")
+        caller.done("PUT", bodies.group_path, {"location": "eastus"})
+        caller.done("PUT", bodies.path(_NET, "net"), bodies.network())
+        caller.done("PUT", bodies.path(_NIC, "nic"), bodies.interface())
+        caller.done("PUT", bodies.path(_VM, "vm"), {**bodies.machine(), "identity": {"type": "SystemAssigned"}})
+        yield caller
+
+
+@pytest.fixture
+def base(caller: ArmCaller) -> str:
+    """The metadata address as the machine was told it."""
+    return metadata_address(caller.handle.state_folder)
+
+
+def metadata_address(state: Path) -> str:
+    """Read the one machine's metadata key from the cloud's own records: no API shows it."""
+    address = json.loads((state / "address.json").read_text())
+    with sqlite3.connect(f"file:{state / 'cloud.sqlite'}?mode=ro", uri=True) as database:
+        rows = [json.loads(record) for (record,) in database.execute("SELECT record FROM resources")]
+    key = next(row["private"]["metadata_key"] for row in rows if row["type"] == _VM)
+    return f"http://127.0.0.1:{address['metadata_port']}/{key}"
+
+
+def _get(url: str, headers: dict[str, str], method: str = "GET") -> tuple[int, Any]:
+    request = urllib.request.Request(url, headers=headers, method=method)  # noqa: S310 - loopback
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - loopback
+            return answer.status, json.loads(answer.read() or b"null")
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read() or b"null")
+
+
+def test_a_machine_learns_who_it_is(base: str) -> None:
+    """Name, id, size and region; the Metadata header is required, as on Azure."""
+    status, compute = _get(f"{base}/metadata/instance/compute?api-version=2021-02-01", {"Metadata": "true"})
+    assert (status, compute["name"], compute["location"]) == (200, "vm", "eastus")
+    assert _get(f"{base}/metadata/instance?api-version=2021-02-01", {})[0] == 400
+    assert _get(f"{base[:-3]}xyz/metadata/instance", {"Metadata": "true"})[0] == 404
+
+
+def test_identity_may_do_nothing_until_it_is_assigned(caller: ArmCaller, base: str) -> None:
+    """Its token is good, but deallocating needs a role on its group; then it may, over the same plain port."""
+    bodies = Bodies(caller, "inside")
+    _, token = _get(f"{base}/{_TOKEN}", {"Metadata": "true"})
+    headers = {"Authorization": f"Bearer {token['access_token']}"}
+    url = f"{base}{bodies.id(_VM, 'vm')}/deallocate?api-version=2026-04-01"
+    status, body = _get(url, headers, "POST")
+    assert (status, body["error"]["code"]) == (403, "AuthorizationFailed")
+    assert "Microsoft.Compute/virtualMachines/deallocate/action" in body["error"]["message"]
+    principal = caller.call("GET", bodies.path(_VM, "vm")).body["identity"]["principalId"]
+    role = f"{caller.root}/providers/Microsoft.Authorization/roleDefinitions/{_CONTRIBUTOR}"
+    assignment = {"properties": {"roleDefinitionId": role, "principalId": principal}}
+    assert caller.call("PUT", bodies.path(_ROLE, str(uuid.uuid4())), assignment).status == 201
+    assert _get(url, headers, "POST")[0] == 202
+    other = f"{base}{caller.root}/resourceGroups/elsewhere?api-version=2025-04-01"
+    assert _get(other, headers)[0] == 403
+
+
+def test_without_a_bearer_token_the_plain_port_opens_nothing(caller: ArmCaller, base: str) -> None:
+    """Resource Manager calls over the metadata port are authenticated like any other."""
+    assert _get(f"{base}{caller.root}/resourceGroups?api-version=2025-04-01", {})[0] == 401
