@@ -39,7 +39,7 @@ def check_manifest(manifest: Sequence[FileDigest]) -> None:
 def _check_path(path: str) -> None:
     parts = path.split("/")
     is_odd = any(part in {"", ".", ".."} or part.startswith(STAGE_PREFIX) for part in parts)
-    if is_odd or "\0" in path or "\\" in path:
+    if is_odd or "\0" in path:
         raise TransferError(f"the machine's manifest names a path outside its folder or not its own: {path!r}")
 
 

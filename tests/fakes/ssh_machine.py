@@ -20,7 +20,7 @@ from remote.keys import ensure_user_key
 from remote.types import Endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _START_SECONDS = 20.0
 
@@ -57,8 +57,16 @@ class SshMachine:
 
 
 @contextmanager
-def ssh_machine(folder: Path, *, host_key_type: str = "ed25519") -> Iterator[SshMachine]:
-    """Run a server under `folder` until the block ends. Skips, saying why, where OpenSSH's server is not installed."""
+def ssh_machine(
+    folder: Path, *, host_key_type: str = "ed25519", environment: Mapping[str, str] | None = None
+) -> Iterator[SshMachine]:
+    """Run a server under `folder` until the block ends. Skips, saying why, where OpenSSH's server is not installed.
+
+    Args:
+        folder: A new folder for all that it needs.
+        host_key_type: `ed25519`, `ecdsa` or `rsa`.
+        environment: Variables of every command on it, next to those that a local machine has.
+    """
     sshd = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     if sshd is None:
         if os.environ.get("CI"):
@@ -67,7 +75,13 @@ def ssh_machine(folder: Path, *, host_key_type: str = "ed25519") -> Iterator[Ssh
     workspace = folder / "workspace"
     workspace.mkdir(parents=True)
     port = _free_port()
-    public_line = _write_settings(folder, workspace, port, host_key_type)
+    variables = {
+        "LLAMALIFT_WORKSPACE": str(workspace),
+        "LLAMALIFT_SSH_DIR": str(folder / "ssh"),
+        "LLAMALIFT_SSHD_PID_FILE": str(folder / "sshd.pid"),
+        **(environment or {}),
+    }
+    public_line = _write_settings(folder, port, host_key_type, variables)
     user_key = ensure_user_key(folder / "client")
     (folder / "ssh" / "authorized_keys").write_text(user_key.public_line + "\n")
     if os.geteuid() == 0:
@@ -81,7 +95,7 @@ def ssh_machine(folder: Path, *, host_key_type: str = "ed25519") -> Iterator[Ssh
         _end(server)
 
 
-def _write_settings(folder: Path, workspace: Path, port: int, host_key_type: str) -> str:
+def _write_settings(folder: Path, port: int, host_key_type: str, variables: Mapping[str, str]) -> str:
     ssh_dir = folder / "ssh"
     ssh_dir.mkdir(mode=0o700)
     host_key = ssh_dir / f"ssh_host_{host_key_type}_key"
@@ -98,8 +112,7 @@ def _write_settings(folder: Path, workspace: Path, port: int, host_key_type: str
         "PermitRootLogin": "prohibit-password",
         "MaxStartups": 100,
         "LogLevel": "VERBOSE",
-        "SetEnv": f"LLAMALIFT_WORKSPACE={workspace} LLAMALIFT_SSH_DIR={ssh_dir} "
-        f"LLAMALIFT_SSHD_PID_FILE={folder / 'sshd.pid'}",
+        "SetEnv": " ".join(f"{name}={value}" for name, value in variables.items()),
     }
     (ssh_dir / "sshd_config").write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
     kind, key = host_key.with_suffix(".pub").read_text().split()[:2]

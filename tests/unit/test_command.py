@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from remote.command import Command, Script, Secret
 
 # Anything that a program can be given: no NUL, and no lone surrogates but those of undecodable bytes.
-words = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)))
+words = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 
 
 @pytest.mark.parametrize(

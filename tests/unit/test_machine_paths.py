@@ -19,7 +19,7 @@ def _digest(path: str, size: int = 1, sha256: str = DIGEST) -> FileDigest:
 @pytest.mark.parametrize(
     "path",
     [
-        "", ".", "..", "/etc/passwd", "../x", "a/../../x", "a/./b", "a//b", "a/", "/", "a\0b", "..\\x", "C:\\x",
+        "", ".", "..", "/etc/passwd", "../x", "a/../../x", "a/./b", "a//b", "a/", "/", "a\0b",
         ".llamalift-part/x", "a/.llamalift-part-1/x",
     ],
 )  # fmt: skip
