@@ -293,6 +293,19 @@ class TestTheMachineItself:
         assert "cloud-init: wrote /opt/llamalift/agent.pyz" in log
         assert "ERROR" not in log
 
+    def test_runcmd_has_the_machines_environment(
+        self, kind: MachineKind, kit: MachineKit, start: Callable[[MachineKit], RunningMachine]
+    ) -> None:
+        """What cloud-init starts finds the same PATH, Python and settings as somebody who signs in."""
+        assert kind
+        data = kit.spec.custom_data.partition(b"runcmd:")[0] + b'runcmd: ["env | sort", "echo end of runcmd"]\n'
+        machine = start(replace(kit, spec=replace(kit.spec, custom_data=data)))
+        wait_until(lambda: "end of runcmd" in machine.console_log.read_text(), "runcmd")
+        printed = set(machine.console_log.read_text().splitlines())
+        names = kit.output("env").splitlines()
+        ours = {line for line in names if line.startswith(("PATH=", "HOME=", "USER=", "LLAMALIFT_", "PIP_", "LANG="))}
+        assert ours <= printed
+
     def test_unknown_custom_data_is_refused_loudly(
         self, kind: MachineKind, kit: MachineKit, start: Callable[[MachineKit], RunningMachine]
     ) -> None:
@@ -361,6 +374,10 @@ class TestTheMachineItself:
         ]
         assert "timeout = 77" in kit.output("cat ~/.config/pip/pip.conf")
         assert kit.ssh("printenv SECRET_OF_THE_CALLER").returncode == 1
+        assert (
+            "127.0.0.1:9"
+            not in subprocess.run(["ps", "-e", "-ww", "-o", "args"], capture_output=True, check=True, text=True).stdout
+        )
 
     @pytest.mark.usefixtures("machine")
     def test_python_makes_environments_that_outlive_the_machine(self, kit: MachineKit) -> None:

@@ -34,7 +34,7 @@ POWER_OFF = "exec /bin/kill -TERM 1"
 _OWN_TOP_LEVEL = frozenset({"dev", "etc", "home", "lost+found", "opt", "proc", "run", "tmp", "workspace"})
 _ISOLATION = (
     "--unshare-user", "--uid", str(USER_ID), "--gid", str(USER_ID), "--unshare-pid", "--unshare-ipc", "--unshare-uts",
-    "--unshare-cgroup-try", "--clearenv",
+    "--unshare-cgroup-try",
 )  # fmt: skip
 _PROBE_SECONDS = 10.0
 
@@ -45,7 +45,7 @@ def why_not() -> tuple[str, str] | None:
         return "sandboxes need Linux", ""
     if _sshd() is None:
         return "sshd is not installed", "install OpenSSH's server, for example: sudo apt-get install openssh-server"
-    if shutil.which("bwrap") is None:
+    if _bubblewrap() is None:
         return "bubblewrap is not installed", "for example: sudo apt-get install bubblewrap"
     return _why_bubblewrap_fails()
 
@@ -60,8 +60,9 @@ def start(spec: LocalMachineSpec, disk: MachineDisk, environment: Mapping[str, s
     shutil.copyfile(sandbox_init.__file__, disk.programs / "init.py")
     report, report_writer = os.pipe()
     try:
-        argv = [*_arguments(spec, disk, environment), "--info-fd", str(report_writer), "--", *_first_process()]
-        process = start_process(argv, os.environ, disk.console_log, pass_fds=[lock, report_writer])
+        argv = [*_arguments(spec, disk), "--info-fd", str(report_writer), "--", *_first_process()]
+        # Not as --setenv: arguments are public, and a package index may come with a password.
+        process = start_process(argv, environment, disk.console_log, pass_fds=[lock, report_writer])
     finally:
         os.close(report_writer)
     with os.fdopen(report) as reader:
@@ -70,6 +71,10 @@ def start(spec: LocalMachineSpec, disk: MachineDisk, environment: Mapping[str, s
         process.wait()
         raise RehearsalError(f"bubblewrap failed, exit code: {process.returncode}")
     return HeldMachine(process, int(json.loads(text)["child-pid"]))
+
+
+def _bubblewrap() -> str | None:
+    return shutil.which("bwrap")
 
 
 def _sshd() -> str | None:
@@ -118,8 +123,17 @@ def _make_mount_points(spec: LocalMachineSpec) -> None:
     mount_point.mkdir(parents=True, exist_ok=True)
 
 
-def _arguments(spec: LocalMachineSpec, disk: MachineDisk, environment: Mapping[str, str]) -> list[str]:
-    arguments = ["bwrap", *_ISOLATION, "--as-pid-1", "--hostname", spec.name, "--bind", str(disk.root), "/"]
+def _arguments(spec: LocalMachineSpec, disk: MachineDisk) -> list[str]:
+    arguments = [
+        _bubblewrap() or "bwrap",
+        *_ISOLATION,
+        "--as-pid-1",
+        "--hostname",
+        spec.name,
+        "--bind",
+        str(disk.root),
+        "/",
+    ]
     for source, target in _read_only(disk):
         arguments += ["--ro-bind", source, target]
     arguments += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/dev/shm"]  # noqa: S108 (a mount point, not a file)
@@ -127,8 +141,6 @@ def _arguments(spec: LocalMachineSpec, disk: MachineDisk, environment: Mapping[s
         arguments += ["--tmpfs", "/var/tmp"]  # noqa: S108
     arguments += ["--bind", str(spec.workspace_folder.absolute()), "/workspace"]
     arguments += ["--bind", str(spec.environment_cache.absolute()), "/workspace/llamalift/env"]
-    for name, value in environment.items():
-        arguments += ["--setenv", name, value]
     return [*arguments, "--chdir", "/"]
 
 
