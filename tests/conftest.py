@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope="session")
 def machine_python() -> Path:
-    """The Python of a machine's training environment: LLAMALIFT_TEST_ENV_PYTHON, or one made from the CPU lock, once."""
+    """The Python of a machine's training environment: LLAMALIFT_TEST_ENV_PYTHON, or made from the CPU lock, once."""
     given = os.environ.get("LLAMALIFT_TEST_ENV_PYTHON")
     if given:
         return Path(given)
@@ -35,6 +35,6 @@ def machine_python() -> Path:
 def _make(environment: Path, lock: Path) -> None:
     shutil.rmtree(environment, ignore_errors=True)
     subprocess.run([sys.executable, "-m", "venv", environment], check=True)
-    install = [environment / "bin" / "python", "-m", "pip", "install", "--quiet", "-r", lock]
+    install = [str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet", "-r", str(lock)]
     subprocess.run(install, check=True, env=os.environ | {"DS_BUILD_OPS": "0", "DS_ACCELERATOR": "cpu"})
     (environment / ".complete").touch()

@@ -15,10 +15,10 @@ from templates.training.tiny_llama import write_tiny_llama
 from templates.zipapps import trainer_zipapp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-DEADLINE_SECONDS = 240
+DEADLINE_SECONDS = 300
 ROWS = 64
 
 
@@ -100,7 +100,7 @@ class TrainingRun:
         path = self.folder / "markers" / f"{name}.json"
         return json.loads(path.read_text()) if path.exists() else None
 
-    def _environment(self) -> Mapping[str, str]:
+    def _environment(self) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("WANDB_", "COVERAGE_"))}
         return inherited | {
             "PYTHONPATH": str(self.folder / "trainer.pyz"),
