@@ -96,7 +96,8 @@ class Daemon:
         if what != self._reported:
             self._reported = what
             self._say(f"trouble in the agent: {what}")
-            traceback.print_exception(error)
+            with contextlib.suppress(OSError):  # its own output may lie on the full disk
+                traceback.print_exception(error)
 
     def _move_job(self, now: float) -> None:
         self._supervisor.tick(now)

@@ -83,7 +83,9 @@ def _environment(folder: RunFolder, step: Step, secrets_file: str | None, attemp
     if secrets_file is not None:
         secrets = atomic.read_json(Path(secrets_file)) or _missing(secrets_file)
     own = {"LLAMALIFT_RUN_DIR": str(folder.root), "LLAMALIFT_ATTEMPT": str(attempt)}
-    return {**os.environ, **step.env, **secrets, **own}
+    # Else torchrun kills its ranks 30 s after SIGTERM, however long their checkpoint takes.
+    launcher = {"TORCH_ELASTIC_SHUTDOWN_TIMEOUT": str(int(step.grace_seconds))}
+    return {**os.environ, **launcher, **step.env, **secrets, **own}
 
 
 def _missing(secrets_file: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import time
 from typing import TYPE_CHECKING
 
@@ -215,3 +216,21 @@ def test_a_limit_during_training_leaves_no_process(make: Callable[..., AgentRun]
     leader = wait_for(lambda: (run.snapshot().get("step") or {}).get("pid"), "the step")
     assert _fired(run) == "deadline"
     assert not is_running(leader)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small file system")
+def test_a_full_disk_does_not_keep_the_machine_alive(azure: AzureInside, tmp_path: Path) -> None:
+    """With no byte left to write its state, the agent still stops the step and ends compute at the deadline."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(tmp_path)], check=True)
+    run = AgentRun.create(tmp_path, azure.environment, deadline_at=time.time() + 4)
+    try:
+        run.submit(run.python_step(_TRAINING))
+        run.start()
+        leader = wait_for(lambda: (run.snapshot().get("step") or {}).get("pid"), "the step")
+        with pytest.raises(OSError, match="No space left"):
+            (tmp_path / "ballast").write_bytes(bytes(2 << 20))
+        wait_for(lambda: azure.deallocated, "the machine to deallocate itself")
+        assert not is_running(leader)
+    finally:
+        run.close()
+        subprocess.run(["umount", str(tmp_path)], check=True)
