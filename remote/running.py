@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from remote.errors import CommandFailedError, CommandTimeoutError, UnreachableError
@@ -110,7 +111,9 @@ class RunningCommand:
 
     def close(self) -> None:
         """Let go of the command; a running one loses its input and output."""
-        self._channel.close()
+        # Closing says goodbye, which a broken connection cannot carry; whoever waits for the command learns of it.
+        with suppress(UnreachableError), self._translated():
+            self._channel.close()
 
     def __enter__(self) -> Self:
         return self
