@@ -134,7 +134,7 @@ class Provision:
 
 
 def _backstop(deadline_at: float) -> datetime | None:
-    """When Azure's own schedule should deallocate the machine; it is daily, so a later deadline cannot be said with it."""
+    """When Azure's own schedule should deallocate the machine; it is daily, so only for the next 24 h."""
     if deadline_at - time.time() > _DAY_SECONDS:
         return None
     return datetime.fromtimestamp(deadline_at, UTC)

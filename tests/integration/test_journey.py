@@ -1,0 +1,134 @@
+"""The whole journey as a user makes it: the installed command, the rehearsal cloud, real DeepSpeed processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.fakes.terminal import Terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = [pytest.mark.training, pytest.mark.timeout(900)]
+
+GENERATE = """
+import sys, torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+model, tokenizer = AutoModelForCausalLM.from_pretrained(sys.argv[1]), AutoTokenizer.from_pretrained(sys.argv[1])
+ids = tokenizer("Below is an instruction", return_tensors="pt")
+print(model.generate(**ids, max_new_tokens=5, do_sample=False).shape[1] - ids["input_ids"].shape[1])
+"""
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, machine_python: Path) -> Iterator[Terminal]:
+    """A terminal with a state folder of its own; the training environment is the one that all tests share."""
+    made = Terminal(tmp_path / "state", {"LLAMALIFT_ENVIRONMENT_CACHE": str(machine_python.parents[2])})
+    yield made
+    made.close()
+    for line in made.json("ls"):
+        if line["state"] != "ended":
+            made.run("down", "--discard", line["run_id"])
+    assert made.processes() == []
+
+
+def project(terminal: Terminal, folder: Path, *, epochs: int | None = None) -> Path:
+    """The demo's project; with `epochs`, a shorter one."""
+    terminal.run("init", str(folder), "--recipe", "tiny-cpu")
+    run_file = folder / "run.yaml"
+    if epochs is not None:
+        text = re.sub(r"num_train_epochs: \d+", f"num_train_epochs: {epochs}", run_file.read_text())
+        run_file.write_text(text)
+    return run_file
+
+
+def test_up_ends_with_a_model_and_an_empty_bill(terminal: Terminal, tmp_path: Path, machine_python: Path) -> None:
+    """The demo, watched from another terminal; afterwards a model that speaks, a receipt, and no process."""
+    run_file = project(terminal, tmp_path / "demo")
+    up = terminal.start("up", str(run_file))
+    status = terminal.wait_for_step(2)
+    run_id = status["row"]["run_id"]
+
+    assert terminal.run("ssh", run_id, "--", "echo hello from $USER").stdout == "hello from llama\n"
+    assert f"another client drives this run: process {up.pid}" in terminal.run("resume", run_id, expect=2).stderr
+    followed = terminal.start("logs", "--follow", run_id)
+
+    output, _ = up.communicate(timeout=600)
+    assert up.returncode == 0, output
+    log, _ = followed.communicate(timeout=60)
+    losses = [float(loss) for loss in re.findall(r"'loss': '([\d.]+)'", log)]
+    assert len(losses) >= 30
+    assert sum(losses[-5:]) < sum(losses[:5])
+
+    model = tmp_path / "demo" / "model"
+    spoke = subprocess.run([machine_python, "-c", GENERATE, model], capture_output=True, text=True, check=True)
+    assert int(spoke.stdout) >= 1
+    assert (model / "MANIFEST.json").exists()
+
+    receipt = json.loads((terminal.state / "runs" / run_id / "receipt.json").read_text())
+    kinds = {line["kind"] for line in receipt["resources"]}
+    assert {"resource group", "virtual machine", "disk", "public IP", "network interface"} <= kinds
+    assert all(line["confirmed_gone_at"] for line in receipt["resources"])
+    assert "nothing is left" in output
+    assert not list((terminal.state / "runs" / run_id).glob("id_ed25519*"))
+    assert terminal.processes() == []
+    assert terminal.run("logs", run_id).stdout == log
+    assert terminal.json("ls")[0]["state"] == "ended"
+
+
+def test_a_killed_client_is_resumed_to_the_same_end(terminal: Terminal, tmp_path: Path) -> None:
+    """`kill -9` during training: the job goes on, and `resume` ends as if nothing had happened."""
+    up = terminal.start("up", str(project(terminal, tmp_path / "demo", epochs=2)))
+    before = terminal.wait_for_step(2)
+    os.killpg(up.pid, signal.SIGKILL)
+    up.wait()
+    assert "not at home yet" in terminal.run("down", before["row"]["run_id"], expect=2).stderr
+
+    resumed = terminal.run("resume", before["row"]["run_id"], seconds=600)
+    assert "nothing is left" in resumed.stderr
+    assert (tmp_path / "demo" / "model" / "MANIFEST.json").exists()
+    after = terminal.json("status", before["row"]["run_id"])
+    assert [stage["state"] for stage in after["stages"]] == ["done"] * 6
+    # One machine, one job: the machine that trained before the kill is the one that finished.
+    assert after["machine"]["vm_id"] == before["machine"]["vm_id"]
+    log = terminal.run("logs", before["row"]["run_id"]).stdout
+    assert log.count("'train_runtime'") == 1
+
+
+def test_without_sshd_and_bubblewrap_the_journey_is_the_same(terminal: Terminal, tmp_path: Path) -> None:
+    """The machine that needs nothing but pip trains and gives its model home, too."""
+    terminal.environment["LLAMALIFT_MACHINES"] = "in-process"
+    terminal.run("up", str(project(terminal, tmp_path / "demo", epochs=1)), seconds=600)
+    assert (tmp_path / "demo" / "model" / "MANIFEST.json").exists()
+
+
+def test_an_interruption_explains_itself(terminal: Terminal, tmp_path: Path) -> None:
+    """Ctrl-C leaves the job running, says so, says how to come back, and exits with 130."""
+    up = terminal.start("up", str(project(terminal, tmp_path / "demo", epochs=2)))
+    terminal.wait_for_step(1)
+    os.killpg(up.pid, signal.SIGINT)
+    output, _ = up.communicate(timeout=60)
+    assert up.returncode == 130
+    run_id = terminal.run_id()
+    assert "the job goes on by itself" in output
+    assert f"llamalift resume {run_id}" in output
+    assert terminal.json("status", run_id)["agent"]["phase"] == "running"
+
+
+def test_a_job_that_cannot_work_ends_with_5_and_keeps_nothing_running(terminal: Terminal, tmp_path: Path) -> None:
+    """A model that cannot be loaded: the reason is told, the machine is deallocated, `down` finishes it."""
+    run_file = project(terminal, tmp_path / "demo", epochs=1)
+    tokenizer = run_file.parent / "tiny-llama" / "tokenizer.json"
+    tokenizer.write_text(tokenizer.read_text().replace('"model"', '"muddle"'))
+    failed = terminal.run("up", str(run_file), expect=5, seconds=600)
+    assert "training ended without a model" in failed.stderr
+    assert "deallocated" in failed.stderr
+    terminal.run("down", "--discard", terminal.run_id())
