@@ -38,7 +38,8 @@ class Emulator:
     def __init__(self, state: Path, environment_cache: Path) -> None:
         self._leave = threading.Event()
         self._last_call = time.monotonic()
-        context, _ = server_context(state)
+        self._address_file = state / files.ADDRESS
+        context = server_context(state / files.CA)
         former = _former_address(state)
         # The former ports, so that a client which outlived a killed emulator finds the new one at the same address.
         self._arm_server = _listen(former.get("arm_port", 0), context)
@@ -49,15 +50,21 @@ class Emulator:
         self.world.operations.use(actions(self.world), lambda operation: note_failure(self.world, operation))
         revive(self.world)
         self._arm_server.serve(self._noting_calls(ControlApplication(self.world, arm, self.leave)))
-        self._metadata_server.serve(self._noting_calls(MetadataApplication(self.world, arm)))
+        self._metadata_server.serve(self._noting_calls(MetadataApplication(self.world)))
 
     def leave(self) -> None:
         """Make `run` return soon; callable from any thread and from a signal handler."""
         self._leave.set()
 
     def run(self, idle_seconds: float) -> None:
-        """Serve until told to leave, or until nothing has existed and nobody has called for `idle_seconds`."""
+        """Serve until told to leave, until the state folder is gone, or until it is empty and nobody has called.
+
+        Args:
+            idle_seconds: How long nobody must have called.
+        """
         while not self._leave.wait(_WATCH_SECONDS):
+            if not self._address_file.exists():
+                return
             idle = time.monotonic() - self._last_call > idle_seconds
             if idle and self.world.empty:
                 return
@@ -89,6 +96,7 @@ def _world(state: Path, environment_cache: Path, arm_port: int, metadata_port: i
         faults=FaultList(),
         machines=MachineRoom(),
         state_folder=state,
+        ca_file=state / files.CA,
         environment_cache=environment_cache,
         metadata_url=f"http://127.0.0.1:{metadata_port}",
     )

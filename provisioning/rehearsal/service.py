@@ -12,6 +12,7 @@ import ssl
 import subprocess
 import sys
 import time
+import uuid
 from dataclasses import dataclass, field, replace
 from typing import IO, TYPE_CHECKING, Any
 
@@ -41,6 +42,7 @@ class EmulatorHandle:
         client_secret: Its secret.
         pid: The emulator's process.
         state_folder: Where it keeps everything.
+        client: What this client is called there; while its process lives and counts on it, the emulator stays.
     """
 
     base_url: str
@@ -51,6 +53,7 @@ class EmulatorHandle:
     client_secret: str = field(repr=False)
     pid: int
     state_folder: Path
+    client: str
 
 
 def ensure_running(state_folder: Path) -> EmulatorHandle:
@@ -62,18 +65,30 @@ def ensure_running(state_folder: Path) -> EmulatorHandle:
     folder = (state_folder / "rehearsal").absolute()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _locked(folder / files.START_LOCK):
-        return running(state_folder) or _start(folder)
+        return _greeted(running(state_folder)) or _start(folder)
 
 
 def running(state_folder: Path) -> EmulatorHandle | None:
-    """The emulator of `<state_folder>/rehearsal`, if it answers; starts nothing."""
+    """The emulator of `<state_folder>/rehearsal`, if it answers; starts nothing and does not make it stay."""
     folder = (state_folder / "rehearsal").absolute()
+    handle = _recorded(folder)
+    if handle is None:
+        return None
+    try:
+        status, body = call(handle, "GET", "health")
+    except OSError:
+        return None
+    # The process that answers, not the one that wrote the file: a new one takes over the ports of one that was killed.
+    return replace(handle, pid=int(body["pid"])) if status == 200 else None
+
+
+def _recorded(folder: Path) -> EmulatorHandle | None:
     try:
         address = json.loads((folder / files.ADDRESS).read_text())
         account = json.loads((folder / files.ACCOUNT).read_text())
     except (OSError, ValueError):
         return None
-    handle = EmulatorHandle(
+    return EmulatorHandle(
         base_url=f"https://127.0.0.1:{address['arm_port']}",
         ca_file=folder / files.CA,
         subscription_id=account["subscription_id"],
@@ -82,13 +97,19 @@ def running(state_folder: Path) -> EmulatorHandle | None:
         client_secret=account["client_secret"],
         pid=address["pid"],
         state_folder=folder,
+        client=uuid.uuid4().hex,
     )
+
+
+def _greeted(handle: EmulatorHandle | None) -> EmulatorHandle | None:
+    """The same handle once the emulator knows that this process counts on it; None when it is about to leave."""
+    if handle is None:
+        return None
     try:
-        status, body = call(handle, "GET", "health")
+        status, _ = call(handle, "PUT", f"clients/{handle.client}", {"pid": os.getpid()})
     except OSError:
         return None
-    # The process that answers, not the one that wrote the file: a new one takes over the ports of one that was killed.
-    return replace(handle, pid=int(body["pid"])) if status == 200 else None
+    return handle if status == 200 else None
 
 
 def machine_port(handle: EmulatorHandle, address: str) -> int:
@@ -107,19 +128,23 @@ def machine_port(handle: EmulatorHandle, address: str) -> int:
 
 
 def stop_if_empty(handle: EmulatorHandle) -> bool:
-    """End the emulator when nothing exists in its cloud; True when it is gone as this returns."""
+    """This client needs the emulator no more: it ends when nothing exists in it and no other client counts on it.
+
+    Returns:
+        Whether it is gone.
+    """
     try:
-        _, body = call(handle, "POST", "stop-if-empty")
+        _, body = call(handle, "DELETE", f"clients/{handle.client}")
     except OSError:
-        return _is_gone(handle)
-    return bool(body.get("stopping")) and _wait_until(lambda: _is_gone(handle), _STOP_SECONDS)
+        return _is_free(handle.state_folder)
+    return bool(body.get("stopping")) and _wait_until(lambda: _is_free(handle.state_folder), _STOP_SECONDS)
 
 
 def end(handle: EmulatorHandle) -> bool:
     """End the emulator and its machines; what exists stays in its state folder. True when it is gone."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(handle.pid, signal.SIGTERM)
-    return _wait_until(lambda: _is_gone(handle), _STOP_SECONDS)
+    return _wait_until(lambda: _is_free(handle.state_folder), _STOP_SECONDS)
 
 
 def script_faults(handle: EmulatorHandle, *faults: Mapping[str, Any]) -> None:
@@ -166,8 +191,27 @@ def call(
 
 
 def _start(folder: Path) -> EmulatorHandle:
+    hint = f"see its log: {folder / files.LOG}"
+    # One that is about to leave still ends its machines; the folder is free when its lock is.
+    if not _wait_until(lambda: _is_free(folder), _STOP_SECONDS):
+        raise RehearsalError("a former process of the rehearsal cloud neither answers nor ends", hint=hint)
+    process = _spawn(folder)
+    found: list[EmulatorHandle] = []
+
+    def is_up() -> bool:
+        handle = _greeted(running(folder.parent))
+        found.extend([handle] if handle is not None else [])
+        return bool(found) or process.poll() is not None
+
+    _wait_until(is_up, _START_SECONDS)
+    if not found:
+        raise RehearsalError("the rehearsal cloud did not start", hint=hint)
+    return found[0]
+
+
+def _spawn(folder: Path) -> subprocess.Popen[bytes]:
     with (folder / files.LOG).open("ab") as log:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-m", "provisioning.rehearsal.serve", "--state", str(folder)],
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -176,17 +220,6 @@ def _start(folder: Path) -> EmulatorHandle:
             cwd=folder,
             env=_environment(),
         )
-    found: list[EmulatorHandle] = []
-
-    def is_up() -> bool:
-        handle = running(folder.parent)
-        found.extend([handle] if handle is not None else [])
-        return bool(found) or process.poll() is not None
-
-    _wait_until(is_up, _START_SECONDS)
-    if not found:
-        raise RehearsalError("the rehearsal cloud did not start", hint=f"see its log: {folder / files.LOG}")
-    return found[0]
 
 
 def _environment() -> dict[str, str]:
@@ -196,8 +229,8 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": path}
 
 
-def _is_gone(handle: EmulatorHandle) -> bool:
-    with _try_lock(handle.state_folder / files.LOCK) as taken:
+def _is_free(folder: Path) -> bool:
+    with _try_lock(folder / files.LOCK) as taken:
         return taken
 
 

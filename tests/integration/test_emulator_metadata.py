@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 import urllib.error
 import urllib.request
 import uuid
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from templates.agent.imds import Imds, deallocate
 from tests.fakes.arm_caller import ArmCaller, Bodies, rehearsal_cloud
 
 if TYPE_CHECKING:
@@ -50,8 +52,8 @@ def metadata_address(state: Path) -> str:
     return f"http://127.0.0.1:{address['metadata_port']}/{key}"
 
 
-def _get(url: str, headers: dict[str, str], method: str = "GET") -> tuple[int, Any]:
-    request = urllib.request.Request(url, headers=headers, method=method)  # noqa: S310 - loopback
+def _get(url: str, headers: dict[str, str]) -> tuple[int, Any]:
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310 - loopback
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - loopback
             return answer.status, json.loads(answer.read() or b"null")
@@ -68,23 +70,41 @@ def test_a_machine_learns_who_it_is(base: str) -> None:
 
 
 def test_identity_may_do_nothing_until_it_is_assigned(caller: ArmCaller, base: str) -> None:
-    """Its token is good, but deallocating needs a role on its group; then it may, over the same plain port."""
+    """Its token is good, but acting on its own group needs a role there, and gives none elsewhere."""
     bodies = Bodies(caller, "inside")
     _, token = _get(f"{base}/{_TOKEN}", {"Metadata": "true"})
     headers = {"Authorization": f"Bearer {token['access_token']}"}
-    url = f"{base}{bodies.id(_VM, 'vm')}/deallocate?api-version=2026-04-01"
-    status, body = _get(url, headers, "POST")
-    assert (status, body["error"]["code"]) == (403, "AuthorizationFailed")
-    assert "Microsoft.Compute/virtualMachines/deallocate/action" in body["error"]["message"]
+    target = f"{bodies.id(_VM, 'vm')}/restart?api-version=2026-04-01"
+    refused = caller.raw("POST", target, None, headers)
+    assert (refused.status, refused.code) == (403, "AuthorizationFailed")
+    assert "Microsoft.Compute/virtualMachines/restart/action" in refused.body["error"]["message"]
+    _make_contributor(caller, bodies)
+    accepted = caller.raw("POST", target, None, headers)
+    assert accepted.status == 202
+    caller.wait(accepted)
+    elsewhere = f"{caller.root}/resourceGroups/elsewhere?api-version=2025-04-01"
+    assert caller.raw("GET", elsewhere, None, headers).status == 403
+
+
+def test_the_agent_deallocates_its_own_machine(caller: ArmCaller, base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The agent's own code, told where metadata service and Resource Manager are, ends the compute bill."""
+    bodies = Bodies(caller, "inside")
+    _make_contributor(caller, bodies)
+    monkeypatch.setenv("LLAMALIFT_ARM", caller.handle.base_url)
+    monkeypatch.setenv("LLAMALIFT_ARM_CA", str(caller.handle.ca_file))
+    assert deallocate(Imds(base)) == bodies.id(_VM, "vm")
+    deadline = time.monotonic() + 30
+    while _power(caller, bodies) != "PowerState/deallocated":
+        assert time.monotonic() < deadline
+
+
+def _power(caller: ArmCaller, bodies: Bodies) -> str:
+    return str(caller.call("GET", f"{bodies.path(_VM, 'vm')}/instanceView").body["statuses"][1]["code"])
+
+
+def _make_contributor(caller: ArmCaller, bodies: Bodies) -> None:
     principal = caller.call("GET", bodies.path(_VM, "vm")).body["identity"]["principalId"]
     role = f"{caller.root}/providers/Microsoft.Authorization/roleDefinitions/{_CONTRIBUTOR}"
     assignment = {"properties": {"roleDefinitionId": role, "principalId": principal}}
-    assert caller.call("PUT", bodies.path(_ROLE, str(uuid.uuid4())), assignment).status == 201
-    assert _get(url, headers, "POST")[0] == 202
-    other = f"{base}{caller.root}/resourceGroups/elsewhere?api-version=2025-04-01"
-    assert _get(other, headers)[0] == 403
-
-
-def test_without_a_bearer_token_the_plain_port_opens_nothing(caller: ArmCaller, base: str) -> None:
-    """Resource Manager calls over the metadata port are authenticated like any other."""
-    assert _get(f"{base}{caller.root}/resourceGroups?api-version=2025-04-01", {})[0] == 401
+    name = str(uuid.uuid5(uuid.NAMESPACE_URL, principal))
+    assert caller.call("PUT", bodies.path(_ROLE, name), assignment).status == 201

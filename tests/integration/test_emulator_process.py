@@ -169,6 +169,33 @@ def test_it_stays_while_something_exists(tmp_path: Path) -> None:
         assert service.stop_if_empty(caller.handle)
 
 
+def test_it_stays_for_another_client(tmp_path: Path) -> None:
+    """An empty emulator on which another living client counts is not pulled away under it."""
+    with rehearsal_cloud(tmp_path) as caller:
+        other = service.ensure_running(tmp_path)
+        assert other.pid == caller.handle.pid
+        assert not service.stop_if_empty(caller.handle)
+        assert service.stop_if_empty(other)
+
+
+def test_a_new_client_waits_for_one_that_is_leaving(tmp_path: Path) -> None:
+    """Stopped and started in quick succession, every client ends up with an emulator that answers."""
+    for _ in range(3):
+        handle = service.ensure_running(tmp_path)
+        service.call(handle, "DELETE", f"clients/{handle.client}")
+        again = service.ensure_running(tmp_path)
+        assert again.pid != handle.pid
+        assert service.stop_if_empty(again)
+
+
+def test_it_leaves_with_its_folder(tmp_path: Path) -> None:
+    """Whoever deletes the state folder ends the emulator and its machines too."""
+    with rehearsal_cloud(tmp_path) as caller:
+        _, address, port = _machine(caller)
+        (caller.handle.state_folder / files.ADDRESS).unlink()
+        _wait_until(lambda: not _answers(address, port), "the machine outlived its folder")
+
+
 def test_it_leaves_when_empty_and_idle(tmp_path: Path) -> None:
     """Forgotten by everyone, an empty emulator ends by itself."""
     command = [sys.executable, "-m", "provisioning.rehearsal.serve", "--state", str(tmp_path / "rehearsal")]

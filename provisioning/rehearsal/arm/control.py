@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hmac
 import os
+import threading
 from typing import TYPE_CHECKING
 
 from provisioning.rehearsal.arm.errors import ArmError
@@ -27,6 +28,9 @@ class ControlApplication:
         self._world = world
         self._others = others
         self._leave = leave
+        self._lock = threading.Lock()
+        self._clients: dict[str, int] = {}
+        self._leaving = False
 
     def __call__(self, request: Request) -> Response:
         """Answer one call."""
@@ -46,8 +50,8 @@ class ControlApplication:
                 return Response(200, {"pid": os.getpid(), "empty": self._world.empty})
             case "GET", ["machines", address]:
                 return self._machine(address)
-            case "POST", ["stop-if-empty"]:
-                return self._stop_if_empty()
+            case method, ["clients", client] if method in {"PUT", "DELETE"}:
+                return self._greet(client, request) if method == "PUT" else self._part(client)
             case "PATCH", ["settings"]:
                 return self._settings(request)
             case method, ["faults"] if method in {"GET", "PUT"}:
@@ -56,7 +60,7 @@ class ControlApplication:
 
     def _faults(self, request: Request) -> Response:
         if request.method == "PUT":
-            self._world.faults.replace([Fault.from_json(fault) for fault in request.json()["faults"]])
+            self._world.faults.replace([Fault.from_json(fault) for fault in request.json().get("faults", [])])
         return Response(200, {"matched": self._world.faults.matched()})
 
     def _machine(self, address: str) -> Response:
@@ -71,8 +75,31 @@ class ControlApplication:
             setattr(self._world.settings, name, value)
         return Response(200, {})
 
-    def _stop_if_empty(self) -> Response:
-        empty = self._world.empty
-        if empty:
+    def _greet(self, client: str, request: Request) -> Response:
+        """A client counts on the emulator from now on; too late for one that comes while it leaves."""
+        with self._lock:
+            if self._leaving:
+                return Response(410)
+            self._clients[client] = int(request.json()["pid"])
+        return Response(200, {"pid": os.getpid()})
+
+    def _part(self, client: str) -> Response:
+        """A client needs it no more; it leaves when nothing exists and no other client that lives counts on it."""
+        with self._lock:
+            self._clients.pop(client, None)
+            self._clients = {other: pid for other, pid in self._clients.items() if _lives(pid)}
+            self._leaving = self._leaving or (not self._clients and self._world.empty)
+        if self._leaving:
             self._leave()
-        return Response(200, {"stopping": empty})
+        return Response(200, {"stopping": self._leaving})
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        # It lives, and belongs to someone else.
+        return True
+    return True

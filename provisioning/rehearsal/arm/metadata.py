@@ -1,17 +1,14 @@
-"""The instance metadata service, over plain http: one key per machine in the path stands for the link-local address.
-
-The same port answers Resource Manager calls that carry a bearer token, so that a machine need not know our certificate.
-"""
+"""The instance metadata service, over plain http: a key in the path stands for being inside the machine."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from provisioning.rehearsal.arm.accounts import TOKEN_SECONDS
-from provisioning.rehearsal.arm.http import Request, Response
+from provisioning.rehearsal.arm.http import Response
 
 if TYPE_CHECKING:
-    from provisioning.rehearsal.arm.http import Application
+    from provisioning.rehearsal.arm.http import Request
     from provisioning.rehearsal.arm.json_types import Json
     from provisioning.rehearsal.arm.store import Resource
     from provisioning.rehearsal.arm.world import World
@@ -20,9 +17,8 @@ if TYPE_CHECKING:
 class MetadataApplication:
     """Answers what 169.254.169.254 answers inside a machine."""
 
-    def __init__(self, world: World, arm: Application) -> None:
+    def __init__(self, world: World) -> None:
         self._world = world
-        self._arm = arm
 
     def __call__(self, request: Request) -> Response:
         """Answer one call."""
@@ -30,10 +26,6 @@ class MetadataApplication:
         machine = self._machine(words[0])
         if machine is None:
             return Response(404)
-        if words[1:2] == ["subscriptions"]:
-            return self._arm(
-                Request(request.method, "", "/" + "/".join(words[1:]), request.query, request.headers, request.body)
-            )
         if request.headers.get("metadata", "").lower() != "true":
             return Response(400, {"error": "Bad request. Required metadata header not specified"})
         return self._metadata(machine, words[1:], request)

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 _VALID_FOR = dt.timedelta(days=3650)
 
 
-def server_context(folder: Path) -> tuple[ssl.SSLContext, Path]:
-    """A TLS context for 127.0.0.1 and the CA file that clients verify it with; made once per folder."""
-    authority_file, server_file = folder / "ca.pem", folder / "server.pem"
+def server_context(authority_file: Path) -> ssl.SSLContext:
+    """A TLS context for 127.0.0.1, whose certificate the authority in that file vouches for; both are made once."""
+    server_file = authority_file.with_name("server.pem")
     if not server_file.exists():
         _make(authority_file, server_file)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(server_file)
-    return context, authority_file
+    return context
 
 
 def _make(authority_file: Path, server_file: Path) -> None:

@@ -42,6 +42,7 @@ class World:
     faults: FaultList
     machines: MachineRoom
     state_folder: Path
+    ca_file: Path
     environment_cache: Path
     metadata_url: str
     settings: Settings = field(default_factory=Settings)

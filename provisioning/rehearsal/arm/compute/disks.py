@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
-import shutil
 import uuid
 from typing import TYPE_CHECKING
 
 from provisioning.rehearsal.arm.compute.references import machine_of_disk
 from provisioning.rehearsal.arm.errors import ArmError, property_change
+from provisioning.rehearsal.arm.folders import remove_folder
 from provisioning.rehearsal.arm.http import Response
 from provisioning.rehearsal.arm.kinds import Kind
 from provisioning.rehearsal.arm.operations import now_text
@@ -66,7 +66,7 @@ def _blocker(world: World, resource: Resource) -> ArmError | None:
 
 def erase(world: World, resource: Resource) -> None:
     """Remove the disk and its bytes."""
-    shutil.rmtree(folder_of(world, resource), ignore_errors=True)
+    remove_folder(folder_of(world, resource))
     world.store.remove(resource.id)
 
 

@@ -26,11 +26,7 @@ if TYPE_CHECKING:
 
 def create(world: World, operation: Operation) -> None:
     """Make the machine's own disks, boot it, and say that it is there."""
-    machine = _target(world, operation)
-    with world.store.lock:
-        _make_disks(world, machine)
-    _boot(world, machine)
-    _settle(world, operation.target)
+    start(world, operation)
 
 
 def update(world: World, operation: Operation) -> None:
@@ -39,8 +35,11 @@ def update(world: World, operation: Operation) -> None:
 
 
 def start(world: World, operation: Operation) -> None:
-    """Boot it again from its disks."""
-    _boot(world, _target(world, operation))
+    """Boot it from its disks; one whose creation failed may not have them yet."""
+    machine = _target(world, operation)
+    with world.store.lock:
+        _make_disks(world, machine)
+    _boot(world, machine)
     _settle(world, operation.target)
 
 
@@ -178,6 +177,8 @@ def _specification(world: World, machine: Resource) -> LocalMachineSpec:
         ssh_public_key=str(keys[0].get("keyData", "")),
         custom_data=base64.b64decode(machine.private.get("custom_data", "")),
         imds_url=f"{world.metadata_url}/{machine.private['metadata_key']}",
+        arm_url=world.urls.base_url,
+        arm_ca_file=world.ca_file,
     )
 
 

@@ -61,11 +61,13 @@ def _update(call: Call, machine: Resource, wanted: Json) -> Response:
     if "tags" in wanted:
         machine.body["tags"] = wanted["tags"] or {}
     _change_delete_options(machine, wanted.get("properties") or {})
+    # Asking again for a machine whose creation failed tries the creation again.
+    action = "machine-create" if machine.state == "Failed" else "machine-update"
     machine.properties["provisioningState"] = "Updating"
     touch(machine)
     call.world.store.put(machine)
     answer = view(call.world, machine)
-    call.world.operations.start("machine-update", machine.id, call.fault)
+    call.world.operations.start(action, machine.id, call.fault)
     # As recorded: an update names no operation; the body's provisioningState is polled.
     return Response(200, answer, etag_headers(answer))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 import uuid
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from provisioning.rehearsal.arm.kinds import Kind
     from provisioning.rehearsal.arm.operations import Operation
     from provisioning.rehearsal.arm.world import World
+
+_RESERVATION_PAUSE_SECONDS = 0.1
 
 
 def _put(call: Call) -> Response:
@@ -93,10 +96,9 @@ def delete_everything(world: World, operation: Operation, kinds: Mapping[str, Ki
     group = world.store.get(operation.target)
     if group is None:
         return
-    for resource in sorted(world.store.all(group=group.name), key=lambda each: kinds[each.type.lower()].rank):
-        current = world.store.get(resource.id)
-        if current is not None and kinds[resource.type.lower()].blocker(world, current) is None:
-            kinds[resource.type.lower()].erase(world, current)
+    while _erase_free(world, group, kinds):
+        # Reserved interfaces are waited out, as Azure does.
+        time.sleep(_RESERVATION_PAUSE_SECONDS)
     left = world.store.all(group=group.name)
     if left:
         raise _blocked(world, group, left, kinds)
@@ -104,6 +106,20 @@ def delete_everything(world: World, operation: Operation, kinds: Mapping[str, Ki
         if assignment.id.lower().startswith(f"{group.id.lower()}/"):
             world.store.remove(assignment.id)
     world.store.remove(group.id)
+
+
+def _erase_free(world: World, group: Resource, kinds: Mapping[str, Kind]) -> bool:
+    """Erase whatever nothing holds, in order; True while something is held for a time only."""
+    held = False
+    for resource in sorted(world.store.all(group=group.name), key=lambda each: kinds[each.type.lower()].rank):
+        kind, current = kinds[resource.type.lower()], world.store.get(resource.id)
+        if current is None:
+            continue
+        blocker = kind.blocker(world, current)
+        if blocker is None:
+            kind.erase(world, current)
+        held = held or (blocker is not None and blocker.code == "NicReservedForAnotherVm")
+    return held
 
 
 def _blocked(world: World, group: Resource, left: list[Resource], kinds: Mapping[str, Kind]) -> ArmError:
