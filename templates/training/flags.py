@@ -68,7 +68,7 @@ class Translated:
         precision: What it trains in.
         environment: Variables to set before a tracker is imported.
         save_steps: The `--save_steps` that was asked for (a count, or a share of the run below 1), or None.
-        save_limit: The `--save_total_limit` that was asked for, or None.
+        save_limit: The `--save_total_limit` that was asked for, or None; `--llamalift_keep` goes before it.
         saves: False when `--save_strategy no` asked for no checkpoints at all.
     """
 
@@ -153,7 +153,7 @@ def _take_saving(flags: Flags, notes: list[str]) -> _Saving:
         notes.append(f"--save_steps {steps[0]} is the widest save interval: it shrinks towards the end of the run")
     return {
         "save_steps": float(steps[0]) if steps else None,
-        "save_limit": int(limit[0]) if limit else None,
+        "save_limit": int(limit[0]) if limit and "llamalift_keep" not in flags else None,
         "saves": True,
     }
 

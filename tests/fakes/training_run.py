@@ -73,6 +73,14 @@ class TrainingRun:
             argv, env=self._environment(), capture_output=True, text=True, check=False, timeout=DEADLINE_SECONDS
         )
 
+    def python_says(self, program: str, *words: str) -> str:
+        """Run a few lines in the training environment; give what they print."""
+        argv = [str(self.python), "-c", program, *words]
+        done = subprocess.run(
+            argv, cwd=self.folder, env=self._environment(), stdout=subprocess.PIPE, check=True, timeout=DEADLINE_SECONDS
+        )
+        return done.stdout.decode()
+
     def events(self, kind: str) -> list[dict[str, Any]]:
         """Give the events of a kind so far."""
         path = self.folder / "metrics.jsonl"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from templates.agent.manifest import check_manifest, newest_complete, read_manifest
+from templates.agent.manifest import build_manifest, check_manifest, newest_complete, read_manifest, write_manifest
 from templates.training import exit_codes
 from tests.fakes.training_run import DEADLINE_SECONDS, TrainingRun, children, wait_until_gone
 
@@ -172,3 +172,67 @@ def test_a_bad_row_ends_it_with_its_number(machine_python: Path, tmp_path: Path)
     problem = run.events("problem")[0]
     assert problem["kind"] == "bad_data"
     assert problem["text"].endswith("data.json, row 3")
+
+
+def test_a_loss_that_is_not_finite_ends_it(machine_python: Path, tmp_path: Path) -> None:
+    """Training stops at once, with its own exit code, and saves nothing of what follows; the good checkpoint stays."""
+    run = TrainingRun.prepare(tmp_path / "run", machine_python, "zero2")
+    assert run.train([*FLAGS, "--learning_rate", "1e30"]) == exit_codes.NOT_FINITE, run.log()
+    assert run.events("problem")[0]["kind"] == "not_finite"
+    assert run.marker("train") is None
+    assert not (run.folder / "final").exists()
+    assert len(run.events("step")) < STEPS
+
+
+def test_a_damaged_model_is_not_verified(
+    finished: Callable[[str], TrainingRun], machine_python: Path, tmp_path: Path
+) -> None:
+    """A flipped byte differs from the manifest; a NaN under a manifest of its own is found in the tensors."""
+    run = TrainingRun(tmp_path / "run", machine_python)
+    run.folder.mkdir()
+    for name in ("final", "trainer.pyz"):
+        source = finished("zero2").folder / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, run.folder / name)
+    with (run.folder / "final" / "model.safetensors").open("r+b") as file:
+        file.seek(-2, 2)
+        file.write(b"\xc0\x7f")
+    assert run.verify().returncode == 1
+    assert run.events("problem")[-1]["text"].endswith("files: wrong content: model.safetensors")
+    write_manifest(run.folder / "final", build_manifest(run.folder / "final"))
+    assert run.verify().returncode == 1
+    assert run.events("problem")[-1]["text"].endswith("is not finite")
+    assert run.marker("verify") is None
+
+
+_TOKENISE = """
+import json, sys
+from pathlib import Path
+from templates.training.alpaca import Row
+from templates.training.dataset import tokenise
+from templates.training.model import load_tokenizer
+tokenizer = load_tokenizer(sys.argv[1], 2048, None)
+rows = [Row("Add.", "1, 2", "3"), Row("Say hello.", "", "Hello there.")]
+print(json.dumps({
+    "whole": tokenise(rows, tokenizer, 2048), "cut": tokenise(rows, tokenizer, 64),
+    "said": tokenizer.batch_decode([
+        [token for token, label in zip(ids, labels) if label != -100]
+        for ids, labels in zip(*(tokenise(rows, tokenizer, 2048)[key] for key in ("input_ids", "labels")))
+    ]),
+    "pad": tokenizer.pad_token, "words": len(tokenizer),
+}))
+"""
+
+
+def test_only_the_answer_is_learnt(machine_python: Path, tmp_path: Path) -> None:
+    """Labels are the answer with its end token, everything before is masked; a cut row keeps its first tokens."""
+    run = TrainingRun.prepare(tmp_path / "run", machine_python, "zero2")
+    seen = json.loads(run.python_says(_TOKENISE, "huggyllama/llama-7b"))
+    assert seen["said"] == ["3</s>", "Hello there.</s>"]
+    assert (seen["pad"], seen["words"]) == ("[PAD]", 1001)
+    for ids, labels in zip(seen["whole"]["input_ids"], seen["whole"]["labels"], strict=True):
+        masked = labels.count(-100)
+        assert ids[0] == 1
+        assert labels == [-100] * masked + ids[masked:]
+    assert seen["cut"]["input_ids"] == [ids[:64] for ids in seen["whole"]["input_ids"]]
+    assert seen["cut"]["labels"] == [labels[:64] for labels in seen["whole"]["labels"]]
+    assert seen["cut"]["length"] == [len(ids) for ids in seen["whole"]["input_ids"]]

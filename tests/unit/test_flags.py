@@ -138,6 +138,12 @@ def test_a_given_schedule_needs_no_note() -> None:
     assert translate(["--save_steps", "800", "--llamalift_schedule", "{}"], A100).notes == ()
 
 
+def test_our_own_limit_goes_first() -> None:
+    """`--llamalift_keep` is what `--save_total_limit` is translated to; given both, ours counts."""
+    assert translate(["--save_total_limit", "5"], A100).save_limit == 5
+    assert translate(["--save_total_limit", "5", "--llamalift_keep", "2"], A100).save_limit is None
+
+
 def test_an_unknown_flag_is_left_for_the_parser() -> None:
     """The parser names what nobody knows."""
     assert "--no_such_flag" in translate(["--no_such_flag", "1"], A100).argv
