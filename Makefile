@@ -51,7 +51,7 @@ types: $(VENV)/.dev ## Check the types
 	$(BIN)/mypy
 
 docs: $(VENV)/.dev ## Build the documentation into site/, strictly
-	$(BIN)/python -m mkdocs build --strict
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 bench: $(VENV)/.dev ## Run one benchmark: make bench NAME=startup [QUICK=1]
 	@test -n "$(NAME)" || { echo "which one? NAME= one of: $(basename $(notdir $(wildcard tests/benchmarks/*.py)))" >&2; exit 2; }
