@@ -1,0 +1,89 @@
+"""The job that the agent gets: argv by argv, from the run file alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from remote.layout import RunLayout
+from runs.errors import SpecError
+from runs.job import render_job
+from runs.secrets import read_secrets
+from runs.spec.load import load_run_text
+from runs.spec.recipes import write_recipe
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def render(tmp_path: Path, recipe: str, **more: str) -> dict[str, object]:
+    """The job of a shipped recipe on an imaginary machine."""
+    run_file = write_recipe(recipe, tmp_path)
+    spec = load_run_text(run_file.read_text(), run_file).spec
+    layout = RunLayout("/workspace", "r-abcdef")
+    job = render_job(
+        spec, layout, python="/env/bin/python", model="/m", data="/d.json", processes=4,
+        secrets_file=more.get("secrets_file"),
+    )  # fmt: skip
+    return dict(job)
+
+
+def steps(job: dict[str, object]) -> list[dict[str, object]]:
+    """Its steps."""
+    found = job["steps"]
+    assert isinstance(found, list)
+    return found
+
+
+def flag(argv: object, name: str) -> str:
+    """The value of a flag."""
+    assert isinstance(argv, list)
+    return str(argv[argv.index(f"--{name}") + 1])
+
+
+def test_success_is_two_markers(tmp_path: Path) -> None:
+    """Training alone is not success: the final model must have been loaded back."""
+    job = render(tmp_path, "tiny-cpu")
+    assert [(step["name"], step["marker"]) for step in steps(job)] == [
+        ("train", "markers/train.json"),
+        ("verify", "markers/verify.json"),
+    ]
+
+
+def test_the_published_recipe_reaches_the_trainer_flag_by_flag(tmp_path: Path) -> None:
+    """What the recipe types by hand is what the trainer gets."""
+    argv = steps(render(tmp_path, "wizardlm-7b"))[0]["argv"]
+    recipe = {
+        "num_train_epochs": "3.0", "model_max_length": "2048", "per_device_train_batch_size": "8",
+        "gradient_accumulation_steps": "4", "save_steps": "800", "save_total_limit": "3", "learning_rate": "2e-05",
+        "warmup_steps": "2.0", "logging_steps": "2", "lr_scheduler_type": "cosine", "report_to": "wandb",
+        "gradient_checkpointing": "True", "fp16": "True",
+    }  # fmt: skip
+    assert {name: flag(argv, name) for name in recipe} == recipe
+    assert flag(argv, "nproc_per_node") == "4"
+    assert flag(argv, "output_dir") == "/workspace/llamalift/r-abcdef/checkpoints"
+
+
+def test_each_flag_is_said_once(tmp_path: Path) -> None:
+    """No flag of the run file fights one of ours."""
+    argv = steps(render(tmp_path, "wizardlm-7b"))[0]["argv"]
+    assert isinstance(argv, list)
+    names = [word for word in argv if word.startswith("--")]
+    assert len(names) == len(set(names))
+
+
+def test_secrets_travel_by_file_only(tmp_path: Path) -> None:
+    """A job names the file; it never holds a value."""
+    job = render(tmp_path, "wizardlm-7b", secrets_file="/dev/shm/llamalift-r-abcdef/secrets.json")
+    assert job["secrets_file"] == "/dev/shm/llamalift-r-abcdef/secrets.json"
+
+
+def test_a_missing_secret_is_told_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is rented, and without printing any other value."""
+    monkeypatch.setenv("HF_TOKEN", "hf_made_up")
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    assert read_secrets(["HF_TOKEN"]) == {"HF_TOKEN": "hf_made_up"}
+    with pytest.raises(SpecError, match="WANDB_API_KEY") as refused:
+        read_secrets(["HF_TOKEN", "WANDB_API_KEY"])
+    assert "hf_made_up" not in str(refused.value)
