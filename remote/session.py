@@ -100,6 +100,8 @@ class Session:
         """Ask the machine for a sign of life now."""
         try:
             self._transport.open_session(timeout=10).close()
+        except paramiko.ChannelException:
+            return True  # a refusal is a sign of life
         except (paramiko.SSHException, OSError, EOFError):
             return False
         return True
@@ -195,6 +197,8 @@ class Session:
     def _translated(self) -> Iterator[None]:
         try:
             yield
+        except paramiko.ChannelException as error:
+            raise RemoteError(f"the machine refuses another command at the same time: {error.text}") from error
         except (paramiko.SSHException, OSError, EOFError) as error:
             raise UnreachableError(
                 f"the connection to the machine broke: {_where(self._endpoint)}", hint=RECONNECT_HINT

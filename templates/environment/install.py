@@ -103,7 +103,7 @@ class Installer:
     def _run(self, argv: Sequence[str | Path]) -> None:
         words = [str(word) for word in argv]
         environment = {**os.environ, **_BUILD_SETTINGS}
-        last = ""
+        last = cause = ""
         try:
             with (
                 self._log_file.open("ab") as log,
@@ -116,12 +116,13 @@ class Installer:
                     log.flush()
                     text = line.decode(errors="replace").strip()
                     last = text or last
+                    cause = cause or (text if text.lower().startswith("error") else "")
                     if _WORTH_SAYING.match(text):
                         say(text)
         except FileNotFoundError as error:
             raise InstallError(f"not on this machine: {words[0]}") from error
         if process.returncode:
-            raise InstallError(f"{' '.join(words[:4])} ended with {process.returncode}: {last}")
+            raise InstallError(f"{' '.join(words[:4])} ended with {process.returncode}: {cause or last}")
 
     def _finish(self, lock: str) -> None:
         facts = {"lock_sha256": hashlib.sha256(lock.encode()).hexdigest(), "python": sys.version.split()[0]}
