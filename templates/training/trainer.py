@@ -146,7 +146,7 @@ class StepEnd(TrainerCallback):
         self.diverged = control.should_training_stop = True
         control.should_log = True
         text = f"the loss is not finite at step {state.global_step}: no checkpoint is saved from here on"
-        self._trainer.metrics.problem("not_finite", text)
+        self._trainer.metrics.problem("nan", text)
 
     @staticmethod
     def _agree(args: TrainingArguments, *words: bool | torch.Tensor) -> list[bool]:

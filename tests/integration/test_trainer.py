@@ -178,7 +178,7 @@ def test_a_loss_that_is_not_finite_ends_it(machine_python: Path, tmp_path: Path)
     """Training stops at once, with its own exit code, and saves nothing of what follows; the good checkpoint stays."""
     run = TrainingRun.prepare(tmp_path / "run", machine_python, "zero2")
     assert run.train([*FLAGS, "--learning_rate", "1e30"]) == exit_codes.NOT_FINITE, run.log()
-    assert run.events("problem")[0]["kind"] == "not_finite"
+    assert run.events("problem")[0]["kind"] == "nan"
     assert run.marker("train") is None
     assert not (run.folder / "final").exists()
     assert len(run.events("step")) < STEPS
