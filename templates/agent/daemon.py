@@ -57,6 +57,7 @@ class Daemon:
         self._imds = Imds.of_this_machine(owns_machine=owns_machine)
         self._events = None if self._imds is None else ScheduledEvents(self._imds, self._say)
         self._gpus = watchers.Gpus()
+        self._visitors = watchers.Visitors()
         self._checkpoints = watchers.Checkpoints(folder.checkpoints, folder.checked)
         self._snapshot = Snapshot(
             folder,
@@ -71,13 +72,20 @@ class Daemon:
         """Go on until SIGTERM, or until the run's folder is gone from a local machine. The steps go on without it."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._leaving.set())
-        looks = [self._gpus.look, self._checkpoints.look, *([self._events.look] if self._events else [])]
-        for look in looks:
+        for look in self._looks():
             watchers.Watcher(look).start()
         pause = float(os.environ.get("LLAMALIFT_TICK_SECONDS", "1"))
         while not self._leaving.is_set() and (self._owns_machine or self._folder.root.exists()):
             self._tick(self._clock.now())
             self._leaving.wait(pause)
+
+    def _looks(self) -> Iterator[Callable[[], float | None]]:
+        yield self._gpus.look
+        yield self._checkpoints.look
+        if self._events is not None:
+            yield self._events.look
+        if self._owns_machine:  # on a computer that is not ours, other people's sign-ins are none of our business
+            yield self._visitors.look
 
     def _tick(self, now: float) -> None:
         duties = [self._move_job, self._heed_stop, self._heed_eviction, self._hold_limits]
@@ -157,7 +165,7 @@ class Daemon:
 
     def _situation(self, now: float) -> limits.Situation:
         meter, state = self._meter.meter, self._state
-        seen_at = _changed_at(self._folder.client_seen)
+        seen_at = max(_changed_at(self._folder.client_seen), self._visitors.seen_at)
         if self._supervisor.step is not None:
             self._quiet_since = now
         return limits.Situation(

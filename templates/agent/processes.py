@@ -52,13 +52,24 @@ def identity(pid: int) -> str | None:
 
 def family(token: str) -> set[int]:
     """Every living process of the attempt with `token`: those that carry it, their children and their sessions."""
-    processes = list(_darwin_processes(token) if sys.platform == "darwin" else _linux_processes(token))
+    entry = f"{TOKEN_VARIABLE}={token}"
+    processes = list(_darwin_processes(entry) if sys.platform == "darwin" else _linux_processes(f"{entry}\0"))
     members = {process.pid for process in processes if process.has_token}
     while True:
         more = {process.pid for process in processes if process.parent in members or process.session in members}
         if more <= members:
             return members - {os.getpid()}
         members |= more
+
+
+def somebody_is_signed_in() -> bool:
+    """Whether a command of an SSH connection runs: a transfer, an installation, a shell.
+
+    Its first process is a child of sshd; what a connection that is over has left behind belongs to process 1.
+    """
+    processes = {process.pid: process for process in _linux_processes("SSH_CONNECTION=")}
+    parents = (processes.get(process.parent) for process in processes.values() if process.has_token)
+    return any(parent is not None and parent.pid != 1 and not parent.has_token for parent in parents)
 
 
 def signal_all(pids: Iterable[int], number: signal.Signals) -> None:
@@ -77,25 +88,24 @@ def _stat(pid: int) -> list[str] | None:
     return text.rpartition(")")[2].split()
 
 
-def _linux_processes(token: str) -> Iterator[_Process]:
-    wanted = f"{TOKEN_VARIABLE}={token}".encode()
+def _linux_processes(entry_start: str) -> Iterator[_Process]:
+    wanted = f"\0{entry_start}".encode()
     for entry in _PROC.iterdir():
         fields = _stat(int(entry.name)) if entry.name.isdigit() else None
         if fields is None or fields[0] in "ZX":
             continue
         try:
-            has_token = wanted in (entry / "environ").read_bytes().split(b"\0")
+            has_token = wanted in b"\0" + (entry / "environ").read_bytes()
         except OSError:  # gone meanwhile, or another user's
             has_token = False
         yield _Process(int(entry.name), int(fields[1]), int(fields[3]), has_token)
 
 
-def _darwin_processes(token: str) -> Iterator[_Process]:
-    wanted = f"{TOKEN_VARIABLE}={token}"
+def _darwin_processes(entry: str) -> Iterator[_Process]:
     for line in _output("ps", "-axEww", "-o", "pid=,ppid=,pgid=,state=,command=").splitlines():
         pid, parent, group, state, *words = line.split()
         if not state.startswith("Z"):
-            yield _Process(int(pid), int(parent), int(group), wanted in words)
+            yield _Process(int(pid), int(parent), int(group), entry in words)
 
 
 def _output(*argv: str) -> str:

@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from templates.agent import atomic, manifest
+from templates.agent.processes import somebody_is_signed_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _GPU_QUERY = "index,name,utilization.gpu,memory.used,memory.total,power.draw"
 _GPU_TIMEOUT_SECONDS = 20.0
 _GPUS_EVERY_SECONDS = 5.0
+_VISITORS_EVERY_SECONDS = 5.0
 _CHECKPOINTS_EVERY_SECONDS = 1.0
 _MIB = 1 << 20
 
@@ -89,6 +91,19 @@ def _number(word: str) -> float | None:
 def _mib(word: str) -> int | None:
     number = _number(word)
     return None if number is None else int(number * _MIB)
+
+
+class Visitors:
+    """When somebody was last signed in to this machine, in seconds since the epoch: a long upload asks no status."""
+
+    def __init__(self) -> None:
+        self.seen_at = 0.0
+
+    def look(self) -> float:
+        """Look for a command of an SSH connection."""
+        if somebody_is_signed_in():
+            self.seen_at = time.time()
+        return _VISITORS_EVERY_SECONDS
 
 
 class Checkpoints:

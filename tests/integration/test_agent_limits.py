@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from templates.agent.processes import somebody_is_signed_in
 from tests.fakes.agent_run import AgentRun, is_running, wait_for
 from tests.fakes.azure_inside import VM_ID, AzureInside
 
@@ -100,6 +103,32 @@ def test_a_client_that_keeps_asking_is_not_lost(make: Callable[..., AgentRun]) -
     assert _fired(run) == "idle"
 
 
+def test_an_open_connection_counts_as_the_client(make: Callable[..., AgentRun], tmp_path: Path) -> None:
+    """A long upload asks no status: its own process on the rented machine says that somebody is there."""
+    if somebody_is_signed_in():
+        pytest.skip("somebody is signed in to this very computer over SSH, and would count as well")
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("shutdown", "sudo"):
+        (programs / name).write_text("#!/bin/sh\n")
+        (programs / name).chmod(0o755)
+    run = make(idle_seconds=8.0)
+    run.environment["PATH"] = f"{programs}:{os.environ['PATH']}"
+    # sshd's own environment never says that it is a connection, its children's does.
+    clean = {name: value for name, value in os.environ.items() if name != "SSH_CONNECTION"}
+    server = "import os, subprocess; subprocess.run(['sleep', '600'], env={**os.environ, 'SSH_CONNECTION': '1 2 3 4'})"
+    upload = subprocess.Popen([sys.executable, "-c", server], env=clean, start_new_session=True)
+    try:
+        run.start("--owns-machine")
+        started = time.monotonic()
+        wait_for(lambda: time.monotonic() - started > 11, "more than the idle time")
+        assert run.snapshot()["limits"]["fired"] is None
+    finally:
+        os.killpg(upload.pid, signal.SIGKILL)
+        upload.wait()
+    assert _fired(run) == "idle"
+
+
 def test_the_client_may_raise_a_limit_and_not_lower_it(make: Callable[..., AgentRun]) -> None:
     """control/extend moves the deadline out while the job runs."""
     deadline = time.time() + 2
@@ -151,7 +180,7 @@ def test_a_rented_machine_without_the_right_powers_off(
     (programs / "sudo").write_text('#!/bin/sh\nshift; exec "$@"\n')
     for program in programs.iterdir():
         program.chmod(0o755)
-    run = make(idle_seconds=0.2)
+    run = make(deadline_at=time.time() + 1)
     run.environment["PATH"] = f"{programs}:{os.environ['PATH']}"
     run.start("--owns-machine")
     wait_for((tmp_path / "powered-off").exists, "the power switch")
