@@ -62,7 +62,7 @@ def _lines(made: Plan) -> Iterator[tuple[str, str]]:
     yield "creates", f"resource group {made.resource_group} with everything in it"
     yield (
         "model",
-        f"{_count(made.model.parameters)} parameters ({made.model.basis}), ZeRO-{made.zero_stage}, {_precision(made)}",
+        f"{_count(made.model.parameters)} parameters ({made.model.basis}), ZeRO-{made.zero_stage}, {made.precision}",
     )
     yield "data", _data(made)
     yield "disk", _disk(made)
@@ -77,10 +77,6 @@ def _lines(made: Plan) -> Iterator[tuple[str, str]]:
     yield "time", _time(made)
     yield "cost", _cost(made)
     yield "limits", _limits(made)
-
-
-def _precision(made: Plan) -> str:
-    return "fp32" if made.precision == "no" else made.precision
 
 
 def _count(number: int) -> str:

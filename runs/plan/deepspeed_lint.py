@@ -131,8 +131,8 @@ def _unknown_keys(config: dict[str, Any]) -> Iterator[str]:
 def _precision_notes(config: dict[str, Any], train: Train) -> Iterator[str]:
     for name in ("fp16", "bf16"):
         enabled = _section(config, name).get("enabled", "auto")
-        if enabled != "auto" and bool(enabled) != (train.mixed_precision == name):
-            wins = train.mixed_precision
+        if enabled != "auto" and bool(enabled) != (train.precision == name):
+            wins = train.precision
             yield f"DeepSpeed's {name}.enabled is {str(enabled).lower()}; the flags say {wins}, and they win"
 
 

@@ -79,19 +79,6 @@ class DiskChoice:
     mb_per_second: int
 
 
-def checkpoint_bytes(parameters: int, stage: int, *, mixed: bool, gathers_weights: bool = True) -> int:
-    """Give the size of one DeepSpeed checkpoint that Transformers writes, in bytes.
-
-    Formula (Adam; measured to within 1 % at a million parameters, for stages 1, 2 and 3): 12 bytes per parameter of
-    sharded optimizer state (fp32 master, momentum, variance); the weights once more for `from_pretrained`, and, below
-    stage 3, once more as DeepSpeed's own. A weight is 2 bytes in mixed precision, else 4. Stage 3 without
-    `stage3_gather_16bit_weights_on_model_save` writes the optimizer state alone.
-    """
-    weight = 2 if mixed else 4
-    copies = 2 if stage < 3 else int(gathers_weights)
-    return parameters * (12 + weight * copies)
-
-
 def choose_disk(
     need: DiskNeed, disk_type: str, *, wanted_gib: int | None, machine_mb_per_second: int, parameters: int
 ) -> DiskChoice:

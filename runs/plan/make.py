@@ -14,7 +14,6 @@ from runs.plan.disk import (
     UNKNOWN_DATA_BYTES,
     DiskChoice,
     DiskNeed,
-    checkpoint_bytes,
     choose_disk,
 )
 from runs.plan.estimate import TimeEstimate, around_seconds, step_seconds
@@ -27,8 +26,9 @@ from runs.plan.sizes import CPU_PROCESSES, VmSize, find_size
 from runs.plan.steps import DataSize, data_size, rows_per_step, total_steps
 from runs.plan.trouble import Trouble
 from runs.spec.sources import LocalSource, parse_source
-from templates.training.alpaca import DataError
+from templates.training.errors import DataError
 from templates.training.save_schedule import save_steps
+from templates.training.sizes import checkpoint_bytes, model_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -139,7 +139,7 @@ def _plan(draft: _Draft) -> Plan:
         model=draft.model,
         data=draft.data,
         zero_stage=draft.config.stage,
-        precision=spec.train.mixed_precision,
+        precision=spec.train.precision,
         rows_per_step=rows_per_step(spec.train, draft.processes),
         steps=steps,
         saves=saves,
@@ -155,14 +155,14 @@ def _plan(draft: _Draft) -> Plan:
 
 def _need(draft: _Draft) -> DiskNeed:
     spec, parameters = draft.loaded.spec, draft.model.parameters
-    mixed = spec.train.mixed_precision != "no"
+    precision = spec.train.precision
     synced = sum(_local_bytes(draft.loaded, item.source) for item in spec.sync)
     data = _local_bytes(draft.loaded, spec.data.source) or UNKNOWN_DATA_BYTES
     return DiskNeed(
         weights=draft.model.weight_bytes,
-        checkpoint=checkpoint_bytes(parameters, draft.config.stage, mixed=mixed),
+        checkpoint=checkpoint_bytes(parameters, draft.config.stage, precision),
         checkpoints=spec.kept_checkpoints + 1,
-        final=parameters * (2 if mixed else 4),
+        final=model_bytes(parameters, precision),
         data=data + synced,
         environment=GPU_ENVIRONMENT_BYTES if draft.size.gpus else CPU_ENVIRONMENT_BYTES,
     )

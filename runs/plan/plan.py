@@ -93,7 +93,7 @@ class Plan:
         model: The base model.
         data: The data; None when it cannot be known before it is on the machine.
         zero_stage: DeepSpeed's ZeRO stage.
-        precision: `bf16`, `fp16` or `no`.
+        precision: `bf16`, `fp16` or `fp32`.
         rows_per_step: Rows that one optimizer step sees.
         steps: Optimizer steps; None like `data`.
         saves: When it saves; None like `data`.

@@ -8,6 +8,7 @@ from pydantic_core import InitErrorDetails
 
 from runs.spec.flags import FlagValue, known_flags, to_words, wrong_flag
 from runs.spec.section import Section, broken_rule, refuse, repeat_errors
+from templates.training.hardware import Precision
 
 DEEPSPEED_CONFIGS = ("zero1", "zero2", "zero3", "llama-x")
 
@@ -84,11 +85,11 @@ class Train(Section):
         return train
 
     @property
-    def mixed_precision(self) -> str:
-        """`bf16`, `fp16` or `no`."""
+    def precision(self) -> Precision:
+        """What is asked for: `bf16`, `fp16` or `fp32`."""
         if self.fp16:
             return "fp16"
-        return "no" if self.bf16 is False else "bf16"
+        return "fp32" if self.bf16 is False else "bf16"
 
     def flag(self, name: str) -> FlagValue:
         """Give a flag beyond the documented ones as the run file has it, or None."""
@@ -96,7 +97,7 @@ class Train(Section):
 
     def flags(self) -> dict[str, FlagValue]:
         """Give every flag for the trainer but `deepspeed`, whose config travels as a file, and what the agent does."""
-        flags = self.model_dump(exclude={"deepspeed", "max_restarts"}) | {"bf16": self.mixed_precision == "bf16"}
+        flags = self.model_dump(exclude={"deepspeed", "max_restarts"}) | {"bf16": self.precision == "bf16"}
         return {name: value for name, value in flags.items() if value is not None}
 
     def argv(self) -> tuple[str, ...]:

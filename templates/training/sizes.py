@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from templates.training.hardware import Precision
 
-# Measured bytes per parameter of one whole checkpoint, all ranks together: Adam's fp32 master weights and two moments
-# (12), the model file (2 or 4), and under ZeRO-1/2 the weights once more in DeepSpeed's model states; without DeepSpeed
-# the master weights are the model file. 0.2 stands for the small files beside them.
-_BYTES_PER_PARAMETER = {("16-bit", "zero3"): 14.2, ("16-bit", "zero12"): 16.2}
-_FULL = {"zero3": 16.2, "zero12": 20.2}
-_WITHOUT_DEEPSPEED = 12.2
+# Bytes per parameter of one whole checkpoint, all ranks together: Adam's fp32 master weights and two moments (12), the
+# model file (2 or 4), and under ZeRO-1/2 the weights once more in DeepSpeed's model states; without DeepSpeed the
+# master weights are the model file. Measured at a million parameters to within 1 %, beside small files of 0.2 MB.
+_BYTES_PER_PARAMETER = {("16-bit", "zero3"): 14, ("16-bit", "zero12"): 16}
+_FULL = {"zero3": 16, "zero12": 20}
+_WITHOUT_DEEPSPEED = 12
 _OVERHEAD_BYTES = 2 << 20
 
 
 def checkpoint_bytes(parameters: int, zero_stage: int, precision: Precision) -> int:
     """Estimate the bytes of one checkpoint on disk; `zero_stage` 0 is training without DeepSpeed's ZeRO."""
     if zero_stage == 0:
-        return int(parameters * _WITHOUT_DEEPSPEED) + _OVERHEAD_BYTES
+        return parameters * _WITHOUT_DEEPSPEED + _OVERHEAD_BYTES
     stage = "zero3" if zero_stage == 3 else "zero12"
     per = _FULL[stage] if precision == "fp32" else _BYTES_PER_PARAMETER["16-bit", stage]
-    return int(parameters * per) + _OVERHEAD_BYTES
+    return parameters * per + _OVERHEAD_BYTES
 
 
 def model_bytes(parameters: int, precision: Precision) -> int:

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runs.plan.disk import GIB, DiskNeed, checkpoint_bytes, choose_disk
+from runs.plan.disk import GIB, DiskNeed, choose_disk
+from templates.training.sizes import checkpoint_bytes
 
 LLAMA_7B = 6_738_415_616
-TINY = 1_059_968
 
 NEED_7B = DiskNeed(
-    weights=2 * LLAMA_7B, checkpoint=checkpoint_bytes(LLAMA_7B, 3, mixed=True), checkpoints=4, final=2 * LLAMA_7B,
+    weights=2 * LLAMA_7B, checkpoint=checkpoint_bytes(LLAMA_7B, 3, "bf16"), checkpoints=4, final=2 * LLAMA_7B,
     data=1_000_000_000, environment=12_000_000_000,
 )  # fmt: skip
 
@@ -22,21 +22,7 @@ NEED_7B = DiskNeed(
 @pytest.mark.parametrize(("stage", "gigabytes"), [(3, 94.3), (2, 107.8), (1, 107.8)])
 def test_a_7b_checkpoint_is_as_large_as_measured(stage: int, gigabytes: float) -> None:
     """94.3 GB under ZeRO-3, 107.8 GB under ZeRO-1 and -2."""
-    assert round(checkpoint_bytes(LLAMA_7B, stage, mixed=True) / 1e9, 1) == gigabytes
-
-
-@pytest.mark.parametrize(
-    ("stage", "mixed", "measured"),
-    [(1, False, 20.0), (2, False, 20.0), (3, False, 16.1), (2, True, 16.0), (3, True, 14.1)],
-)
-def test_bytes_per_parameter_agree_with_the_measurement(stage: int, mixed: bool, measured: float) -> None:  # noqa: FBT001
-    """Within one percent of what a million parameters took on disk."""
-    assert checkpoint_bytes(TINY, stage, mixed=mixed) / TINY == pytest.approx(measured, rel=0.01)
-
-
-def test_without_gathering_zero_3_saves_no_weights() -> None:
-    """12 bytes per parameter: optimizer state alone."""
-    assert checkpoint_bytes(TINY, 3, mixed=True, gathers_weights=False) == 12 * TINY
+    assert round(checkpoint_bytes(LLAMA_7B, stage, "bf16") / 1e9, 1) == gigabytes
 
 
 def test_three_kept_checkpoints_of_7b_take_what_was_measured() -> None:

@@ -87,14 +87,14 @@ def test_the_recipes_names_and_our_sections_mean_the_same(
     [
         ("", "bf16", "True", "False"),
         ("train: {fp16: true}\n", "fp16", "False", "True"),
-        ("train: {bf16: false}\n", "no", "False", "False"),
+        ("train: {bf16: false}\n", "fp32", "False", "False"),
         ("train: {bf16: true, fp16: false}\n", "bf16", "True", "False"),
     ],
 )
 def test_there_is_one_precision(tmp_path: Path, text: str, precision: str, bf16: str, fp16: str) -> None:
     """fp16: true is enough to leave bf16."""
     train = spec(tmp_path, text).train
-    assert train.mixed_precision == precision
+    assert train.precision == precision
     words = train.argv()
     assert words[words.index("--bf16") + 1] == bf16
     assert words[words.index("--fp16") + 1] == fp16

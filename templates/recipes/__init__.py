@@ -1,0 +1,1 @@
+"""Run files to start from, each with `llamalift init --recipe NAME`."""
