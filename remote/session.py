@@ -1,4 +1,7 @@
-"""The SSH session: the only module that imports paramiko, and the only one that runs commands on the machine."""
+"""The SSH session: the only module that imports paramiko, and the only one that runs commands on the machine.
+
+It is longer than most, because everything that knows paramiko and its exceptions is here.
+"""
 
 from __future__ import annotations
 
