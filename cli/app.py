@@ -22,12 +22,16 @@ from cli.commands.schema import schema
 from cli.commands.ssh import ssh
 from cli.commands.status import status
 from cli.commands.up import up
+from cli.quick import QuickCommand, QuickGroup
 
 app = typer.Typer(
     name="llamalift",
+    cls=QuickGroup,
     help="Rent the right Azure GPU machine, fine-tune with DeepSpeed, bring the verified model home, "
     "and prove that nothing is left to pay for.",
     no_args_is_help=True,
+    # Its two options would import pydantic for every command (see cli.quick).
+    add_completion=False,
     # Our errors go through cli.boundary; a bug keeps Python's own traceback.
     pretty_exceptions_enable=False,
     # Plain help is readable everywhere and does not pay for Rich at start.
@@ -35,7 +39,7 @@ app = typer.Typer(
 )
 
 for command in (init, schema, plan, up, resume, status, logs, ls, collect, down, ssh, doctor):
-    app.command()(command)
+    app.command(cls=QuickCommand)(command)
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it with the flag's value

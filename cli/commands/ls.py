@@ -32,20 +32,15 @@ def ls(
         typer.echo("no runs yet; begin with `llamalift init`", err=True)
 
 
-_STYLES = {"running": "cyan", "done": "green", "failed": "red", "ended": "dim"}
+_COLOURS = {"running": "cyan", "done": "green", "failed": "red", "ended": "bright_black"}
 
 
 def _print_table(lines: Sequence[OverviewLine]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from cli.console import data
+    from cli.columns import print_columns
     from cli.words import age
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("RUN", "CLOUD", "STAGE", "STATE", "CREATED", "RESOURCES"):
-        table.add_column(heading, no_wrap=True)
-    for line in lines:
-        state = Text(line.state or "new", style=_STYLES.get(line.state, ""))
-        table.add_row(line.run_id, line.cloud, line.stage, state, age(line.created_at), str(line.resources))
-    data().print(table)
+    print_columns(
+        ("RUN", "CLOUD", "STAGE", "STATE", "CREATED", "RESOURCES"),
+        [(x.run_id, x.cloud, x.stage, x.state or "new", age(x.created_at), str(x.resources)) for x in lines],
+        colours=[("", "", "", _COLOURS.get(x.state, ""), "", "") for x in lines],
+    )
