@@ -22,6 +22,7 @@ class Decided:
         dollars_per_hour: What the machine, disk and address cost together; 0 on the rehearsal cloud.
         dollars_cap: The dead-man switch's limit.
         deadline_at: Seconds since the epoch at which the dead-man switch fires.
+        save_seconds: What one checkpoint should take on this disk.
     """
 
     subscription_id: str
@@ -33,6 +34,7 @@ class Decided:
     dollars_per_hour: float
     dollars_cap: float
     deadline_at: float
+    save_seconds: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,14 +10,34 @@ if TYPE_CHECKING:
     from remote.layout import RunLayout
     from runs.spec.run_file import RunFile
 
-# A crash that comes back three times is no accident.
-_MAX_RESTARTS = 3
+# Asked to leave, the trainer finishes its step and saves; a save on a busy disk may take twice the planned time.
+_LEAST_GRACE_SECONDS = 60.0
+_GRACE_PER_SAVE = 2.0
 
 
 def render_job(
-    spec: RunFile, layout: RunLayout, *, python: str, model: str, data: str, processes: int, secrets_file: str | None
+    spec: RunFile,
+    layout: RunLayout,
+    *,
+    python: str,
+    model: str,
+    data: str,
+    processes: int,
+    save_seconds: float,
+    secrets_file: str | None,
 ) -> Mapping[str, Any]:
-    """`job.json`: the steps in order, each with its argv and the marker that alone proves its success."""
+    """`job.json`: the steps in order, each with its argv and the marker that alone proves its success.
+
+    Args:
+        spec: What the run file asks for.
+        layout: Where the run's files are on the machine.
+        python: The training environment's Python.
+        model: The base model's folder on the machine.
+        data: The data file on the machine.
+        processes: Training processes.
+        save_seconds: What one checkpoint should take; who asks the trainer to leave waits long enough for it.
+        secrets_file: The secrets on the machine, or None.
+    """
     environment = {"PYTHONPATH": layout.trainer_zipapp, "HF_HOME": layout.hub_cache, "TOKENIZERS_PARALLELISM": "false"}
     launch = [python, "-m", "templates.training.launch", "--standalone", "--nproc_per_node", str(processes)]
     train = [*launch, "-m", "templates.training.train", *trainer_flags(spec, layout, model=model, data=data)]
@@ -28,31 +47,27 @@ def render_job(
         "steps": [
             {
                 "name": "train", "argv": train, "env": environment, "cwd": layout.run_folder,
-                "marker": "markers/train.json", "max_restarts": _MAX_RESTARTS,
+                "marker": "markers/train.json", "max_restarts": spec.train.max_restarts,
             },
             {
                 "name": "verify", "argv": verify, "env": environment, "cwd": layout.run_folder,
                 "marker": "markers/verify.json", "max_restarts": 1,
             },
         ],
+        "grace_seconds": _LEAST_GRACE_SECONDS + _GRACE_PER_SAVE * save_seconds,
         "secrets_file": secrets_file,
     }  # fmt: skip
 
 
 def trainer_flags(spec: RunFile, layout: RunLayout, *, model: str, data: str) -> list[str]:
     """The trainer's command line: the run file's own flags, and where things are on this machine."""
-    shrink = spec.checkpoints.shrink
-    schedule = {
-        "first_interval": spec.first_save_interval, "last_interval": shrink.last, "factor": shrink.factor,
-        "max_share": spec.checkpoints.max_share,
-    }  # fmt: skip
     ours = {
         "model_name_or_path": model,
         "data_path": data,
         "output_dir": layout.checkpoints,
         "prompt_format": spec.data.prompt_format,
         "deepspeed": layout.path("job", "deepspeed.json"),
-        "llamalift_schedule": json.dumps(schedule),
+        "llamalift_schedule": spec.save_schedule.to_json(),
         "llamalift_keep": str(spec.kept_checkpoints),
     }
     return [*(word for name, value in ours.items() for word in (f"--{name}", value)), *spec.train.argv()]

@@ -42,6 +42,8 @@ def _run(context: RunContext, stage: Stage) -> None:
         journal.stage_ended(run_id, stage.name, StageState.FAILED, str(error))
         journal.event(run_id, f"{stage.name} failed: {error}")
         reporter.failed(stage.name, str(error), seconds=time.monotonic() - began)
+        # The layers below do not know what the run is called.
+        error.hint = error.hint.replace(" RUN", f" {run_id}")
         raise
     journal.stage_ended(run_id, stage.name, StageState.DONE, summary)
     reporter.done(stage.name, summary, seconds=time.monotonic() - began)

@@ -12,7 +12,6 @@ from runs.types import RunState
 
 if TYPE_CHECKING:
     from remote.agent import AgentStatus
-
     from runs.run import Run
     from runs.types import RunRow, StageRow
 

@@ -135,6 +135,11 @@ class Plan:
         return self.disk.gib
 
     @property
+    def save_seconds(self) -> float:
+        """What one checkpoint takes at the disk's speed."""
+        return self.need.checkpoint / (self.disk.mb_per_second * 1e6)
+
+    @property
     def dollars_per_hour(self) -> float:
         """What the machine's own dollar limit counts with: all of it, at the on-demand price."""
         return self.cost.per_hour

@@ -1,6 +1,6 @@
 """Section `collect`: how the model comes home."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
@@ -18,8 +18,4 @@ class Collect(Section):
 
     target: Annotated[str, AfterValidator(_checked_target)] = Field(
         default="./model", alias="to", min_length=1, max_length=1024, description="Local folder for the finished model."
-    )
-    verify: Literal["full", "checksums"] = Field(
-        default="full",
-        description="full: the machine loads the model and asks it something. checksums: it does not.",
     )

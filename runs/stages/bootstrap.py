@@ -26,14 +26,13 @@ class Bootstrap:
 
     def act(self, context: RunContext) -> str:
         """Set up what is missing; each part is cached on the machine."""
-        from remote.machine import find_workspace, wait_until_booted
-
         from remote.layout import RunLayout
+        from remote.machine import find_workspace, wait_until_booted
 
         session = self._trusted_session(context)
         layout = RunLayout(find_workspace(session), context.run_id)
         context.reporter.waiting(self.name, "the agent")
-        wait_until_booted(session, layout)
+        wait_until_booted(session, layout, progress=lambda what: context.reporter.waiting(self.name, what))
         python = self._environment(context, session, layout)
         context.journal.put(context.run_id, Prepared(workspace=layout.workspace, python=python))
         return "agent answers, environment complete"
@@ -55,7 +54,6 @@ class Bootstrap:
     def _environment(self, context: RunContext, session: Session, layout: RunLayout) -> str:
         from remote.machine import check_gpus, ensure_git_lfs, install_environment
         from remote.transfer import send_bytes
-
         from runs.plan.sizes import gpus_of
         from templates.environment import lock_for
         from templates.zipapps import trainer_zipapp

@@ -76,6 +76,7 @@ class Provision:
             dollars_per_hour=plan.dollars_per_hour if spec.cloud == "azure" else 0.0,
             dollars_cap=plan.dollars_cap,
             deadline_at=time.time() + plan.deadline_hours * 3600,
+            save_seconds=plan.save_seconds,
         )
         context.journal.put(context.run_id, decided)
         return decided

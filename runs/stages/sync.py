@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runs.facts import Prepared, Synced
+from runs.secrets import read_secrets
 from runs.types import StageName
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Sync:
             where = fetch_from_hub(
                 session, context.layout(), python, source, target,
                 progress=lambda what: context.reporter.waiting(self.name, what),
+                token=read_secrets(context.spec.secrets).get("HF_TOKEN"),
             )  # fmt: skip
             return where, 0
         local = context.loaded.resolve(source)

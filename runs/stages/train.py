@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from remote.errors import UnreachableError
 from runs.errors import TrainingFailedError
-from runs.facts import Prepared, Submitted, Synced, Trained
+from runs.facts import Decided, Prepared, Submitted, Synced, Trained
 from runs.job import render_job
 from runs.log_copy import LogCopy
 from runs.types import StageName
@@ -58,7 +58,8 @@ class Train:
         send_bytes(session, context.loaded.deepspeed_config(), layout.path("job", "deepspeed.json"), mode=0o644)
         job = render_job(
             spec, layout, python=context.require(Prepared).python, model=synced.model, data=synced.data,
-            processes=processes_of(spec.machine), secrets_file=secrets_file,
+            processes=processes_of(spec.machine), save_seconds=context.require(Decided).save_seconds,
+            secrets_file=secrets_file,
         )  # fmt: skip
         submit_job(session, layout, job)
         context.journal.put(context.run_id, Submitted(at=time.time()))

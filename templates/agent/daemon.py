@@ -53,9 +53,9 @@ class Daemon:
         self._leaving = threading.Event()
         self._reported = ""
         self._metrics = Metrics(folder.metrics)
-        self._supervisor = Supervisor(folder, self._state, self._metrics, self._save, self._say)
+        self._supervisor = Supervisor(folder, self._state, self._metrics, self._save, say=self._say, log=self._log)
         self._imds = Imds.of_this_machine(owns_machine=owns_machine)
-        self._events = None if self._imds is None else ScheduledEvents(self._imds, self._say)
+        self._events = None if self._imds is None else ScheduledEvents(self._imds, say=self._say, log=self._log)
         self._gpus = watchers.Gpus()
         self._visitors = watchers.Visitors()
         self._checkpoints = watchers.Checkpoints(folder.checkpoints, folder.checked)
@@ -190,10 +190,15 @@ class Daemon:
         self._file.save(self._state)
 
     def _say(self, line: str) -> None:
+        """Log it, and tell the user through the next status."""
+        self._state.note(self._log(line))
+
+    def _log(self, line: str) -> str:
+        """Log what goes as it should; the user need not read it."""
         stamped = f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {line}"
-        self._state.note(stamped)
         with contextlib.suppress(OSError), self._folder.agent_log.open("a") as log:
             log.write(stamped + "\n")
+        return stamped
 
 
 def _changed_at(path: Path) -> float:

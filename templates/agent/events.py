@@ -18,9 +18,10 @@ _AFTER_SILENCE_SECONDS = 10.0
 class ScheduledEvents:
     """Asks each second from the start on: the service sleeps when nobody asks, and takes minutes to wake."""
 
-    def __init__(self, imds: Imds, say: Callable[[str], None]) -> None:
+    def __init__(self, imds: Imds, *, say: Callable[[str], None], log: Callable[[str], object]) -> None:
         self._imds = imds
         self._say = say
+        self._log = log
         self._name: str | None = None
         self._answered: bool | None = None
         self._acknowledged: set[str] = set()
@@ -57,5 +58,5 @@ class ScheduledEvents:
 
     def _report(self, *, answered: bool, detail: str) -> None:
         if answered != self._answered:
-            self._say(f"scheduled events {'answered' if answered else 'do not answer'}{detail}")
+            self._log(f"scheduled events {'answered' if answered else 'do not answer'}{detail}")
             self._answered = answered

@@ -33,13 +33,21 @@ class Supervisor:
     """Moves the job on, one look at a time. Nothing here waits."""
 
     def __init__(
-        self, folder: RunFolder, state: State, metrics: Metrics, save: Callable[[], None], say: Callable[[str], None]
+        self,
+        folder: RunFolder,
+        state: State,
+        metrics: Metrics,
+        save: Callable[[], None],
+        *,
+        say: Callable[[str], None],
+        log: Callable[[str], object],
     ) -> None:
         self._folder = folder
         self._state = state
         self._metrics = metrics
         self._save = save
         self._say = say
+        self._log = log
         self._job = None if state.job is None else Job.from_json(state.job)
         self._attempt = None if state.attempt_key is None else Attempt(folder, state.attempt_key)
         self._clearing_since: float | None = None
@@ -98,7 +106,7 @@ class Supervisor:
         state.job, state.job_digest, state.phase = value, digest, "running"
         state.finished, state.problem, state.ended_at, state.stop = [], None, None, None
         self._enter_step(0, now)
-        self._say(f"job of {len(job.steps)} step(s) taken")
+        self._log(f"job of {len(job.steps)} step(s) taken")
         self._save()
 
     def _go_on_after_eviction(self, now: float) -> None:
@@ -123,7 +131,7 @@ class Supervisor:
         state.log_offset = self._folder.train_log.stat().st_size
         state.oom_kills = diagnosis.kernel_oom_kills(_VMSTAT)
         self._save()
-        self._say(f"starting {step.name}, attempt {state.attempt}")
+        self._log(f"starting {step.name}, attempt {state.attempt}")
         self._attempt = Attempt(self._folder, state.attempt_key)
         self._attempt.start()
 
@@ -178,7 +186,7 @@ class Supervisor:
         state = self._state
         seconds = round(now - (state.step_started_at or now), 1)
         state.finished = [*state.finished, {"name": step.name, "seconds": seconds, "attempts": state.attempt}]
-        self._say(f"{step.name} finished")
+        self._log(f"{step.name} finished")
         if state.step_index + 1 == len(self._running_job().steps):
             self._end("done", now)
         else:
@@ -218,7 +226,7 @@ class Supervisor:
         if phase == "stopped" and state.stop is not None and state.stop["reason"] == EVICTION:
             state.evicted_boot = boot_id()
         state.phase, state.ended_at, state.stop = phase, now, None
-        self._say(f"job {phase}")
+        self._log(f"job {phase}")
         self._save()
 
     def _current(self) -> Step:

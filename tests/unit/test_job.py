@@ -23,7 +23,7 @@ def render(tmp_path: Path, recipe: str, **more: str) -> dict[str, object]:
     spec = load_run_text(run_file.read_text(), run_file).spec
     layout = RunLayout("/workspace", "r-abcdef")
     job = render_job(
-        spec, layout, python="/env/bin/python", model="/m", data="/d.json", processes=4,
+        spec, layout, python="/env/bin/python", model="/m", data="/d.json", processes=4, save_seconds=471,
         secrets_file=more.get("secrets_file"),
     )  # fmt: skip
     return dict(job)
@@ -87,3 +87,10 @@ def test_a_missing_secret_is_told_by_name(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(SpecError, match="WANDB_API_KEY") as refused:
         read_secrets(["HF_TOKEN", "WANDB_API_KEY"])
     assert "hf_made_up" not in str(refused.value)
+
+
+def test_a_stopped_trainer_has_time_for_its_last_save(tmp_path: Path) -> None:
+    """A save that takes eight minutes is not killed after half a minute."""
+    grace = render(tmp_path, "wizardlm-7b")["grace_seconds"]
+    assert isinstance(grace, float)
+    assert grace >= 2 * 471

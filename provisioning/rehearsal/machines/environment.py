@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,8 @@ def machine_environment(spec: LocalMachineSpec, kind: MachineKind, disk: Machine
         "SHELL": "/bin/bash" if Path("/bin/bash").exists() else "/bin/sh",
         "USER": spec.username,
         "LLAMALIFT_LOCAL_MACHINE": kind.value,
+        # The kernel is the computer's, and so is its boot id; this one tells the machine's own restarts apart.
+        "LLAMALIFT_BOOT_ID": uuid.uuid4().hex,
         "LLAMALIFT_SSHD_PID_FILE": str(root / "run" / "sshd.pid"),
     }
     if spec.imds_url is not None:
