@@ -20,7 +20,8 @@ from templates.agent.manifest import (
 
 _NAMES = st.text("abcdef.-_é ", min_size=1, max_size=6).filter(lambda name: name.strip(". ") != "")
 _TREES = st.dictionaries(
-    st.lists(_NAMES, min_size=1, max_size=2).map(lambda parts: "/".join(f"{i}{part}" for i, part in enumerate(parts))),
+    # The depth stands in every name, so that no file is called like another one's folder.
+    st.lists(_NAMES, min_size=1, max_size=2).map(lambda parts: "/".join(f"{len(parts)}{part}" for part in parts)),
     st.binary(max_size=300),
     min_size=1,
     max_size=5,

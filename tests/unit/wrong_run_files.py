@@ -146,7 +146,6 @@ WRONG: dict[str, str] = {
     "two numbers to keep": _with("train: {save_total_limit: 3}\ncheckpoints: {keep: 2}\n"),
     "share as percent": _with("checkpoints: {max_share: 5}\n"),
     "collect to a blob": _with("collect: {to: az://a/b}\n"),
-    "unknown verification": _with("collect: {verify: none}\n"),
     "dollars without end": _with("limits: {dollars: .inf}\n"),
     "dollars with a sign": _with("limits: {dollars: $50}\n"),
     "no hours": _with("limits: {hours: 0}\n"),
