@@ -6,7 +6,6 @@ import argparse
 import fcntl
 import os
 import signal
-import sys
 from pathlib import Path
 from typing import IO
 
@@ -39,9 +38,7 @@ def main() -> int:
         emulator.run(arguments.idle_seconds)
     finally:
         emulator.close()
-    # Worker threads may still wait for a scripted delay; what they were doing is continued at the next start.
-    sys.stdout.flush()
-    os._exit(0)
+    return 0
 
 
 def _take(file: Path) -> IO[str] | None:

@@ -122,9 +122,13 @@ def machine_port(handle: EmulatorHandle, address: str) -> int:
         status, body = call(handle, "GET", f"machines/{address}")
     except OSError as error:
         raise RehearsalError(f"the rehearsal cloud does not answer: {error}") from error
-    if status != 200:
+    ports = body.get("ports", []) if status == 200 else []
+    if len(ports) > 1:
+        hint = "on this system all machines share one address: end the other run with: llamalift down RUN"
+        raise RehearsalError(f"{len(ports)} machines of the rehearsal cloud run at: {address}", hint=hint)
+    if not ports:
         raise RehearsalError(f"no machine of the rehearsal cloud runs at: {address}", hint="llamalift status RUN")
-    return int(body["port"])
+    return int(ports[0])
 
 
 def stop_if_empty(handle: EmulatorHandle) -> bool:

@@ -49,7 +49,7 @@ class ControlApplication:
             case "GET", ["health"]:
                 return Response(200, {"pid": os.getpid(), "empty": self._world.empty})
             case "GET", ["machines", address]:
-                return self._machine(address)
+                return Response(200, {"ports": self._world.machines.ports_at(address)})
             case method, ["clients", client] if method in {"PUT", "DELETE"}:
                 return self._greet(client, request) if method == "PUT" else self._part(client)
             case "PATCH", ["settings"]:
@@ -62,10 +62,6 @@ class ControlApplication:
         if request.method == "PUT":
             self._world.faults.replace([Fault.from_json(fault) for fault in request.json().get("faults", [])])
         return Response(200, {"matched": self._world.faults.matched()})
-
-    def _machine(self, address: str) -> Response:
-        port = self._world.machines.port_at(address)
-        return Response(404) if port is None else Response(200, {"port": port})
 
     def _settings(self, request: Request) -> Response:
         known = {each.name for each in dataclasses.fields(self._world.settings)}

@@ -96,12 +96,6 @@ class FaultList:
             self._faults = list(faults)
             self._matched = [0] * len(faults)
 
-    def add(self, fault: Fault) -> None:
-        """Put one more in force."""
-        with self._lock:
-            self._faults.append(fault)
-            self._matched.append(0)
-
     def take(self, method: str, path: str) -> Fault | None:
         """Count the call for every fault that it matches; the first one that is due strikes."""
         struck: Fault | None = None

@@ -40,11 +40,6 @@ class ResourceId:
         pairs = "/".join(f"{kind}/{name}" for kind, name in zip(types, self.name.split("/"), strict=True))
         return f"/subscriptions/{self.subscription}/resourceGroups/{self.group}/providers/{namespace}/{pairs}"
 
-    @property
-    def parent(self) -> ResourceId:
-        """The id of the resource that this one lives in (a subnet's network)."""
-        return ResourceId(self.subscription, self.group, self.type.rpartition("/")[0], self.name.rpartition("/")[0])
-
     def child(self, kind: str, name: str) -> ResourceId:
         """The id of something inside this resource."""
         return ResourceId(self.subscription, self.group, f"{self.type}/{kind}", f"{self.name}/{name}")

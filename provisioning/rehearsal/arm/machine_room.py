@@ -52,11 +52,10 @@ class MachineRoom:
             machine = self._running.get(vm_id)
         return machine.console_log.read_bytes() if machine is not None and machine.console_log.exists() else b""
 
-    def port_at(self, address: str) -> int | None:
-        """The SSH port of the one machine that runs at `address`; None when there is none, or more than one."""
+    def ports_at(self, address: str) -> list[int]:
+        """The SSH ports of the machines at `address`; more than one only where the system has but 127.0.0.1."""
         with self._lock:
-            ports = [machine.port for machine in self._running.values() if machine.address == address]
-        return ports[0] if len(ports) == 1 else None
+            return [machine.port for machine in self._running.values() if machine.address == address]
 
     def stop_all(self) -> None:
         """End all machines."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from provisioning.rehearsal.arm.http import Application, Response
 
 _IDLE_CONNECTION_SECONDS = 120.0
+_STOP_LAG_SECONDS = 0.1
 _MAX_BODY_BYTES = 4 * 1024 * 1024
 
 
@@ -40,7 +41,9 @@ class EmulatorServer(ThreadingHTTPServer):
     def serve(self, application: Application) -> None:
         """Answer calls with `application` from now on, in threads."""
         self.application = application
-        threading.Thread(target=self.serve_forever, name=f"port {self.port}", daemon=True).start()
+        threading.Thread(
+            target=self.serve_forever, args=(_STOP_LAG_SECONDS,), name=f"port {self.port}", daemon=True
+        ).start()
 
     def get_request(self) -> tuple[socket.socket, object]:
         """Accept a connection; the TLS handshake is left to its own thread, where a slow client holds up nobody."""

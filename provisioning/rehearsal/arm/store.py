@@ -126,8 +126,3 @@ class Store:
         """Forget every other record whose key starts with `prefix`."""
         with self.lock:
             self._database.execute("DELETE FROM facts WHERE substr(key, 1, ?) = ?", (len(prefix), prefix))
-
-    def close(self) -> None:
-        """Let go of the file."""
-        with self.lock:
-            self._database.close()
