@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from provisioning.errors import RehearsalError
 from provisioning.rehearsal import files
+from provisioning.rehearsal.processes import is_running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -140,15 +141,15 @@ def stop_if_empty(handle: EmulatorHandle) -> bool:
     try:
         _, body = call(handle, "DELETE", f"clients/{handle.client}")
     except OSError:
-        return _is_free(handle.state_folder)
-    return bool(body.get("stopping")) and _wait_until(lambda: _is_free(handle.state_folder), _STOP_SECONDS)
+        return _is_gone(handle)
+    return bool(body.get("stopping")) and _wait_until(lambda: _is_gone(handle), _STOP_SECONDS)
 
 
 def end(handle: EmulatorHandle) -> bool:
     """End the emulator and its machines; what exists stays in its state folder. True when it is gone."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(handle.pid, signal.SIGTERM)
-    return _wait_until(lambda: _is_free(handle.state_folder), _STOP_SECONDS)
+    return _wait_until(lambda: _is_gone(handle), _STOP_SECONDS)
 
 
 def script_faults(handle: EmulatorHandle, *faults: Mapping[str, Any]) -> None:
@@ -231,6 +232,13 @@ def _environment() -> dict[str, str]:
     root = os.fspath(files.__file__).rpartition("/provisioning/")[0]
     path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH", "")) if part)
     return {**os.environ, "PYTHONPATH": path}
+
+
+def _is_gone(handle: EmulatorHandle) -> bool:
+    """Its lock is free a moment before the kernel has cleared its process away."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(handle.pid, os.WNOHANG)
+    return _is_free(handle.state_folder) and not is_running(handle.pid)
 
 
 def _is_free(folder: Path) -> bool:

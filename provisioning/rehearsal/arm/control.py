@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from provisioning.rehearsal.arm.errors import ArmError
 from provisioning.rehearsal.arm.faults import Fault
 from provisioning.rehearsal.arm.http import Response, error_response
+from provisioning.rehearsal.processes import is_running
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,19 +84,8 @@ class ControlApplication:
         """A client needs it no more; it leaves when nothing exists and no other client that lives counts on it."""
         with self._lock:
             self._clients.pop(client, None)
-            self._clients = {other: pid for other, pid in self._clients.items() if _lives(pid)}
+            self._clients = {other: pid for other, pid in self._clients.items() if is_running(pid)}
             self._leaving = self._leaving or (not self._clients and self._world.empty)
         if self._leaving:
             self._leave()
         return Response(200, {"stopping": self._leaving})
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        # It lives, and belongs to someone else.
-        return True
-    return True
