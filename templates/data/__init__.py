@@ -1,0 +1,1 @@
+"""Instruction data that ships with llamalift; README.md says what it is."""

@@ -1,0 +1,1 @@
+"""DeepSpeed configs, one per ZeRO stage, and the published recipe's."""

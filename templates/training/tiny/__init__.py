@@ -1,0 +1,1 @@
+"""The tokenizer of the tiny LLaMA that `templates.training.tiny_llama` writes."""
