@@ -26,7 +26,7 @@ demo: $(VENV)/.client ## Train a tiny LLaMA on a rehearsal machine, bring it hom
 	@$(BIN)/llamalift up demo/run.yaml
 
 test: $(VENV)/.dev ## Run every test, with branch coverage
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --cov --cov-report=term:skip-covered $(ARGS)
 
 test-fast: $(VENV)/.dev ## Run the unit tests only
 	$(BIN)/python -m pytest tests/unit $(ARGS)

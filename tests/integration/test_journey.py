@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.fakes.hub_server import HubRepo, hub_server
 from tests.fakes.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -48,6 +49,11 @@ def project(terminal: Terminal, folder: Path, *, epochs: int | None = None) -> P
         text = re.sub(r"num_train_epochs: \d+", f"num_train_epochs: {epochs}", run_file.read_text())
         run_file.write_text(text)
     return run_file
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """A folder's files."""
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
 def test_up_ends_with_a_model_and_an_empty_bill(terminal: Terminal, tmp_path: Path, machine_python: Path) -> None:
@@ -103,10 +109,20 @@ def test_a_killed_client_is_resumed_to_the_same_end(terminal: Terminal, tmp_path
     assert log.count("'train_runtime'") == 1
 
 
-def test_without_sshd_and_bubblewrap_the_journey_is_the_same(terminal: Terminal, tmp_path: Path) -> None:
-    """The machine that needs nothing but pip trains and gives its model home, too."""
+def test_without_sshd_and_with_a_hub_the_journey_is_the_same(terminal: Terminal, tmp_path: Path) -> None:
+    """The machine that needs nothing but pip fetches weights and data from a Hub, trains, and gives its model home."""
+    run_file = project(terminal, tmp_path / "demo", epochs=1)
     terminal.environment["LLAMALIFT_MACHINES"] = "in-process"
-    terminal.run("up", str(project(terminal, tmp_path / "demo", epochs=1)), seconds=600)
+    with hub_server() as hub:
+        hub.repos["models/tiny/llama"] = HubRepo(contents(run_file.parent / "tiny-llama"))
+        hub.repos["datasets/tiny/alpaca"] = HubRepo({"rows.json": (run_file.parent / "instructions.json").read_bytes()})
+        terminal.environment["HF_ENDPOINT"] = hub.url
+        text = run_file.read_text().replace(
+            "from: ./tiny-llama", "from: hf://tiny/llama\n  parameters_billion: 0.00106"
+        )
+        run_file.write_text(text.replace("from: ./instructions.json", "from: hf://datasets/tiny/alpaca/rows.json"))
+        terminal.run("up", str(run_file), seconds=600)
+    assert any("tiny/llama/resolve" in request for request in hub.requests)
     assert (tmp_path / "demo" / "model" / "MANIFEST.json").exists()
 
 
@@ -126,6 +142,7 @@ def test_an_interruption_explains_itself(terminal: Terminal, tmp_path: Path) -> 
 def test_a_job_that_cannot_work_ends_with_5_and_keeps_nothing_running(terminal: Terminal, tmp_path: Path) -> None:
     """A model that cannot be loaded: the reason is told, the machine is deallocated, `down` finishes it."""
     run_file = project(terminal, tmp_path / "demo", epochs=1)
+    run_file.write_text(run_file.read_text().replace("train:\n", "train:\n  max_restarts: 1\n"))
     tokenizer = run_file.parent / "tiny-llama" / "tokenizer.json"
     tokenizer.write_text(tokenizer.read_text().replace('"model"', '"muddle"'))
     failed = terminal.run("up", str(run_file), expect=5, seconds=600)
