@@ -11,13 +11,15 @@ help: ## List these verbs
 
 $(VENV)/.client: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "llamalift needs Python 3.11 or newer, found: " + sys.version.split()[0])'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --editable .
+	@echo "installing llamalift into $(VENV), about 120 MB"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -qq --upgrade "pip>=25.1"
+	@$(BIN)/python -m pip install -qq --editable .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.client
-	$(BIN)/python -m pip install --quiet --group dev
+	@echo "installing the developers' tools into $(VENV)"
+	@$(BIN)/python -m pip install -qq --group dev
 	@touch $@
 
 demo: $(VENV)/.client ## Train a tiny LLaMA on a rehearsal machine, bring it home, delete everything

@@ -115,7 +115,7 @@ def _rows(run: Run, tokenizer: PreTrainedTokenizerBase) -> datasets.Dataset:
         folder = dataset.prepare(Path(asked.data_path), tokenizer, asked.model_max_length, run.folders.data)
     rows, counts = dataset.load(folder)
     if counts.truncated:
-        run.metrics.note(f"{counts.truncated} rows are cut at --model_max_length {asked.model_max_length}")
+        run.metrics.note(f"rows cut at --model_max_length {asked.model_max_length}: {counts.truncated}")
     if counts.dropped:
         run.metrics.note(f"{counts.dropped} rows are left out: the prompt alone fills --model_max_length")
     run.metrics.event("data", rows=counts.rows, tokens=counts.tokens)
