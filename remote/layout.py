@@ -81,14 +81,14 @@ class RunLayout:
         return f"{self.shared_folder}/env/{hashlib.sha256(lock).hexdigest()[:16]}"
 
 
-def find_workspace(session: Session) -> str:
-    """The machine's workspace: what LLAMALIFT_WORKSPACE says there, else `/workspace`; it must be a writable folder.
+def find_workspace(session: Session, mount: str = DEFAULT_WORKSPACE) -> str:
+    """The machine's workspace: what LLAMALIFT_WORKSPACE says there, else `mount`; it must be a writable folder.
 
     Raises:
         SetupError: There is no such folder, or it cannot be written to.
     """
     told = session.run(Command.of("printenv", "LLAMALIFT_WORKSPACE"), check=False).stdout.decode().strip()
-    workspace = told or DEFAULT_WORKSPACE
+    workspace = told or mount
     usable = Command.of("test", "-d", workspace).and_then(Command.of("test", "-w", workspace))
     if session.run(usable, check=False).exit_code != 0:
         raise SetupError(

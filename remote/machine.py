@@ -30,6 +30,7 @@ __all__ = [
     "find_workspace",
     "install_environment",
     "rotate_host_key",
+    "wait_for_workspace",
     "wait_until_booted",
 ]
 
@@ -39,6 +40,53 @@ _BOOT_SECONDS = 900.0
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 5.0
 _BOOT_LOG = "/var/log/cloud-init-output.log"
+# cloud-init writes it after its last command, the agent's `boot`, has ended, well or badly.
+_BOOT_IS_OVER = "/var/lib/cloud/instance/boot-finished"
+
+
+def wait_for_workspace(
+    session: Session,
+    mount: str = DEFAULT_WORKSPACE,
+    *,
+    deadline_seconds: float = _BOOT_SECONDS,
+    progress: Callable[[str], None] | None = None,
+    boot_is_over: str = _BOOT_IS_OVER,
+) -> str:
+    """Wait for the workspace, and return it: SSH lets us in before the first boot has formatted and mounted the disk.
+
+    Args:
+        session: The machine.
+        mount: Where the run file wants it.
+        deadline_seconds: For how long to wait.
+        progress: Told what is being waited for.
+        boot_is_over: A file on the machine; once it is there, nothing more will come of waiting.
+
+    Raises:
+        SetupError: It is not there by the deadline, or the first boot is over without it; the end of the boot log is in
+            the message.
+        UnreachableError: The connection broke.
+    """
+    found: list[str] = []
+
+    def is_there() -> bool:
+        over = session.run(Command.of("test", "-e", boot_is_over), check=False).exit_code == 0
+        try:
+            found.append(find_workspace(session, mount))
+        except SetupError as error:
+            if over:
+                raise SetupError(
+                    f"{error.fact}; the boot log ends: {_end_of_boot_log(session)}", hint=error.hint
+                ) from error
+            return False
+        return True
+
+    if not _wait(is_there, deadline_seconds, progress, "waiting for the workspace disk on the machine"):
+        raise SetupError(
+            f"the workspace was not there within {deadline_seconds:.0f} s: {mount}; the boot log ends: "
+            f"{_end_of_boot_log(session)}",
+            hint=f"look at {_BOOT_LOG} with `llamalift ssh RUN`",
+        )
+    return found[0]
 
 
 def wait_until_booted(
@@ -89,9 +137,8 @@ def ensure_git_lfs(session: Session) -> str | None:
     """Make git-lfs be there; returns a note for the user where that is not possible, which stops nothing."""
     if session.run(Command.of("git", "lfs", "version"), check=False).exit_code == 0:
         return None
-    apt = Command.of("sudo", "-n", "apt-get", "install", "-y", "-q", "git-lfs").with_environment(
-        {"DEBIAN_FRONTEND": "noninteractive"}
-    )
+    # `env` behind sudo, which lets no variable of ours through.
+    apt = Command.of("sudo", "-n", "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-y", "-q", "git-lfs")
     update = Command.of("sudo", "-n", "apt-get", "update", "-q")
     done = session.run(apt.or_else(update.and_then(apt)), timeout_seconds=600, check=False)
     if done.exit_code == 0:
@@ -153,7 +200,9 @@ def _public_line(answer: bytes) -> str:
 
 def _end_of_boot_log(session: Session) -> str:
     try:
-        said = session.run(Command.of("tail", "-n", "5", _BOOT_LOG), check=False).stdout.decode(errors="replace")
+        # Ubuntu lets only root and `adm` read it.
+        tail = Command.of("sudo", "-n", "tail", "-n", "5", _BOOT_LOG).or_else(Command.of("tail", "-n", "5", _BOOT_LOG))
+        said = session.run(tail, check=False).stdout.decode(errors="replace")
     except RemoteError as error:
         return str(error)
     return printable(said).strip() or "(there is none)"

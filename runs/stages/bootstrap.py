@@ -27,12 +27,17 @@ class Bootstrap:
     def act(self, context: RunContext) -> str:
         """Set up what is missing; each part is cached on the machine."""
         from remote.layout import RunLayout
-        from remote.machine import find_workspace, wait_until_booted
+        from remote.machine import wait_for_workspace, wait_until_booted
 
         session = self._trusted_session(context)
-        layout = RunLayout(find_workspace(session), context.run_id)
-        context.reporter.waiting(self.name, "the agent")
-        wait_until_booted(session, layout, progress=lambda what: context.reporter.waiting(self.name, what))
+
+        def say(what: str) -> None:
+            context.reporter.waiting(self.name, what)
+
+        # The machine lets us in before its first boot is over.
+        layout = RunLayout(wait_for_workspace(session, context.spec.storage.mount, progress=say), context.run_id)
+        say("the agent")
+        wait_until_booted(session, layout, progress=say)
         python = self._environment(context, session, layout)
         context.journal.put(context.run_id, Prepared(workspace=layout.workspace, python=python))
         return "agent answers, environment complete"

@@ -17,7 +17,13 @@ from remote.collect import collect
 from remote.command import Command
 from remote.errors import GpuCheckError, HostKeyChangedError, RemoteError, SetupError, TransferError
 from remote.layout import RunLayout
-from remote.machine import check_gpus, install_environment, rotate_host_key, wait_until_booted
+from remote.machine import (
+    check_gpus,
+    install_environment,
+    rotate_host_key,
+    wait_for_workspace,
+    wait_until_booted,
+)
 from remote.session import Session
 from remote.transfer import send_bytes
 from templates.zipapps import agent_zipapp
@@ -172,6 +178,36 @@ def test_a_machine_without_an_agent_is_told(session: Session, layout: RunLayout)
     assert "cloud-init" in caught.value.hint
     with pytest.raises(SetupError, match=r"agent\.pyz"):
         rotate_host_key(session, said.append, deadline_seconds=0.5)
+
+
+def test_the_workspace_is_waited_for_where_the_run_file_wants_it(tmp_path: Path) -> None:
+    """SSH answers minutes before the first boot has mounted the disk; `storage.mount` is obeyed."""
+    mount = tmp_path / "data"
+    said: list[str] = []
+
+    def say(what: str) -> None:
+        said.append(what)
+        mount.mkdir(exist_ok=True)
+
+    with (
+        ssh_machine(tmp_path / "m", environment={"LLAMALIFT_WORKSPACE": ""}) as machine,
+        Session.connect(machine.endpoint, deadline_seconds=20) as session,
+    ):
+        found = wait_for_workspace(session, str(mount), deadline_seconds=30, progress=say)
+    assert found == str(mount)
+    assert said == ["waiting for the workspace disk on the machine"]
+
+
+def test_a_first_boot_that_ended_without_a_workspace_is_not_waited_for(tmp_path: Path) -> None:
+    """A GPU machine that cannot mount its disk costs dollars by the minute: told at once, with the boot log."""
+    over = tmp_path / "boot-finished"
+    over.touch()
+    with (
+        ssh_machine(tmp_path / "m", environment={"LLAMALIFT_WORKSPACE": ""}) as machine,
+        Session.connect(machine.endpoint, deadline_seconds=20) as session,
+        pytest.raises(SetupError, match="no writable workspace folder.*boot log ends"),
+    ):
+        wait_for_workspace(session, str(tmp_path / "none"), deadline_seconds=600, boot_is_over=str(over))
 
 
 def _wheel(folder: Path) -> None:
