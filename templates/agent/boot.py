@@ -19,6 +19,9 @@ from templates.agent.settings import limits_now, read_settings
 from templates.agent.system import call, system_path
 
 _DISK_SECONDS = 120.0
+# A living agent writes its status each second; a checkpoint at the deadline takes it minutes, never an hour.
+_AGENT_SILENT_SECONDS = 60.0
+_MOST_SAVING_SECONDS = 3600.0
 _LOCAL_SIGNS = ("LLAMALIFT_LOCAL_MACHINE", "LLAMALIFT_WORKSPACE", "LLAMALIFT_IMDS")
 # Says to every later `boot` that this machine is a rented one, also when its workspace is already there.
 _OWNED = "/etc/llamalift-owned"
@@ -59,16 +62,26 @@ def owns_machine(workspace: Path, lun: int) -> bool:
 
 
 def end_if_due(config: Path) -> dict[str, Any]:
-    """The dead-man switch's own verb: end compute when the deadline, with what the client added to it, is over."""
+    """The dead-man switch's own verb: end compute when the deadline, with what the client added to it, is over.
+
+    A living agent does so itself, after a checkpoint; it has an hour for that.
+    """
     settings = read_settings(config)
     folder = run_folder(workspace_of(settings.workspace), settings.run_id)
     now = time.time()
-    if not deadline_is_over(limits_now(settings, folder).deadline_at, now, now - uptime_seconds()):
+    deadline_at = limits_now(settings, folder).deadline_at
+    if not deadline_is_over(deadline_at, now, now - uptime_seconds()):
+        return {"due": False}
+    if now < deadline_at + _MOST_SAVING_SECONDS and _agent_lives(folder, now):
         return {"due": False}
     owned = system_path(_OWNED).exists() and os.geteuid() == 0
     lines: list[str] = []
     ended = ending.end_compute(Imds.of_this_machine(owns_machine=owned), owns_machine=owned, say=lines.append)
     return {"due": True, "ended": ended, "said": lines, "exit_code": int(not ended)}
+
+
+def _agent_lives(folder: RunFolder, now: float) -> bool:
+    return folder.status.exists() and now - folder.status.stat().st_mtime < _AGENT_SILENT_SECONDS
 
 
 def _has_systemd() -> bool:

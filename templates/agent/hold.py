@@ -6,6 +6,7 @@ Whoever links the claim first owns the attempt; a second holder of the same atte
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -74,8 +75,18 @@ def _run(
             )
         except (OSError, ValueError, KeyError) as error:
             return NOT_STARTED, f"{type(error).__name__}: {error}"
+    _let_go_first(child.pid)
     atomic.write_json(records / "leader.json", {"pid": child.pid, "identity": identity(child.pid)})
     return child.wait(), None
+
+
+def _let_go_first(pid: int) -> None:
+    """When memory runs out, the kernel shall take the step: systemd protects the agent, and that is inherited."""
+    score = Path(f"/proc/{pid}/oom_score_adj")
+    # On another system, or when the step has ended already, there is nothing to do.
+    with contextlib.suppress(OSError):
+        if int(score.read_text()) < 0:
+            score.write_text("0")
 
 
 def _environment(folder: RunFolder, step: Step, secrets_file: str | None, attempt: int) -> dict[str, str]:

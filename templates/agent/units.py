@@ -18,6 +18,8 @@ AGENT = "llamalift-agent.service"
 SWITCH = "llamalift-deadline"
 # The agent itself acts at the deadline, with a checkpoint first; the switch is for when it cannot.
 _SWITCH_AFTER_SECONDS = 120.0
+# A machine that is started again after its deadline had its second chance by then.
+_AFTER_BOOT = "20min"
 
 
 def arm_switch(config: Path, archive: Path, deadline_at: float) -> None:
@@ -36,7 +38,10 @@ def start_agent(folder: RunFolder, workspace: Path, username: str) -> None:
 
 
 def switch_timer(deadline_at: float) -> str:
-    """Once at the deadline, then each minute: the client may have raised it, or Azure may not have listened."""
+    """At the deadline, then each minute: the client may have raised it, or Azure may not have listened.
+
+    Also some time after each start: systemd makes up for a missed calendar event only once.
+    """
     when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(deadline_at + _SWITCH_AFTER_SECONDS))
     return f"""\
 [Unit]
@@ -44,6 +49,7 @@ Description=llamalift: end compute at the deadline
 
 [Timer]
 OnCalendar={when}
+OnBootSec={_AFTER_BOOT}
 OnUnitInactiveSec=60s
 Persistent=true
 AccuracySec=1s
@@ -66,6 +72,8 @@ ExecStart={sys.executable} {archive} end-compute --config {config}
 
 def _agent_service(folder: RunFolder, workspace: Path, username: str) -> str:
     # KillMode=process: the steps outlive the agent, which finds them again when it comes back.
+    # OOMPolicy: one step killed for its memory is the agent's business, not systemd's.
+    # The limits are for the steps: NCCL pins memory and opens many files.
     return f"""\
 [Unit]
 Description=llamalift: agent of run {folder.root.name}
@@ -80,6 +88,9 @@ Restart=always
 RestartSec=2
 KillMode=process
 OOMScoreAdjust=-900
+OOMPolicy=continue
+LimitMEMLOCK=infinity
+LimitNOFILE=524288
 
 [Install]
 WantedBy=multi-user.target

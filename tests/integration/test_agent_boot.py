@@ -210,12 +210,21 @@ def test_with_systemd_the_switch_is_armed_before_the_disk_is_looked_for(machine:
         assert machine.boot()[0] == 1
         timer = (machine.root / "etc/systemd/system/llamalift-deadline.timer").read_text()
         assert "OnCalendar=2027-01-15 08:02:00 UTC\n" in timer
+        # A machine that was started again after the deadline has a switch as well.
+        assert "OnBootSec=" in timer
         assert "Persistent=true\n" in timer
         (machine.programs / "blkid").unlink()
         code, answer, said = machine.boot()
         assert (code, answer["serve"]) == (0, "systemd"), said
     agent = (machine.root / "etc/systemd/system/llamalift-agent.service").read_text()
-    for line in ("User=root", "Restart=always", "KillMode=process", f"RequiresMountsFor={machine.workspace}"):
+    for line in (
+        "User=root",
+        "Restart=always",
+        "KillMode=process",
+        # A step that the kernel kills for memory takes the agent with it otherwise.
+        "OOMPolicy=continue",
+        f"RequiresMountsFor={machine.workspace}",
+    ):
         assert f"{line}\n" in agent
     asked = (machine.folder / "systemctl").read_text().splitlines()
     assert asked[:2] == ["daemon-reload", "enable --now llamalift-deadline.timer"]
@@ -250,3 +259,20 @@ def test_the_switch_does_nothing_before_the_deadline_nor_before_one_that_was_rai
     (machine.run_dir / "control").mkdir(parents=True)
     (machine.run_dir / "control/extend").write_text(json.dumps({"deadline_at": time.time() + 600}))
     assert machine.verb(*ending)[1] == {"due": False}
+
+
+def test_the_switch_leaves_a_living_agent_the_time_to_save_but_not_for_ever(machine: Machine) -> None:
+    """A checkpoint of a 7B model takes minutes; an agent that has not ended compute an hour later never will."""
+    machine.workspace.mkdir()
+    machine.environment["LLAMALIFT_WORKSPACE"] = str(machine.workspace)
+    ending = ("end-compute", "--config", str(machine.config))
+    machine.configure(deadline_at=time.time() - 300)
+    machine.run_dir.mkdir(parents=True)
+    status = machine.run_dir / "status.json"
+    status.write_text("{}")
+    assert machine.verb(*ending)[1] == {"due": False}
+    os.utime(status, (time.time() - 600, time.time() - 600))
+    assert machine.verb(*ending)[1]["due"] is True
+    status.touch()
+    machine.configure(deadline_at=time.time() - 3700)
+    assert machine.verb(*ending)[1]["due"] is True

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,7 +11,6 @@ from tests.fakes.agent_run import AgentRun, is_running, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -29,6 +30,23 @@ def test_it_waits_for_a_job_and_runs_its_steps_in_order(run: AgentRun) -> None:
     assert document["phase"] == "done"
     assert [(step["name"], step["attempts"]) for step in document["finished_steps"]] == [("train", 1), ("verify", 1)]
     assert run.log() == "one\ntwo\n"
+
+
+@pytest.mark.skipif(not os.access("/proc/self/oom_score_adj", os.W_OK), reason="this system has no OOM scores")
+def test_out_of_memory_takes_the_step_and_not_the_agent(run: AgentRun) -> None:
+    """Systemd protects the agent from the kernel's OOM killer; a step must not inherit that."""
+    daemon = run.start()
+    run.wait_for_phase("waiting")
+    try:
+        (Path("/proc") / str(daemon.pid) / "oom_score_adj").write_text("-500")
+    except PermissionError:
+        pytest.skip("only the system's administrator may protect a process")
+    script = (
+        "import time, pathlib; time.sleep(0.5); print(pathlib.Path('/proc/self/oom_score_adj').read_text()); mark()"
+    )
+    run.submit(run.python_step(script))
+    assert run.wait_for_phase("done", "failed")["phase"] == "done"
+    assert run.log().split() == ["0"]
 
 
 def test_exit_zero_without_the_marker_is_a_failure(run: AgentRun) -> None:

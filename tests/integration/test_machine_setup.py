@@ -205,7 +205,7 @@ def test_a_first_boot_that_ended_without_a_workspace_is_not_waited_for(tmp_path:
     with (
         ssh_machine(tmp_path / "m", environment={"LLAMALIFT_WORKSPACE": ""}) as machine,
         Session.connect(machine.endpoint, deadline_seconds=20) as session,
-        pytest.raises(SetupError, match="no writable workspace folder.*boot log ends"),
+        pytest.raises(SetupError, match=r"no writable workspace folder.*boot log ends"),
     ):
         wait_for_workspace(session, str(tmp_path / "none"), deadline_seconds=600, boot_is_over=str(over))
 
