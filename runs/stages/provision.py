@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from datetime import UTC, datetime
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from provisioning.types import ImageReference, MachineRequest, PowerState
+from provisioning.errors import TransientError
+from provisioning.types import ImageReference, MachineRequest, PowerState, ResourceKind
 from runs.facts import Decided, Rented, Trust
 from runs.ledger import RunLedger
-from runs.machine_config import agent_config, tags
+from runs.machine_config import agent_config, backstop, tags, without_extras
 from runs.private_files import write_private
 from runs.types import StageName
 from templates.cloud_init import CloudInitValues, render_cloud_init
@@ -18,8 +19,6 @@ from templates.zipapps import agent_zipapp
 
 if TYPE_CHECKING:
     from runs.context import RunContext
-
-_DAY_SECONDS = 24 * 3600
 
 
 class Provision:
@@ -29,16 +28,17 @@ class Provision:
     title = "renting the machine"
 
     def is_done(self, context: RunContext) -> bool:
-        """The machine that the journal knows is running, as the cloud sees it now."""
-        rented = context.get(Rented)
-        if rented is None:
+        """The machine that the journal knows is running, as the cloud sees it now, and lets this computer in."""
+        rented, decided = context.get(Rented), context.get(Decided)
+        if rented is None or decided is None or _caller_address(context, decided) != decided.caller_address:
             return False
         machine = context.cloud.find_machine(context.run_id)
         return machine is not None and machine.power is PowerState.RUNNING and machine.address == rented.address
 
     def act(self, context: RunContext) -> str:
         """Provision, or finish an interrupted provisioning."""
-        decided = context.get(Decided) or self._decide(context)
+        decided = context.get(Decided)
+        decided = self._decide(context) if decided is None else self._brought_up_to_date(context, decided)
         request = self._request(context, decided)
         machine = context.cloud.provision(
             request,
@@ -52,6 +52,8 @@ class Provision:
                 region=machine.region, zone=machine.zone,
             ),
         )  # fmt: skip
+        for note in without_extras(context.journal.effects(context.run_id)):
+            context.reporter.note(note)
         place = machine.region + (f" zone {machine.zone}" if machine.zone else "")
         return f"{request.size} in {place} at {machine.address}"
 
@@ -81,6 +83,18 @@ class Provision:
         context.journal.put(context.run_id, decided)
         return decided
 
+    def _brought_up_to_date(self, context: RunContext, decided: Decided) -> Decided:
+        """What may change although everything else was chosen once: our address, and the hours before any machine."""
+        from runs.plan import make_plan
+
+        now = replace(decided, caller_address=_caller_address(context, decided))
+        kinds = {effect.kind for effect in context.journal.effects(context.run_id)}
+        if ResourceKind.VIRTUAL_MACHINE not in kinds:
+            # Days may have gone by: a machine rented now must not find its deadline over.
+            now = replace(now, deadline_at=time.time() + make_plan(context.loaded).deadline_hours * 3600)
+        context.journal.put(context.run_id, now)
+        return now
+
     def _request(self, context: RunContext, decided: Decided) -> MachineRequest:
         """The same request every time, from what was decided and the keys in the run's folder."""
         from remote.keys import ensure_user_key
@@ -103,7 +117,7 @@ class Provision:
             custom_data=self._custom_data(context, decided, user_key.public_line),
             caller_address=decided.caller_address,
             tags=tags(context.row, spec, decided),
-            shutdown_at=_backstop(decided.deadline_at),
+            shutdown_at=backstop(decided.deadline_at, time.time()),
         )
 
     def _custom_data(self, context: RunContext, decided: Decided, ssh_public_key: str) -> bytes:
@@ -115,7 +129,7 @@ class Provision:
                 ssh_public_key=ssh_public_key,
                 host_private_key=private,
                 host_public_key=public,
-                run_json=json.dumps(agent_config(context.row, context.spec, decided)),
+                run_json=json.dumps(agent_config(context.row, context.spec, decided, now=time.time())),
                 agent_zipapp=agent_zipapp(),
             )
         )
@@ -126,7 +140,8 @@ class Provision:
 
         file = context.folder / "host_key_one_time"
         trust = context.get(Trust)
-        if trust is None or not file.exists():
+        # A kill may have come between the end of the public half and that of the private one.
+        if trust is None or not trust.one_time or not file.exists():
             key = generate_host_key()
             write_private(file, key.private_pem)
             trust = Trust(one_time=key.public_line, own=trust.own if trust else "")
@@ -134,8 +149,11 @@ class Provision:
         return file.read_text(), trust.one_time
 
 
-def _backstop(deadline_at: float) -> datetime | None:
-    """When Azure's own schedule should deallocate the machine; it is daily, so only for the next 24 h."""
-    if deadline_at - time.time() > _DAY_SECONDS:
-        return None
-    return datetime.fromtimestamp(deadline_at, UTC)
+def _caller_address(context: RunContext, decided: Decided) -> str:
+    """Who may knock now: a laptop moves between networks. As before, where its address cannot be found out."""
+    if context.spec.machine.allow_from != "auto":
+        return decided.caller_address
+    try:
+        return context.cloud.caller_address()
+    except TransientError:
+        return decided.caller_address

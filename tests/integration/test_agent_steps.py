@@ -13,6 +13,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+_WAIT_FOR_OOM_SCORE_0 = """
+import pathlib, time
+until = time.monotonic() + 20
+while (score := pathlib.Path('/proc/self/oom_score_adj').read_text().strip()) != '0' and time.monotonic() < until:
+    time.sleep(0.05)
+print(score)
+mark()
+"""
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[AgentRun]:
     """A run folder with the agent in it."""
@@ -41,10 +51,7 @@ def test_out_of_memory_takes_the_step_and_not_the_agent(run: AgentRun) -> None:
         (Path("/proc") / str(daemon.pid) / "oom_score_adj").write_text("-500")
     except PermissionError:
         pytest.skip("only the system's administrator may protect a process")
-    script = (
-        "import time, pathlib; time.sleep(0.5); print(pathlib.Path('/proc/self/oom_score_adj').read_text()); mark()"
-    )
-    run.submit(run.python_step(script))
+    run.submit(run.python_step(_WAIT_FOR_OOM_SCORE_0))
     assert run.wait_for_phase("done", "failed")["phase"] == "done"
     assert run.log().split() == ["0"]
 
