@@ -85,9 +85,15 @@ class Synced:
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """The job was handed to the agent, which starts it exactly once."""
+    """The job was handed to the agent, which starts it exactly once.
+
+    Attributes:
+        at: When it was first handed over, in seconds since the epoch.
+        number: How often it was: once, and once more for each `resume` after it had failed or been stopped.
+    """
 
     at: float
+    number: int = 1
 
 
 @dataclass(frozen=True, slots=True)

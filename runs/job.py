@@ -25,6 +25,7 @@ def render_job(
     processes: int,
     save_seconds: float,
     secrets_file: str | None,
+    number: int = 1,
 ) -> Mapping[str, Any]:
     """`job.json`: the steps in order, each with its argv and the marker that alone proves its success.
 
@@ -37,6 +38,7 @@ def render_job(
         processes: Training processes.
         save_seconds: What one checkpoint should take; who asks the trainer to leave waits long enough for it.
         secrets_file: The secrets on the machine, or None.
+        number: Counts submissions; the agent never starts the same job twice, and this makes a new one of it.
     """
     environment = {"PYTHONPATH": layout.trainer_zipapp, "HF_HOME": layout.hub_cache, "TOKENIZERS_PARALLELISM": "false"}
     launch = [python, "-m", "templates.training.launch", "--standalone", "--nproc_per_node", str(processes)]
@@ -44,6 +46,7 @@ def render_job(
     verify = [python, "-m", "templates.training.verify_model", "--run-dir", layout.run_folder]
     return {
         "schema": 1,
+        "number": number,
         "steps": [
             {
                 "name": "train", "argv": train, "env": environment, "cwd": layout.run_folder,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from remote.errors import UnreachableError
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 _POLL_SECONDS = 1.0
 # A laptop on a train loses its network for minutes; the job goes on meanwhile, and `resume` comes back to it.
 _RECONNECT_SECONDS = 600.0
+# The agent looks for a new job every second.
+_TAKE_SECONDS = 30.0
+_ENDED_BADLY = frozenset({"failed", "stopped"})
 
 
 class Train:
@@ -32,19 +36,24 @@ class Train:
         return context.get(Trained) is not None
 
     def act(self, context: RunContext) -> str:
-        """Submit the job unless that was done, then watch until it ends."""
-        if context.get(Submitted) is None:
-            self._submit(context)
-        began = time.time()
-        status = self._watch(context)
+        """Submit the job unless it runs or is done already, then watch until it ends."""
+        copy = LogCopy(context.folder / "train.log")
+        submitted = context.get(Submitted)
+        if submitted is None:
+            self._submit(context, Submitted(at=time.time()))
+        elif self._look(context, copy).phase in _ENDED_BADLY:
+            # The user came back to it: once more, from the newest complete checkpoint.
+            self._submit(context, replace(submitted, number=submitted.number + 1))
+            self._await_start(context, copy)
+        status = self._watch(context, copy)
         progress = status.progress
         steps = (progress.step if progress else None) or 0
         loss = progress.loss if progress else None
-        since = context.require(Submitted).at
-        context.journal.put(context.run_id, Trained(steps=steps, loss=loss, seconds=time.time() - min(since, began)))
+        seconds = time.time() - context.require(Submitted).at
+        context.journal.put(context.run_id, Trained(steps=steps, loss=loss, seconds=seconds))
         return f"{steps} steps" + ("" if loss is None else f", loss {loss:.3f}") + ", model loaded back and asked"
 
-    def _submit(self, context: RunContext) -> None:
+    def _submit(self, context: RunContext, submitted: Submitted) -> None:
         """Send the secrets, the DeepSpeed config and the job; the agent starts a job exactly once."""
         from remote.agent import put_secrets, submit_job
         from remote.transfer import send_bytes
@@ -59,19 +68,24 @@ class Train:
         job = render_job(
             spec, layout, python=context.require(Prepared).python, model=synced.model, data=synced.data,
             processes=processes_of(spec.machine), save_seconds=context.require(Decided).save_seconds,
-            secrets_file=secrets_file,
+            secrets_file=secrets_file, number=submitted.number,
         )  # fmt: skip
         submit_job(session, layout, job)
-        context.journal.put(context.run_id, Submitted(at=time.time()))
+        context.journal.put(context.run_id, submitted)
 
-    def _watch(self, context: RunContext) -> AgentStatus:
+    def _await_start(self, context: RunContext, copy: LogCopy) -> None:
+        """Wait until the agent has taken the new job: until then it tells how the former one ended."""
+        deadline = time.monotonic() + _TAKE_SECONDS
+        while self._look(context, copy).phase in _ENDED_BADLY and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+
+    def _watch(self, context: RunContext, copy: LogCopy) -> AgentStatus:
         """Follow the job until it ends.
 
         Raises:
             TrainingFailedError: It ended without a good model.
             UnreachableError: The machine did not answer for ten minutes.
         """
-        copy = LogCopy(context.folder / "train.log")
         said: set[str] = set()
         while True:
             status = self._look(context, copy)
@@ -82,7 +96,7 @@ class Train:
             self._show(context, status)
             if status.phase == "done":
                 return status
-            if status.phase in {"failed", "stopped"}:
+            if status.phase in _ENDED_BADLY:
                 raise _failure(context, status)
             time.sleep(_POLL_SECONDS)
 

@@ -126,6 +126,22 @@ def test_without_sshd_and_with_a_hub_the_journey_is_the_same(terminal: Terminal,
     assert (tmp_path / "demo" / "model" / "MANIFEST.json").exists()
 
 
+def test_a_stopped_job_goes_on_from_its_checkpoint(terminal: Terminal, tmp_path: Path) -> None:
+    """Stopped on the machine: the machine is deallocated; `resume` starts it again and trains only what is missing."""
+    up = terminal.start("up", str(project(terminal, tmp_path / "demo", epochs=2)))
+    run_id = terminal.wait_for_step(2)["row"]["run_id"]
+    folder = f"/workspace/llamalift/{run_id}"
+    terminal.run("ssh", run_id, "--", f"python3 {folder}/agent.pyz stop --run-dir {folder}")
+    output, _ = up.communicate(timeout=120)
+    assert up.returncode == 5, output
+    assert "the machine was deallocated" in output
+
+    terminal.run("resume", run_id, seconds=600)
+    assert (tmp_path / "demo" / "model" / "MANIFEST.json").exists()
+    # Two epochs of nine steps, each logged once: asked to leave it saved, and no step was trained twice.
+    assert terminal.run("logs", run_id).stdout.count("'loss': ") == 18
+
+
 def test_an_interruption_explains_itself(terminal: Terminal, tmp_path: Path) -> None:
     """Ctrl-C leaves the job running, says so, says how to come back, and exits with 130."""
     up = terminal.start("up", str(project(terminal, tmp_path / "demo", epochs=2)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -14,15 +15,32 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("cli", "runs", "provisioning", "remote", "templates")
 
 
+# One process builds it for all of them.
+pytestmark = pytest.mark.xdist_group("wheel")
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, unpacked."""
+    """The wheel, unpacked; built from a copy, because setuptools leaves its work in the folder that it builds from."""
     folder = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT)]
+    for name in tracked("."):
+        copy = folder / "source" / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, copy)
+    source = str(folder / "source")
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), source]
     subprocess.run(build, check=True, cwd=folder)
     (file,) = folder.glob("llamalift-*.whl")
     zipfile.ZipFile(file).extractall(folder / "unpacked")
     return folder / "unpacked"
+
+
+def tracked(*paths: str) -> list[str]:
+    """The files that git knows, and that are there."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--", *paths], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    return [name for name in listed.stdout.split("\0") if name and (ROOT / name).exists()]
 
 
 def run(wheel: Path, program: str, folder: Path) -> str:
@@ -40,10 +58,8 @@ def run(wheel: Path, program: str, folder: Path) -> str:
 
 def test_the_wheel_holds_every_file_of_the_packages(wheel: Path) -> None:
     """Data files are forgotten easily: recipes, locks, configs, the tokenizer."""
-    tracked = subprocess.run(["git", "ls-files", "--", *PACKAGES], cwd=ROOT, check=True, capture_output=True, text=True)
-    expected = set(tracked.stdout.splitlines())
     packed = {str(file.relative_to(wheel)) for name in PACKAGES for file in (wheel / name).rglob("*") if file.is_file()}
-    assert {name for name in packed if "__pycache__" not in name} == expected
+    assert {name for name in packed if "__pycache__" not in name} == set(tracked(*PACKAGES))
 
 
 def test_a_recipe_can_be_written_from_the_wheel(wheel: Path, tmp_path: Path) -> None:
