@@ -138,7 +138,19 @@ def ensure_git_lfs(session: Session) -> str | None:
     if session.run(Command.of("git", "lfs", "version"), check=False).exit_code == 0:
         return None
     # `env` behind sudo, which lets no variable of ours through.
-    apt = Command.of("sudo", "-n", "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-y", "-q", "git-lfs")
+    apt = Command.of(
+        "sudo",
+        "-n",
+        "env",
+        "DEBIAN_FRONTEND=noninteractive",
+        "apt-get",
+        "-o",
+        "DPkg::Lock::Timeout=60",
+        "install",
+        "-y",
+        "-q",
+        "git-lfs",
+    )
     update = Command.of("sudo", "-n", "apt-get", "update", "-q")
     done = session.run(apt.or_else(update.and_then(apt)), timeout_seconds=600, check=False)
     if done.exit_code == 0:

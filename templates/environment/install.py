@@ -15,7 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 COMPLETE = ".complete"
 # DeepSpeed would otherwise compile CUDA operators for many minutes; what is used is compiled at first use.
 _BUILD_SETTINGS = {"DS_BUILD_OPS": "0", "PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+# `env` behind sudo, which lets no variable of ours through; another apt may be at work after the first boot.
+_APT_GET = (
+    "sudo", "-n", "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "DPkg::Lock::Timeout=300",
+)  # fmt: skip
 _WORTH_SAYING = re.compile(
     r"(Collecting|Downloading|Building|Installing|Preparing|Successfully|Resolved|Prepared|Installed|ERROR|error)"
 )
@@ -78,8 +82,10 @@ class Installer:
         except InstallError:
             # Debian and Ubuntu keep ensurepip in a package of its own.
             say("installing python3-venv")
-            self._run(["sudo", "-n", "apt-get", "update", "-q"])
-            self._run(["sudo", "-n", "apt-get", "install", "-y", "-q", "python3-venv"])
+            # It fails as a whole when one foreign repository does not answer; Ubuntu's own may have.
+            with suppress(InstallError):
+                self._run([*_APT_GET, "update", "-q"])
+            self._run([*_APT_GET, "install", "-y", "-q", "python3-venv"])
             shutil.rmtree(folder, ignore_errors=True)
             self._run([sys.executable, "-m", "venv", folder])
 
@@ -96,7 +102,9 @@ class Installer:
         tools = self._folder / "uv"
         self._make_venv(tools)
         self._run([tools / "bin" / "python", "-m", "pip", "install", "--no-cache-dir", f"uv=={uv_version}"])
-        uv: list[str | Path] = [tools / "bin" / "python", "-m", "uv", "pip", "sync", "--no-cache", "--require-hashes"]
+        uv: list[str | Path] = [tools / "bin" / "python", "-m", "uv", "pip", "sync", "--require-hashes"]
+        # Beside the environment, so that files are linked and not copied, and the system disk stays out of it.
+        uv += ["--cache-dir", tools / "cache"]
         self._run([*uv, "--python", self.python, lock_file])
         shutil.rmtree(tools)
 
