@@ -38,8 +38,11 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+# What follows the run is another machine's command line: its options are not ours.
+_FOREIGN = {"allow_interspersed_args": False}
+
 for command in (init, schema, plan, up, resume, status, logs, ls, collect, down, ssh, doctor):
-    app.command(cls=QuickCommand)(command)
+    app.command(cls=QuickCommand, context_settings=_FOREIGN if command is ssh else None)(command)
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it with the flag's value

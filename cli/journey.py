@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from cli.boundary import EXIT_INTERRUPTED
+from cli.boundary import EXIT_INTERRUPTED, exit_code
 from cli.console import talk
 from cli.receipt import print_receipt
 from cli.reporting import reporter
+from runs.types import RunState
 
 if TYPE_CHECKING:
     from runs.run import Run
@@ -22,10 +23,15 @@ def drive(run: Run, *, keep: bool) -> None:
         with reporter(console) as report:
             receipt = run.up(report, keep=keep)
     except KeyboardInterrupt:
-        _explain_interruption(run)
+        explain_interruption(run)
         sys.exit(EXIT_INTERRUPTED)
+    except Exception as error:
+        # A bug must not hide what goes on costing money.
+        if exit_code(error) is None:
+            explain_interruption(run)
+        raise
     _conclude(run)
-    if keep:
+    if keep and run.journal.run(run.run_id).state is RunState.ACTIVE:
         console.print(f"the machine is still up; delete it with `llamalift down {run.run_id}`", markup=False)
         return
     print_receipt(receipt)
@@ -37,25 +43,39 @@ def _conclude(run: Run) -> None:
     collected = run.journal.get(run.run_id, Collected)
     if collected is not None:
         talk().print(f"\nmodel   {collected.target}", markup=False)
+    elif run.journal.run(run.run_id).state is RunState.ENDED:
+        again = f"llamalift up {run.row.run_file}"
+        talk().print(f"\nthis run has ended without a model; begin anew with `{again}`", markup=False)
 
 
-def _explain_interruption(run: Run) -> None:
+def explain_interruption(run: Run) -> None:
     """Say what goes on running, what it costs, and how to come back."""
-    from runs.facts import Decided, Rented, Submitted
+    from runs.facts import Collected
 
-    console, journal = talk(), run.journal
-    decided, hour = journal.get(run.run_id, Decided), ""
-    if decided is not None and decided.dollars_per_hour:
-        hour = f" at ${decided.dollars_per_hour:.2f} an hour"
-    if not journal.effects(run.run_id):
-        state = "nothing was rented yet"
-    elif journal.get(run.run_id, Submitted) is not None:
-        state = f"the job goes on by itself on the machine{hour}; its own limits end it"
-    elif journal.get(run.run_id, Rented) is not None:
-        state = f"the machine stays up{hour} until its idle limit"
-    else:
-        state = "what was being created in the cloud may still appear"
-    console.print(f"\ninterrupted: {state}", markup=False)
+    console = talk()
+    safe = run.journal.get(run.run_id, Collected) is not None or not run.journal.effects(run.run_id)
+    console.print(f"\ninterrupted: {what_goes_on(run)}", markup=False)
     console.print(f"  come back    llamalift resume {run.run_id}", markup=False)
     console.print(f"  look at it   llamalift status {run.run_id}", markup=False)
-    console.print(f"  end it       llamalift down --discard {run.run_id}", markup=False)
+    console.print(f"  end it       llamalift down {'' if safe else '--discard '}{run.run_id}", markup=False)
+
+
+def what_goes_on(run: Run) -> str:
+    """What the run does, and costs, while no client drives it: the furthest that the journal knows."""
+    from runs.facts import Collected, Decided, Leaving, Rented, Submitted, Trained
+
+    journal, run_id = run.journal, run.run_id
+    decided, hour = journal.get(run_id, Decided), ""
+    if decided is not None and decided.dollars_per_hour:
+        hour = f" at ${decided.dollars_per_hour:.2f} an hour"
+    if not journal.effects(run_id):
+        return "nothing was rented yet"
+    known = (
+        (Leaving, "its deletion has begun; what is not gone yet may still cost money"),
+        (Collected, f"the model is home; the machine stays up{hour} until its idle limit"),
+        (Trained, f"the model waits on the machine, which stays up{hour} until its idle limit"),
+        (Submitted, f"the job goes on by itself on the machine{hour}; its own limits end it"),
+        (Rented, f"the machine stays up{hour} until its idle limit"),
+    )
+    told = (words for kind, words in known if journal.get(run_id, kind) is not None)
+    return next(told, "what was being created in the cloud may still appear")

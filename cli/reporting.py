@@ -59,10 +59,10 @@ class TreeReporter:
         from rich.table import Table
 
         table = Table.grid(padding=(0, 1))
-        table.add_column(width=1)
-        table.add_column(width=9, style="bold")
-        table.add_column(ratio=1, overflow="ellipsis", no_wrap=True)
-        table.add_column(justify="right", style="dim", no_wrap=True)
+        table.add_column(no_wrap=True)
+        table.add_column(no_wrap=True, min_width=9, style="bold")
+        table.add_column(ratio=1)  # the only one that may shrink: its text is cut, not wrapped
+        table.add_column(no_wrap=True, justify="right", style="dim")
         with self._lock:
             for stage, line in self._lines.items():
                 self._add(table, stage, line)
@@ -79,6 +79,9 @@ class TreeReporter:
         if line.state == "running" and line.progress is not None:
             done, total, unit = line.progress
             row = Table.grid(padding=(0, 1))
+            row.add_column(no_wrap=True)
+            row.add_column(no_wrap=True)
+            row.add_column()
             row.add_row(
                 ProgressBar(total=total, completed=done, width=20),
                 Text(amount(done, total, unit)),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cli.console import data
 from cli.sparkline import sparkline
 from cli.words import age, clock, dollars, duration, size
-from runs.types import RunState, StageState
+from runs.types import RunState, StageName, StageState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +55,8 @@ def _facts(seen: RunStatus) -> Iterator[tuple[str, str]]:
             f"{machine.username}@{machine.address}:{machine.ssh_port}, {machine.region}",
         )
     if seen.silence:
-        yield "silent", f"{seen.silence}; the job goes on without this connection"
+        training = any(s.stage is StageName.TRAIN and s.state is StageState.RUNNING for s in seen.stages)
+        yield "silent", seen.silence + ("; the job goes on without this connection" if training else "")
     if seen.agent is not None:
         yield from _agent_facts(seen.agent)
     if seen.decided is not None and seen.row.state is RunState.ACTIVE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,13 @@ class LogCopy:
         return self.file.stat().st_size if self.file.exists() else 0
 
     def append(self, piece: LogPiece) -> None:
-        """Write a piece where it belongs; pieces that another process wrote meanwhile are simply written again."""
-        mode = "r+b" if self.file.exists() else "w+b"
-        with self.file.open(mode) as stream:
+        """Write a piece where it belongs; pieces that another process wrote meanwhile are simply written again.
+
+        A piece that begins beyond the end is left out: a hole would pass for log, and never be fetched.
+        """
+        if piece.start > self.size:
+            return
+        # Never truncated: `up`, `status` and `logs` of one run write here at the same time.
+        with os.fdopen(os.open(self.file, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as stream:
             stream.seek(piece.start)
             stream.write(piece.data)

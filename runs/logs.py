@@ -30,20 +30,22 @@ def read_log(run: Run, *, follow: bool) -> Iterator[bytes]:
         UnreachableError: The machine does not answer; what is on this computer was given first.
     """
     copy = LogCopy(run.folder / "train.log")
-    if copy.size:
-        yield copy.file.read_bytes()
+    known = copy.file.read_bytes() if copy.size else b""
+    if known:
+        yield known
     if run.row.state is not RunState.ACTIVE:
         return
     with run.context() as context:
         if context.get(Prepared) is None:
             return
-        yield from _from_machine(context, copy, follow=follow)
+        # Not from the end of the copy: `up` may have made it longer since it was read.
+        yield from _from_machine(context, copy, len(known), follow=follow)
 
 
-def _from_machine(context: RunContext, copy: LogCopy, *, follow: bool) -> Iterator[bytes]:
+def _from_machine(context: RunContext, copy: LogCopy, at: int, *, follow: bool) -> Iterator[bytes]:
     from remote.agent import read_status
 
-    at, lost = copy.size, False
+    lost = False
     while True:
         try:
             session = context.session(deadline_seconds=_CONNECT_SECONDS, fresh=lost)

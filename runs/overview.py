@@ -34,7 +34,9 @@ class OverviewLine:
 
 
 def overview(state: StateFolder) -> list[OverviewLine]:
-    """Every run, newest first."""
+    """Every run, newest first. Whoever only looks leaves no file behind."""
+    if not state.journal.exists():
+        return []
     return [
         OverviewLine(run_id, cloud, created_at, stage, "ended" if whole == RunState.ENDED else stage_state, left)
         for run_id, cloud, created_at, whole, stage, stage_state, left in Journal(state.journal).overview_rows()

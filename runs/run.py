@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from runs.after_failure import settle
 from runs.context import RunContext
-from runs.errors import NotCollectedError, SpecError
-from runs.facts import Collected, Leaving, Prepared, Submitted
+from runs.errors import NotCollectedError, RunNotFoundError, SpecError
+from runs.facts import Collected, Leaving, Prepared, Submitted, Trained
 from runs.journal import Journal
 from runs.journal.lease import lease
 from runs.pipeline import OUR_ERRORS, run_stages
@@ -74,6 +74,8 @@ class Run:
             RunNotFoundError: None, or more than one, matches.
         """
         state = state or StateFolder.of_user()
+        if not state.journal.exists():  # whoever only looks leaves no file behind
+            raise RunNotFoundError(f"no such run: {run_id}", hint="begin one with `llamalift up RUN.yaml`")
         journal = Journal(state.journal)
         return cls(journal.run(run_id), state, journal)
 
@@ -122,11 +124,13 @@ class Run:
         """Bring the finished model home again or for the first time; nothing is torn down.
 
         Raises:
-            NotCollectedError: There is no finished model yet.
+            NotCollectedError: There is no finished model yet, or none any more.
         """
         from runs.stages.collect import Collect
 
         with lease(self.journal, self.run_id), self.context(reporter) as context:
+            if not Collect().is_done(context):
+                _refuse_nothing_to_collect(context)
             run_stages(context, [Collect()])
             return context.require(Collected)
 
@@ -188,6 +192,21 @@ def _settle(context: RunContext, error: Exception) -> None:
     else:
         context.reporter.note(f"{aftermath}; see `llamalift status {context.run_id}`")
         context.journal.event(context.run_id, str(aftermath))
+
+
+def _refuse_nothing_to_collect(context: RunContext) -> None:
+    """Asking a machine that is gone, or has no model yet, would take minutes to say less."""
+    if context.get(Leaving) is not None:
+        raise NotCollectedError(
+            f"the machine with the model is gone: {context.run_id}",
+            hint="an earlier copy is where `llamalift status` says, unless it was moved since",
+        )
+    if context.get(Trained) is None:
+        raise NotCollectedError(
+            f"the run has no finished model yet: {context.run_id}",
+            hint=f"see how far it is with `llamalift status {context.run_id}`, "
+            f"go on with `llamalift resume {context.run_id}`",
+        )
 
 
 def _refuse_loss(context: RunContext) -> None:

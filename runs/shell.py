@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 from runs.errors import RunError
@@ -18,10 +19,12 @@ def ssh_argv(run: Run, command: Sequence[str]) -> list[str]:
     """What to execute for a shell, or for one command, on the run's machine.
 
     Raises:
-        RunError: There is no machine.
+        RunError: There is no machine, or no `ssh` on this computer.
     """
     from remote.keys import write_ssh_config
 
+    if shutil.which("ssh") is None:
+        raise RunError("this computer has no OpenSSH client: ssh", hint="install it; `llamalift doctor` looks for it")
     with run.context() as context:
         if run.row.state is RunState.ENDED or context.get(Rented) is None:
             raise RunError(f"the run has no machine: {run.run_id}", hint=f"see `llamalift status {run.run_id}`")

@@ -17,5 +17,6 @@ def ssh(
     from runs.run import Run
     from runs.shell import ssh_argv
 
-    argv = ssh_argv(Run.open(run), command or [])
+    words = command or []
+    argv = ssh_argv(Run.open(run), words[1:] if words[:1] == ["--"] else words)
     os.execvp(argv[0], argv)  # noqa: S606 - the user's own ssh takes over this terminal

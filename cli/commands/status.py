@@ -22,6 +22,11 @@ def status(
 
     seen = look(Run.open(run))
     if as_json:
-        typer.echo(json.dumps(asdict(seen), default=str))
+        typer.echo(json.dumps(asdict(seen), default=_text))
     else:
         print_status(seen)
+
+
+def _text(value: bytes) -> str:
+    """The new piece of log; a piece may begin or end within a character."""
+    return value.decode("utf-8", errors="replace")

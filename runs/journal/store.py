@@ -37,7 +37,13 @@ class Journal:
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise JournalError(
+                f"the state folder cannot be made: {file.parent} ({error.strerror})",
+                hint="set LLAMALIFT_STATE_DIR to a folder that you may write",
+            ) from error
         with self._open() as db:
             version = db.execute("PRAGMA user_version").fetchone()[0]
             if version == LAYOUT_VERSION:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runs.facts import Collected
 from runs.types import StageName
+from templates.agent.manifest import NAME as MANIFEST_NAME
 
 if TYPE_CHECKING:
     from runs.context import RunContext
@@ -19,9 +22,9 @@ class Collect:
     title = "bringing the model home"
 
     def is_done(self, context: RunContext) -> bool:
-        """It was verified at its destination, and is still there."""
+        """It was verified at its destination, and every file is still there."""
         collected = context.get(Collected)
-        return collected is not None and Path(collected.target).is_dir()
+        return collected is not None and is_home(Path(collected.target), collected.manifest_sha256)
 
     def act(self, context: RunContext) -> str:
         """Fetch and verify; what is home already, byte for byte, is not fetched again."""
@@ -42,3 +45,15 @@ class Collect:
             ),
         )  # fmt: skip
         return f"{result.files} files, {result.size_bytes / 1e6:.1f} MB, verified, in {target}"
+
+
+def is_home(target: Path, manifest_sha256: str) -> bool:
+    """Whether `target` holds the very model with this manifest, as far as names and sizes tell."""
+    manifest = target / MANIFEST_NAME
+    if not manifest.is_file():
+        return False
+    data = manifest.read_bytes()
+    if hashlib.sha256(data).hexdigest() != manifest_sha256:
+        return False
+    files = {target / path: entry["size"] for path, entry in json.loads(data)["files"].items()}
+    return all(file.is_file() and file.stat().st_size == size for file, size in files.items())

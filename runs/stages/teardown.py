@@ -34,11 +34,12 @@ class Teardown:
         context.cloud.destroy(
             context.run_id, refs, ledger, lambda message: context.reporter.waiting(self.name, message)
         )
-        context.journal.set_run_state(context.run_id, RunState.ENDED)
         receipt = make_receipt(context.journal, context.run_id)
         write_receipt(receipt, context.folder / "receipt.json")
         for key in ("id_ed25519", "host_key_one_time"):
             (context.folder / key).unlink(missing_ok=True)
+        # Last: an ended run is never looked after again.
+        context.journal.set_run_state(context.run_id, RunState.ENDED)
         return f"{len(receipt.resources)} resources confirmed gone, {receipt.cost_words}"
 
 

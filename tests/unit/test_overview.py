@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
+from runs.errors import JournalError, RunNotFoundError
 from runs.journal import Journal
 from runs.overview import OverviewLine, overview
 from runs.receipt import make_receipt, read_receipt, write_receipt
+from runs.run import Run
 from runs.state_folder import StateFolder
 from runs.types import EffectMoment, RunRow, RunState, StageName, StageState
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 
 def a_state(tmp_path: Path) -> tuple[StateFolder, Journal]:
@@ -61,3 +63,20 @@ def test_the_state_folder_is_the_users_choice(tmp_path: Path, monkeypatch: pytes
     state = StateFolder.of_user()
     assert state.root == tmp_path / "mine"
     assert state.run("r").stat().st_mode & 0o777 == 0o700
+
+
+def test_whoever_only_looks_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Neither a list nor an unknown run makes a state folder."""
+    state = StateFolder(tmp_path / "state")
+    assert overview(state) == []
+    with pytest.raises(RunNotFoundError):
+        Run.open("nope", state=state)
+    assert not state.root.exists()
+
+
+def test_a_state_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    """With the variable that chooses another."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(JournalError) as caught:
+        Journal(tmp_path / "file" / "state" / "journal.sqlite")
+    assert "LLAMALIFT_STATE_DIR" in caught.value.hint

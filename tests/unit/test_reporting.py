@@ -83,6 +83,21 @@ def test_the_tree_has_a_line_for_each_stage() -> None:
     assert re.match(r"✗ collect +the machine does not answer: 127\.1\.2\.3 +10 s", lines[2])
 
 
+def test_a_long_text_is_cut_and_nothing_else_is() -> None:
+    """However much a stage has to say, its mark, its name and its time stay whole."""
+    to = console(terminal=True)
+    tree = TreeReporter(to)
+    tree.started(StageName.PROVISION, "renting")
+    tree.done(StageName.PROVISION, "a size in a region at an address, and so on; " * 3, seconds=10 * 3600)
+    tree.started(StageName.TRAIN, "training")
+    tree.progress(StageName.TRAIN, 1280, 1288, "steps")
+    tree.waiting(StageName.TRAIN, "verifying, loss 6.297, 996 tokens/s, 2 m left, saved at 1280")
+    to.print(tree)
+    lines = printed(to).splitlines()
+    assert re.match(r"✓ provision a size .*… 10 h 00 m$", lines[0])
+    assert re.match(r"● train     ━+.* 1280/1288 steps verifying, .*… +0 s$", lines[1])
+
+
 def test_markup_in_messages_is_text() -> None:
     """A path in square brackets is shown, not interpreted."""
     to = console(terminal=False)

@@ -1,0 +1,101 @@
+"""What the user is told when nobody drives a run any more, and what is done after a failure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from cli.journey import what_goes_on
+from provisioning.errors import ProvisioningError
+from remote.errors import UnreachableError
+from runs.after_failure import Aftermath, settle
+from runs.errors import NotCollectedError
+from runs.facts import Collected, Decided, Leaving, Rented, Submitted, Trained
+from runs.journal import Journal
+from runs.run import Run
+from runs.state_folder import StateFolder
+from runs.types import EffectMoment, RunRow, RunState
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RUN_ID = "tiny-aaaaaa"
+DECIDED = Decided("s", "eastus", None, "a:b:c:d", "127.0.0.1/32", 8, 14.69, 60.0, 9e9, 1.0)
+LIFE: list[Any] = [
+    Rented("/vm", "127.1.2.3", 22, "llama", "eastus", None),
+    Submitted(1.0),
+    Trained(9, 1.0, 1.0),
+    Collected("/model", 1, 1, "0"),
+    Leaving(1.0),
+]
+
+
+def a_run(tmp_path: Path, facts: list[Any], *, rented: bool = True, on_failure: str = "auto") -> Run:
+    """A run that came as far as its last fact."""
+    state = StateFolder(tmp_path / "state")
+    journal = Journal(state.journal)
+    (tmp_path / "data.json").write_text("[]")
+    text = "name: tiny\ncloud: rehearsal\nmodel: {from: hf://a/b}\ndata: {from: ./data.json}\n"
+    text += f"on_failure: {on_failure}\n"
+    row = RunRow(RUN_ID, "tiny", "rehearsal", 1.0, str(tmp_path / "run.yaml"), text, "0" * 64, RunState.ACTIVE)
+    journal.add_run(row)
+    if rented:
+        journal.note_effect(RUN_ID, EffectMoment.CREATE_INTENDED, kind="disk", name="d", resource_id="/d")
+    for fact in facts:
+        journal.put(RUN_ID, fact)
+    return Run(row, state, journal)
+
+
+@pytest.mark.parametrize(
+    ("facts", "told"),
+    [
+        ([DECIDED], "may still appear"),
+        ([DECIDED, *LIFE[:1]], "the machine stays up at $14.69 an hour"),
+        ([DECIDED, *LIFE[:2]], "the job goes on by itself"),
+        ([DECIDED, *LIFE[:3]], "the model waits on the machine"),
+        ([DECIDED, *LIFE[:4]], "the model is home"),
+        ([DECIDED, *LIFE], "its deletion has begun"),
+    ],
+)
+def test_an_interruption_tells_the_furthest_that_is_known(tmp_path: Path, facts: list[Any], told: str) -> None:
+    """Never that a job goes on which is done."""
+    assert told in what_goes_on(a_run(tmp_path, facts))
+
+
+def test_before_anything_was_rented_nothing_goes_on(tmp_path: Path) -> None:
+    """No intent in the journal: nothing can exist."""
+    assert what_goes_on(a_run(tmp_path, [], rented=False)) == "nothing was rented yet"
+
+
+@pytest.mark.parametrize(
+    ("facts", "on_failure", "error", "aftermath"),
+    [
+        (LIFE[:1], "keep", ProvisioningError("no"), Aftermath.KEPT),
+        (LIFE[:2], "auto", UnreachableError("no"), Aftermath.KEPT),
+        (LIFE[:2], "delete", UnreachableError("no"), Aftermath.KEPT),
+        (LIFE, "delete", ProvisioningError("no"), Aftermath.KEPT),
+    ],
+    ids=["told to", "connection lost", "connection lost though told to delete", "teardown failed"],
+)
+def test_what_is_kept_needs_no_cloud(
+    tmp_path: Path, facts: list[Any], on_failure: str, error: Exception, aftermath: Aftermath
+) -> None:
+    """Nothing is asked of the cloud, and nothing begins to be deleted."""
+    run = a_run(tmp_path, facts, on_failure=on_failure)
+    with run.context() as context:
+        assert settle(context, error) is aftermath
+        assert context._cloud is None
+
+
+def test_nothing_rented_needs_no_cleaning(tmp_path: Path) -> None:
+    """A sign-in that fails leaves nothing behind."""
+    with a_run(tmp_path, [], rented=False).context() as context:
+        assert settle(context, ProvisioningError("no")) is Aftermath.NOTHING_RENTED
+
+
+@pytest.mark.parametrize("facts", [LIFE[:2], LIFE], ids=["not trained", "machine gone"])
+def test_collecting_what_is_not_there_is_refused_at_once(tmp_path: Path, facts: list[Any]) -> None:
+    """No machine is asked; a machine that is gone would be waited for for minutes."""
+    with pytest.raises(NotCollectedError):
+        a_run(tmp_path, facts).collect()
