@@ -40,8 +40,8 @@ _BOOT_SECONDS = 900.0
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 5.0
 _BOOT_LOG = "/var/log/cloud-init-output.log"
-# cloud-init writes it after its last command, the agent's `boot`, has ended, well or badly.
-_BOOT_IS_OVER = "/var/lib/cloud/instance/boot-finished"
+# cloud-init writes it at every start, after its last command (at the first start the agent's `boot`), well or badly.
+_BOOT_IS_OVER = "/run/cloud-init/result.json"
 
 
 def wait_for_workspace(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from provisioning.errors import TransientError
 from provisioning.types import ImageReference, MachineRequest, PowerState, ResourceKind
-from runs.facts import Decided, Rented, Trust
+from runs.facts import Decided, Prepared, Rented, Trust
 from runs.ledger import RunLedger
 from runs.machine_config import agent_config, backstop, tags, without_extras
 from runs.private_files import write_private
@@ -52,10 +52,23 @@ class Provision:
                 region=machine.region, zone=machine.zone,
             ),
         )  # fmt: skip
+        if context.get(Prepared) is not None:
+            self._await_agent(context)
         for note in without_extras(context.journal.effects(context.run_id)):
             context.reporter.note(note)
         place = machine.region + (f" zone {machine.zone}" if machine.zone else "")
         return f"{request.size} in {place} at {machine.address}"
+
+    def _await_agent(self, context: RunContext) -> None:
+        """A machine that was started again lets us in before its disk is mounted and its agent is up."""
+        from remote.machine import wait_for_workspace, wait_until_booted
+
+        def say(what: str) -> None:
+            context.reporter.waiting(self.name, what)
+
+        session = context.session(self.name, fresh=True)
+        wait_for_workspace(session, context.spec.storage.mount, progress=say)
+        wait_until_booted(session, context.layout(), progress=say)
 
     def _decide(self, context: RunContext) -> Decided:
         """Everything that needs a choice or the time of day, chosen once."""

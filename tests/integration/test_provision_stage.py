@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from remote.agent import read_status
+from remote.machine import wait_for_workspace, wait_until_booted
 from runs import Run
-from runs.facts import Decided
+from runs.facts import Decided, Prepared
 from runs.spec.recipes import write_recipe
 from runs.stages.provision import Provision
 from runs.state_folder import StateFolder
@@ -53,3 +55,17 @@ def test_hours_begin_with_the_first_machine(context: RunContext) -> None:
     assert rented_until > time.time() + 600
     stage.act(context)
     assert context.require(Decided).deadline_at == rented_until
+
+
+def test_a_machine_that_was_started_again_is_waited_for(context: RunContext) -> None:
+    """Deallocated (an eviction, a limit): after the stage its agent answers, for the next stages ask at once."""
+    stage = Provision()
+    stage.act(context)
+    workspace = wait_for_workspace(context.session())
+    context.journal.put(context.run_id, Prepared(workspace=workspace, python="python3"))
+    wait_until_booted(context.session(), context.layout())
+    context.hang_up()
+    context.cloud.deallocate(context.run_id, lambda _message: None)
+    assert not stage.is_done(context)
+    stage.act(context)
+    assert read_status(context.session(), context.layout()).agent.alive
