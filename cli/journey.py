@@ -50,10 +50,10 @@ def _conclude(run: Run) -> None:
 
 def explain_interruption(run: Run) -> None:
     """Say what goes on running, what it costs, and how to come back."""
-    from runs.facts import Collected
+    from runs.facts import Collected, Submitted
 
-    console = talk()
-    safe = run.journal.get(run.run_id, Collected) is not None or not run.journal.effects(run.run_id)
+    console, journal = talk(), run.journal
+    safe = journal.get(run.run_id, Submitted) is None or journal.get(run.run_id, Collected) is not None
     console.print(f"\ninterrupted: {what_goes_on(run)}", markup=False)
     console.print(f"  come back    llamalift resume {run.run_id}", markup=False)
     console.print(f"  look at it   llamalift status {run.run_id}", markup=False)

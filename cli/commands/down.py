@@ -17,14 +17,20 @@ def down(
     import json
     from dataclasses import asdict
 
+    from cli.boundary import EXIT_INTERRUPTED
     from cli.console import talk
+    from cli.journey import explain_interruption
     from cli.receipt import print_receipt
     from cli.reporting import reporter
     from runs.run import Run
 
     opened = Run.open(run)
-    with reporter(talk()) as report:
-        receipt = opened.down(report, discard=discard)
+    try:
+        with reporter(talk()) as report:
+            receipt = opened.down(report, discard=discard)
+    except KeyboardInterrupt:
+        explain_interruption(opened)
+        raise typer.Exit(EXIT_INTERRUPTED) from None
     if as_json:
         typer.echo(json.dumps(asdict(receipt)))
     else:

@@ -18,6 +18,10 @@ def logs(
     from runs.logs import read_log
     from runs.run import Run
 
-    for piece in read_log(Run.open(run), follow=follow):
+    opened, is_empty = Run.open(run), True
+    for piece in read_log(opened, follow=follow):
+        is_empty = is_empty and not piece
         sys.stdout.buffer.write(piece)
         sys.stdout.buffer.flush()
+    if is_empty:
+        typer.echo(f"no log: training has not begun; see `llamalift status {opened.run_id}`", err=True)

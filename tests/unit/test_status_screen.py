@@ -1,0 +1,71 @@
+"""One run on one screen: what is known, and nothing that is not so."""
+
+from __future__ import annotations
+
+import pytest
+
+from cli.columns import print_columns
+from cli.status_screen import print_status
+from remote.agent import AgentProcess, AgentStatus, LogPiece, Problem, TrainingProgress
+from runs.facts import Collected, Rented
+from runs.status import RunStatus
+from runs.types import RunRow, RunState, StageName, StageRow, StageState
+
+ROW = RunRow("tiny-aaaaaa", "tiny", "rehearsal", 1.0, "run.yaml", "", "0" * 64, RunState.ACTIVE)
+RENTED = Rented("/vm", "127.1.2.3", 2222, "llama", "eastus", None)
+
+
+def seen(
+    train: StageState, *, agent: AgentStatus | None = None, silence: str = "", collected: Collected | None = None
+) -> RunStatus:
+    """A look at a run that came to training."""
+    stages = (StageRow(StageName.TRAIN, train, 1.0, None if train is StageState.RUNNING else 66.0, ""),)
+    return RunStatus(ROW, stages, RENTED, None, collected, agent, silence)
+
+
+def an_agent(phase: str, problem: Problem | None = None) -> AgentStatus:
+    """What the machine says at step 9 of 36."""
+    return AgentStatus(
+        now=1.0, phase=phase, agent=AgentProcess(1, 1.0, alive=True), step=None, finished_steps=(),
+        progress=TrainingProgress("training", 9, 36, 6.2, 1e-3, 0.7, 0.25, 1759.4, 75.0), gpus=(), final=None,
+        problem=problem, notes=(), losses=((1, 6.9), (9, 6.2)), log=LogPiece(0, 0, 0, b""),
+    )  # fmt: skip
+
+
+def test_a_running_job_tells_step_loss_speed_and_time_left(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each on its own line, beside where the machine is."""
+    print_status(seen(StageState.RUNNING, agent=an_agent("running")))
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "machine llama@127.1.2.3:2222, eastus" in lines
+    assert "step 9 of 36, 1 m 15 s left" in lines
+    assert "loss 6.200 █▁" in lines
+    assert "speed 1,759 tokens/s" in lines
+
+
+def test_a_failed_job_tells_why_and_what_next(capsys: pytest.CaptureFixture[str]) -> None:
+    """And no time left: nothing runs."""
+    print_status(seen(StageState.FAILED, agent=an_agent("failed", Problem("oom", "out of memory", "a smaller batch"))))
+    out = capsys.readouterr().out
+    assert "out of memory" in out
+    assert "a smaller batch" in out
+    assert " left" not in out
+
+
+@pytest.mark.parametrize(("train", "goes_on"), [(StageState.RUNNING, True), (StageState.FAILED, False)])
+def test_a_silent_machine_trains_on_only_if_it_trained(
+    capsys: pytest.CaptureFixture[str], train: StageState, *, goes_on: bool
+) -> None:
+    """A deallocated machine is silent, too."""
+    print_status(seen(train, silence="no answer"))
+    out = capsys.readouterr().out
+    assert "no answer" in out
+    assert ("the job goes on" in out) is goes_on
+
+
+def test_columns_are_as_wide_as_their_widest_cell(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is padded after the last one, and NO_COLOR is obeyed."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    print_columns(("A", "B"), [("long cell", "x"), ("y", "z")], colours=[("", "red"), ("", "")])
+    assert capsys.readouterr().out == "A          B\nlong cell  x\ny          z\n"
