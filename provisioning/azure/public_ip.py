@@ -20,7 +20,8 @@ class PublicIp(OwnedResource):
     """Standard and static (Basic ones are retired); it is also the machine's way out to the internet."""
 
     kind: ClassVar[ResourceKind] = ResourceKind.PUBLIC_IP
-    fixed: ClassVar[tuple[str, ...]] = ("location", "zones")
+    # Not its zones: one that is asked for without any spans all of them, and Azure may list them. The disk's and the
+    # machine's are compared.
 
     @property
     def name(self) -> str:

@@ -8,14 +8,21 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from syrupy.extensions.json import JSONSnapshotExtension
 
+from provisioning.azure.builder import Builder
+from provisioning.azure.clients import Clients
+from provisioning.azure.endpoint import azure_endpoint
 from provisioning.azure.extras import extras_of
 from provisioning.azure.naming import TYPES
+from provisioning.azure.operations import Operations
+from provisioning.azure.pipeline import sign_in
 from provisioning.azure.request_models import check_body
 from provisioning.azure.stack import Stack
 from provisioning.azure.virtual_machine import LARGEST_CUSTOM_DATA_BYTES, VirtualMachine
 from provisioning.errors import RequestRefusedError
 from provisioning.types import MachineRequest, ResourceKind
 from tests.fakes.azure_samples import NAMES, ON_DEMAND, SPOT_IN_ZONE_2, WITH_BACKSTOP
+from tests.fakes.ledgers import MemoryLedger
+from tests.fakes.rehearsed import silent
 
 if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
@@ -83,3 +90,14 @@ def test_too_much_custom_data_is_refused_before_azure_does() -> None:
     assert VirtualMachine(largest, NAMES).body()
     with pytest.raises(RequestRefusedError, match="65,536"):
         VirtualMachine(replace(largest, custom_data=largest.custom_data + b"x"), NAMES).body()
+
+
+def test_zones_that_azure_gives_an_address_by_itself_are_no_difference() -> None:
+    """An address asked for without a zone spans all of them, and Azure may say so: `resume` must not stumble."""
+    endpoint = azure_endpoint(None)
+    clients = Clients(endpoint, NAMES.subscription_id, sign_in(endpoint))
+    ledger = MemoryLedger()
+    address = Stack.of(ON_DEMAND, NAMES).public_ip
+    Builder(Operations(clients), ledger, silent).accept(address, {**address.body(), "zones": ["1", "2", "3"]})
+    assert ledger.lines == [("created", ResourceKind.PUBLIC_IP)]
+    clients.close()
