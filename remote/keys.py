@@ -147,7 +147,7 @@ def _load(private_file: Path) -> Ed25519PrivateKey:
 def _not_ours(private_file: Path) -> RemoteError:
     return RemoteError(
         f"not an ed25519 private key in OpenSSH format: {private_file}",
-        hint="move it away: a machine that still trusts it can be reached again with `llamalift adopt RUN`",
+        hint="without the right one the machine cannot be reached; `llamalift down --discard RUN` deletes it",
     )
 
 

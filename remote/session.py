@@ -285,7 +285,7 @@ def _pinned_algorithms(endpoint: Endpoint) -> tuple[str, ...]:
     if not endpoint.host_keys:
         raise RemoteError(
             f"no host key is known for the machine: {_where(endpoint)}",
-            hint="`llamalift adopt RUN` reads it through the cloud's control plane",
+            hint="the run was never provisioned from this state folder; `llamalift resume RUN` goes on with one that was",
         )
     return tuple(dict.fromkeys(name for line in endpoint.host_keys for name in host_key_algorithms(line)))
 
@@ -315,7 +315,7 @@ def _changed(shown: paramiko.PKey, endpoint: Endpoint) -> HostKeyChangedError:
         f"the machine at {_where(endpoint)} shows a host key that is not this run's (known: {known}): "
         f"{shown.get_name()} {fingerprint(shown.asbytes())}",
         hint="another machine may have taken its address, or someone listens in; nothing was sent. "
-        "If you rebuilt the machine yourself, `llamalift adopt RUN` reads its key through the cloud's control plane",
+        "If nobody rebuilt the machine, delete it with `llamalift down --discard RUN`",
     )
 
 
@@ -338,15 +338,14 @@ def _load_key(endpoint: Endpoint) -> paramiko.PKey:
     except (OSError, ValueError, paramiko.SSHException, paramiko.pkey.UnknownKeyType) as error:
         raise RemoteError(
             f"the run's private key cannot be read: {endpoint.key_file}",
-            hint="`llamalift adopt RUN` plants a new one through the cloud's control plane",
+            hint="without it the machine cannot be reached; `llamalift down --discard RUN` deletes it",
         ) from error
 
 
 def _refused(endpoint: Endpoint) -> SignInRefusedError:
     return SignInRefusedError(
         f"the machine refuses our key: {endpoint.username}@{_where(endpoint)}",
-        hint="its first boot may not be over, or it was set up for another key: "
-        "`llamalift adopt RUN` plants a new one through the cloud's control plane",
+        hint="its first boot may not be over, or it was set up for another key: `llamalift resume RUN` tries again",
     )
 
 

@@ -58,8 +58,8 @@ class RunFile(Section):
     limits: Limits = Field(default_factory=Limits, description="When to stop, whatever happens.")
     on_failure: Literal["auto", "delete", "deallocate", "keep"] = Field(
         default="auto",
-        description="delete all, deallocate the machine, or keep it running. auto: delete while no checkpoint exists, "
-        "else deallocate.",
+        description="delete all, deallocate the machine, or keep it running. auto: delete while no job was "
+        "handed over, else deallocate.",
     )
     secrets: tuple[SecretName, ...] = Field(
         default=(),
