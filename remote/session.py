@@ -285,7 +285,7 @@ def _pinned_algorithms(endpoint: Endpoint) -> tuple[str, ...]:
     if not endpoint.host_keys:
         raise RemoteError(
             f"no host key is known for the machine: {_where(endpoint)}",
-            hint="the run was never provisioned from this state folder; `llamalift resume RUN` goes on with one that was",
+            hint="this state folder never provisioned the run; `llamalift resume RUN` goes on where it stands",
         )
     return tuple(dict.fromkeys(name for line in endpoint.host_keys for name in host_key_algorithms(line)))
 
