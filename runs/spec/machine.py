@@ -46,11 +46,63 @@ _TAKEN_USERNAMES = frozenset(
         "syslog",
     ]
 )
+# Further users and groups of Ubuntu and of the HPC image: useradd makes a group of the user's name, and fails on these.
+_TAKEN_GROUPS = frozenset(
+    [
+        "audio",
+        "bin",
+        "cdrom",
+        "dialout",
+        "dip",
+        "disk",
+        "docker",
+        "fax",
+        "floppy",
+        "games",
+        "input",
+        "irc",
+        "kmem",
+        "kvm",
+        "landscape",
+        "list",
+        "lp",
+        "lxd",
+        "mail",
+        "man",
+        "messagebus",
+        "netdev",
+        "news",
+        "operator",
+        "plugdev",
+        "pollinate",
+        "proxy",
+        "render",
+        "sasl",
+        "sgx",
+        "shadow",
+        "src",
+        "ssh",
+        "staff",
+        "sudo",
+        "tape",
+        "tcpdump",
+        "tss",
+        "tty",
+        "ubuntu",
+        "users",
+        "utmp",
+        "uucp",
+        "uuidd",
+        "video",
+        "voice",
+        "www-data",
+    ]
+)
 _WIDEST_NETWORK = {4: 16, 6: 48}
 
 
 def _checked_username(name: str) -> str:
-    if name in _TAKEN_USERNAMES:
+    if name in _TAKEN_USERNAMES | _TAKEN_GROUPS:
         raise ValueError(f"a name that Azure refuses or Ubuntu already has: {name}")
     return name
 

@@ -155,3 +155,10 @@ def test_the_deepspeed_config_is_ours_or_the_users(tmp_path: Path) -> None:
     (tmp_path / "run.yaml").write_text(f"name: fine\n{HUB}")
     loaded = load_run_file(tmp_path / "run.yaml")
     assert json.loads(loaded.deepspeed_config())["zero_optimization"]["stage"] == 3
+
+
+@pytest.mark.parametrize("name", ["docker", "sudo", "ubuntu", "www-data"])
+def test_users_and_groups_that_the_image_has_are_refused(tmp_path: Path, name: str) -> None:
+    """`useradd` would fail on the rented machine, and nobody could ever sign in to it."""
+    with pytest.raises(SpecError, match="1 problem"):
+        spec(tmp_path, f"machine: {{admin_username: {name}}}\n")
