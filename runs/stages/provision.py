@@ -33,7 +33,9 @@ class Provision:
         if rented is None or decided is None or _caller_address(context, decided) != decided.caller_address:
             return False
         machine = context.cloud.find_machine(context.run_id)
-        return machine is not None and machine.power is PowerState.RUNNING and machine.address == rented.address
+        if machine is None or machine.power is not PowerState.RUNNING:
+            return False
+        return (machine.address, machine.ssh_port) == (rented.address, rented.ssh_port)
 
     def act(self, context: RunContext) -> str:
         """Provision, or finish an interrupted provisioning."""
