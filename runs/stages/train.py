@@ -41,10 +41,8 @@ class Train:
         submitted = context.get(Submitted)
         if submitted is None:
             self._submit(context, Submitted(at=time.time()))
-        elif self._look(context, copy).phase in _ENDED_BADLY:
-            # The user came back to it: once more, from the newest complete checkpoint.
-            self._submit(context, replace(submitted, number=submitted.number + 1))
-            self._await_start(context, copy)
+        else:
+            self._submit_again(context, copy, submitted)
         status = self._watch(context, copy)
         progress = status.progress
         steps = (progress.step if progress else None) or 0
@@ -53,8 +51,21 @@ class Train:
         context.journal.put(context.run_id, Trained(steps=steps, loss=loss, seconds=seconds))
         return f"{steps} steps" + ("" if loss is None else f", loss {loss:.3f}") + ", model loaded back and asked"
 
+    def _submit_again(self, context: RunContext, copy: LogCopy, submitted: Submitted) -> None:
+        """Where an earlier client left off: only its intent may be there, or the job may have ended badly since."""
+        phase = self._look(context, copy).phase
+        if phase == "waiting":
+            self._submit(context, submitted)
+        elif phase in _ENDED_BADLY:
+            # The user came back to it: once more, from the newest complete checkpoint.
+            self._submit(context, replace(submitted, number=submitted.number + 1))
+            self._await_start(context, copy)
+
     def _submit(self, context: RunContext, submitted: Submitted) -> None:
-        """Send the secrets, the DeepSpeed config and the job; the agent starts a job exactly once."""
+        """Send the secrets, the DeepSpeed config and the job; the agent starts a job exactly once.
+
+        The intent is written first: from here on checkpoints may exist, and nothing may delete them by itself.
+        """
         from remote.agent import put_secrets, submit_job
         from remote.transfer import send_bytes
         from runs.plan.sizes import processes_of
@@ -70,8 +81,8 @@ class Train:
             processes=processes_of(spec.machine), save_seconds=context.require(Decided).save_seconds,
             secrets_file=secrets_file, number=submitted.number,
         )  # fmt: skip
-        submit_job(session, layout, job)
         context.journal.put(context.run_id, submitted)
+        submit_job(session, layout, job)
 
     def _await_start(self, context: RunContext, copy: LogCopy) -> None:
         """Wait until the agent has taken the new job: until then it tells how the former one ended."""
