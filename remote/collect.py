@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from remote.paths import check_manifest
 from remote.safetensors import check_safetensors, check_weights
 from remote.types import FileDigest
 from templates.agent import manifest as agent_manifest
+from templates.agent.atomic import fsync_folder
 
 if TYPE_CHECKING:
     from remote.layout import RunLayout
@@ -102,8 +104,13 @@ def collect(
     fetch_tree(session, folder, target, manifest.files, progress=progress)
     check_weights(target, [file.path for file in manifest.files])
     part = target / f".{agent_manifest.NAME}.part"
-    part.write_bytes(manifest.data)
+    with part.open("wb") as file:
+        file.write(manifest.data)
+        file.flush()
+        # Teardown follows: the mark must not outlive a power cut that the machine does not.
+        os.fsync(file.fileno())
     part.replace(mark)
+    fsync_folder(target)
     return Collected(len(manifest.files), sum(file.size_bytes for file in manifest.files), manifest.sha256)
 
 
@@ -133,5 +140,5 @@ def _refuse_others(target: Path, manifest: Manifest) -> None:
     if others:
         raise TransferError(
             f"the folder holds files that are not of this model ({', '.join(others[:5])}): {target}",
-            hint="collect into a new or empty folder (`collect:` in the run file)",
+            hint="move them away, then go on with `llamalift resume RUN`",
         )
