@@ -107,7 +107,7 @@ def collect(
     with part.open("wb") as file:
         file.write(manifest.data)
         file.flush()
-        # Teardown follows: the mark must not outlive a power cut that the machine does not.
+        # Teardown follows: what counts as home must be on the disk before the machine is gone.
         os.fsync(file.fileno())
     part.replace(mark)
     fsync_folder(target)
