@@ -132,7 +132,7 @@ def test_another_host_key_stops_everything(machine: SshMachine) -> None:
     assert time.monotonic() - began < 20
     for line in (pinned, machine.endpoint.host_keys[0]):
         assert fingerprint(public_key_bytes(line)) in caught.value.fact
-    assert "adopt" in caught.value.hint
+    assert "llamalift down --discard RUN" in caught.value.hint
 
 
 def test_a_machine_without_the_pinned_kind_of_key_stops_everything(tmp_path: Path) -> None:
