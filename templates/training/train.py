@@ -5,13 +5,14 @@ Run by `python -m templates.training.launch --standalone --nproc_per_node N -m t
 
 from __future__ import annotations
 
+import atexit
 import json
 import math
 import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from templates.agent.manifest import check_manifest
 from templates.training import checkpoints, exit_codes, save_schedule, sizes
@@ -198,5 +199,17 @@ def _write_marker(run: Run, trainer: LiftTrainer, mean_loss: float) -> None:
     checkpoints.write_durably(run.folders.markers / MARKER, json.dumps(words))
 
 
+def leave(code: int) -> NoReturn:
+    """End with `code` for certain.
+
+    When Python takes itself apart, gloo's threads may still run, and C++ then aborts the process (exit code 134 instead
+    of ours); so only what was registered for the end is run, such as W&B's last upload.
+    """
+    atexit._run_exitfuncs()  # noqa: SLF001 - what multiprocessing does before its own os._exit
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    leave(main(sys.argv[1:]))

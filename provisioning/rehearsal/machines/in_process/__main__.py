@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -14,6 +15,10 @@ from provisioning.rehearsal.machines.in_process.server import serve
 from provisioning.rehearsal.machines.in_process.settings import ServerSettings
 
 _LOG = logging.getLogger("machine")
+
+
+class _SwitchedOffError(Exception):
+    """SIGTERM came."""
 
 
 def main(settings_file: str) -> None:
@@ -28,11 +33,28 @@ def main(settings_file: str) -> None:
     try:
         threading.Thread(target=serve, args=[settings], daemon=True).start()
         _start_boot_script(settings)
-        while os.read(0, 4096):
-            pass
+        _wait_for_the_end()
         _LOG.info("the rehearsal cloud is gone; switching off")
+    except _SwitchedOffError:
+        _LOG.info("switching off")
     finally:
         settings.clean_up()
+    # Threads may still serve connections, and Python would take itself apart under them.
+    logging.shutdown()
+    os._exit(0)
+
+
+def _wait_for_the_end() -> None:
+    """Return when standard input ends. A signal wakes us whenever it comes: its handler runs between two reads."""
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.set_wakeup_fd(wake)
+    while True:
+        ready, _, _ = select.select([0, woken], [], [])
+        if woken in ready:
+            os.read(woken, 4096)
+        if 0 in ready and not os.read(0, 4096):
+            return
 
 
 def _start_boot_script(settings: ServerSettings) -> None:
@@ -46,8 +68,7 @@ def _start_boot_script(settings: ServerSettings) -> None:
 
 
 def _switch_off(_signal: int, _frame: object) -> None:
-    _LOG.info("switching off")
-    raise SystemExit
+    raise _SwitchedOffError
 
 
 if __name__ == "__main__":
