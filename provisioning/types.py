@@ -53,6 +53,23 @@ class ImageReference:
 
 
 @dataclass(frozen=True, slots=True)
+class Placement:
+    """Where and as what a machine is asked for.
+
+    Attributes:
+        region: Azure region.
+        zone: Availability zone (`"1"`), or None for a regional machine.
+        size: VM size.
+        spot: At the spot price, evicted when the cloud wants it back.
+    """
+
+    region: str
+    zone: str | None
+    size: str
+    spot: bool
+
+
+@dataclass(frozen=True, slots=True)
 class MachineRequest:
     """One machine with everything that it needs around it.
 

@@ -19,7 +19,13 @@ class Decided:
         image: `publisher:offer:sku:version` with the version pinned.
         caller_address: CIDR that may reach port 22.
         workspace_gib: Size of the durable disk in GiB.
-        dollars_per_hour: What the machine, disk and address cost together; 0 on the rehearsal cloud.
+        size: VM size.
+        spot: Whether it is a spot machine.
+        machine_dollars_per_hour: The machine's price as Azure has it, on the rehearsal cloud too.
+        disk_dollars_per_hour: The workspace disk's; goes on while the machine is deallocated.
+        address_dollars_per_hour: The public address's.
+        price_basis: Where the prices come from, for example `Retail Prices API, 2026-11-25 15:04 UTC`.
+        dollars_per_hour: What all of it really costs; 0 on the rehearsal cloud.
         dollars_cap: The dead-man switch's limit.
         deadline_at: Seconds since the epoch at which the dead-man switch fires.
         save_seconds: What one checkpoint should take on this disk.
@@ -31,6 +37,12 @@ class Decided:
     image: str
     caller_address: str
     workspace_gib: int
+    size: str
+    spot: bool
+    machine_dollars_per_hour: float
+    disk_dollars_per_hour: float
+    address_dollars_per_hour: float
+    price_basis: str
     dollars_per_hour: float
     dollars_cap: float
     deadline_at: float

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 
 DDL = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -54,6 +54,34 @@ CREATE TABLE IF NOT EXISTS events (
     run_id TEXT NOT NULL REFERENCES runs (run_id),
     at     REAL NOT NULL,
     text   TEXT NOT NULL
+) STRICT;
+
+-- One row per try to rent a machine somewhere; `outcome` is empty while it goes on, or when its client was killed.
+CREATE TABLE IF NOT EXISTS attempts (
+    seq      INTEGER PRIMARY KEY AUTOINCREMENT,
+    run_id   TEXT NOT NULL REFERENCES runs (run_id),
+    at       REAL NOT NULL,
+    ended_at REAL,
+    region   TEXT NOT NULL,
+    zone     TEXT,
+    size     TEXT NOT NULL,
+    spot     INTEGER NOT NULL,
+    outcome  TEXT NOT NULL DEFAULT '',
+    code     TEXT NOT NULL DEFAULT '',
+    fact     TEXT NOT NULL DEFAULT ''
+) STRICT;
+
+-- One row per stretch of time in which something cost money; `ended_at` is empty while it goes on.
+CREATE TABLE IF NOT EXISTS charges (
+    seq              INTEGER PRIMARY KEY AUTOINCREMENT,
+    run_id           TEXT NOT NULL REFERENCES runs (run_id),
+    component        TEXT NOT NULL,
+    detail           TEXT NOT NULL,
+    resource_id      TEXT NOT NULL,
+    dollars_per_hour REAL NOT NULL,
+    basis            TEXT NOT NULL,
+    began_at         REAL NOT NULL,
+    ended_at         REAL
 ) STRICT;
 
 CREATE TABLE IF NOT EXISTS leases (

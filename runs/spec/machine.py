@@ -129,6 +129,11 @@ class Machine(Section):
         pattern=patterns.SIZE,
         description="VM size, as Azure names it. The default has 4 A100 GPUs of 80 GB.",
     )
+    other_sizes: tuple[Annotated[str, Field(pattern=patterns.SIZE)], ...] = Field(
+        default=(),
+        max_length=10,
+        description="VM sizes to take when the first cannot be had, the first choice first.",
+    )
     regions: tuple[Region, ...] = Field(
         default=("eastus", "westus3", "southcentralus"),
         min_length=1,
@@ -175,7 +180,7 @@ class Machine(Section):
             broken.append(
                 broken_rule(("max_price",), f"only a spot machine has one (spot: true), found: {self.max_price:g}")
             )
-        for field in ("regions", "zones"):
+        for field in ("other_sizes", "regions", "zones"):
             values = getattr(self, field)
             if len(set(values)) < len(values):
                 broken.append(broken_rule((field,), f"each only once, found: {', '.join(map(str, values))}"))

@@ -75,6 +75,7 @@ class Provision:
     def _decide(self, context: RunContext) -> Decided:
         """Everything that needs a choice or the time of day, chosen once."""
         from runs.plan import make_plan
+        from runs.plan.prices import SNAPSHOT_DATE
 
         spec, cloud = context.spec, context.cloud
         context.reporter.waiting(self.name, "the cloud account")
@@ -90,6 +91,12 @@ class Provision:
             image=str(image),
             caller_address=cloud.caller_address() if allowed == "auto" else allowed,
             workspace_gib=plan.workspace_gib,
+            size=spec.machine.size,
+            spot=spec.machine.spot,
+            machine_dollars_per_hour=plan.cost.machine_per_hour,
+            disk_dollars_per_hour=plan.cost.disk_per_hour,
+            address_dollars_per_hour=plan.cost.address_per_hour,
+            price_basis=f"list prices of {SNAPSHOT_DATE}",
             dollars_per_hour=plan.dollars_per_hour if spec.cloud == "azure" else 0.0,
             dollars_cap=plan.dollars_cap,
             deadline_at=time.time() + plan.deadline_hours * 3600,
@@ -120,8 +127,8 @@ class Provision:
             run_id=context.run_id,
             region=decided.region,
             zone=decided.zone,
-            size=spec.machine.size,
-            spot=spec.machine.spot,
+            size=decided.size,
+            spot=decided.spot,
             max_price_usd_per_hour=spec.machine.max_price,
             image=ImageReference(*decided.image.split(":")),
             os_disk_gib=spec.machine.os_disk_gib,

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from runs.facts import Decided
 from runs.machine_config import agent_config, backstop, tags, without_extras
 from runs.spec.load import load_run_text
 from runs.types import EffectRow, RunRow, RunState
+from tests.fakes.decisions import decided
 
 NOW = 1_800_000_000.0
 HOUR = 3600.0
@@ -20,10 +20,9 @@ ROW = RunRow(
     run_id="wizardlm-7b-abc234", name="wizardlm-7b", cloud="azure", created_at=NOW - 72 * HOUR,
     run_file="wizardlm-7b.yaml", spec_text="", spec_sha256="0" * 64, state=RunState.ACTIVE,
 )  # fmt: skip
-DECIDED = Decided(
-    subscription_id="s", region="eastus", zone=None, image="a:b:c:1", caller_address="203.0.113.7/32",
-    workspace_gib=1024, dollars_per_hour=15.0, dollars_cap=300.0, deadline_at=NOW + 20 * HOUR, save_seconds=470.0,
-)  # fmt: skip
+DECIDED = decided(
+    workspace_gib=1024, dollars_per_hour=15.0, dollars_cap=300.0, deadline_at=NOW + 20 * HOUR, save_seconds=470.0
+)
 
 
 def test_the_meter_starts_with_the_machine_and_not_with_the_run() -> None:

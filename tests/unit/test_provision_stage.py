@@ -9,12 +9,13 @@ import pytest
 
 from provisioning.types import Machine, PowerState
 from runs.context import RunContext
-from runs.facts import Decided, Rented, Trust
+from runs.facts import Rented, Trust
 from runs.journal import Journal
 from runs.spec.load import load_run_text
 from runs.stages.provision import Provision
 from runs.state_folder import StateFolder
 from runs.types import RunRow, RunState, Silent
+from tests.fakes.decisions import decided
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +45,7 @@ def a_context(tmp_path: Path, machine: Machine | None = None) -> RunContext:
     row = RunRow("tiny-aaaaaa", "tiny", "rehearsal", 1.0, str(tmp_path / "run.yaml"), TEXT, "0" * 64, RunState.ACTIVE)
     journal.add_run(row)
     journal.put(row.run_id, Rented("/vm", "127.0.0.1", 2222, "llama", "eastus", None))
-    journal.put(row.run_id, Decided("s", "eastus", None, "a:b:c:d", "127.0.0.1/32", 8, 0.0, 1.0, 9e9, 1.0))
+    journal.put(row.run_id, decided())
     cloud: Any = OneMachineCloud(machine)
     return RunContext(row, load_run_text(TEXT, tmp_path / "run.yaml"), journal, state, Silent(), cloud)
 

@@ -11,17 +11,18 @@ from provisioning.errors import ProvisioningError
 from remote.errors import UnreachableError
 from runs.after_failure import Aftermath, settle
 from runs.errors import NotCollectedError
-from runs.facts import Collected, Decided, Leaving, Rented, Submitted, Trained
+from runs.facts import Collected, Leaving, Rented, Submitted, Trained
 from runs.journal import Journal
 from runs.run import Run
 from runs.state_folder import StateFolder
 from runs.types import EffectMoment, RunRow, RunState
+from tests.fakes.decisions import decided
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 RUN_ID = "tiny-aaaaaa"
-DECIDED = Decided("s", "eastus", None, "a:b:c:d", "127.0.0.1/32", 8, 14.69, 60.0, 9e9, 1.0)
+DECIDED = decided(dollars_per_hour=14.69, dollars_cap=60.0)
 LIFE: list[Any] = [
     Rented("/vm", "127.1.2.3", 22, "llama", "eastus", None),
     Submitted(1.0),
