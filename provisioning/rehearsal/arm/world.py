@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from provisioning.rehearsal.arm.accounts import RehearsalAccount
     from provisioning.rehearsal.arm.faults import FaultList
+    from provisioning.rehearsal.arm.json_types import Json
     from provisioning.rehearsal.arm.machine_room import MachineRoom
     from provisioning.rehearsal.arm.operation_urls import OperationUrls
     from provisioning.rehearsal.arm.operations import Operations
@@ -25,10 +26,12 @@ class Settings:
     Attributes:
         nic_reservation_seconds: How long an interface stays reserved after its machine failed (Azure: 180).
         quota_limits: Limit by usage name, over the defaults.
+        capacity: Pools of machines (`provisioning.rehearsal.arm.compute.capacity.Pool`); the first that fits counts.
     """
 
     nic_reservation_seconds: float = 0.0
     quota_limits: dict[str, int] = field(default_factory=dict)
+    capacity: list[Json] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -46,6 +49,8 @@ class World:
     environment_cache: Path
     metadata_url: str
     settings: Settings = field(default_factory=Settings)
+    # How often each pool of `settings.capacity` has refused a machine.
+    refused: dict[int, int] = field(default_factory=dict)
 
     def group_id(self, name: str) -> str:
         """The id of a resource group."""
