@@ -132,3 +132,16 @@ class Leaving:
     """Teardown was decided on: from now on the run may only be torn down, never rented again."""
 
     at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Searching:
+    """A machine is being looked for.
+
+    Attributes:
+        until: How long to go on trying, in seconds since the epoch; None for one walk through all places.
+        walk_began_at: When the walk that goes on began; None between two walks.
+    """
+
+    until: float | None = None
+    walk_began_at: float | None = None

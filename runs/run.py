@@ -6,13 +6,14 @@ import base64
 import secrets
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runs.after_failure import settle
 from runs.context import RunContext
 from runs.errors import NotCollectedError, RunNotFoundError, SpecError
-from runs.facts import Collected, Leaving, Prepared, Submitted, Trained
+from runs.facts import Collected, Leaving, Prepared, Searching, Submitted, Trained
 from runs.journal import Journal
 from runs.journal.lease import lease
 from runs.pipeline import OUR_ERRORS, run_stages
@@ -99,12 +100,14 @@ class Run:
         finally:
             context.close()
 
-    def up(self, reporter: Reporter | None = None, *, keep: bool = False) -> Receipt:
+    def up(self, reporter: Reporter | None = None, *, keep: bool = False, retry_until: float | None = None) -> Receipt:
         """Go from wherever the run stands to the model at home and nothing left in the cloud.
 
         Args:
             reporter: Is told what happens.
             keep: Leave the machine up after collection.
+            retry_until: Go on looking for a machine until then, in seconds since the epoch; None: as an earlier client
+                was told, else each place once.
 
         Raises:
             RunBusyError: Another client drives the run.
@@ -113,6 +116,9 @@ class Run:
         with lease(self.journal, self.run_id), self.context(reporter) as context:
             if context.get(Submitted) is None:
                 read_secrets(context.spec.secrets)
+            if retry_until is not None:
+                wish = context.get(Searching) or Searching()
+                self.journal.put(self.run_id, replace(wish, until=retry_until))
             try:
                 run_stages(context, self._stages(context, keep=keep))
             except OUR_ERRORS as error:

@@ -1,0 +1,118 @@
+"""One walk through every place that the run file allows, in order, until a machine is rented."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from provisioning.errors import ProvisioningError, ThrottledError, TransientError
+from runs.journal.attempts import Outcome
+from runs.placing.candidates import ranked_placements
+from runs.placing.failures import outcome_of
+from runs.placing.pauses import THROTTLE_WAITS, TRANSIENT_SECONDS
+from runs.placing.words import place_words
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from provisioning.types import Placement
+    from runs.context import RunContext
+    from runs.journal.attempts import AttemptLog
+    from runs.placing.candidates import PricedPlacement
+    from runs.placing.pauses import Pace
+    from runs.placing.tries import Tries
+    from runs.types import StageName
+
+
+class Walk:
+    """Tries each place once, some of them again where that helps; every try is in the log.
+
+    Attributes:
+        last_error: What the newest try raised; None when none did.
+    """
+
+    def __init__(
+        self, context: RunContext, stage: StageName, pace: Pace, log: AttemptLog, tries: Tries, *, began_at: float
+    ) -> None:
+        self.last_error: ProvisioningError | None = None
+        self._context = context
+        self._stage = stage
+        self._pace = pace
+        self._log = log
+        self._tries = tries
+        self._began_at = began_at
+        self._closed: set[tuple[str, str]] = set()
+
+    def begin_at(self, placement: Placement) -> bool:
+        """Try the place where something of the run may stand already; True when a machine runs there."""
+        return self._try(placement, ranked_placements(self._context.loaded, None))
+
+    def through(self, *, only_open: bool) -> bool:
+        """Try every place that this walk has not tried yet; True when a machine is rented.
+
+        Args:
+            only_open: Leave out those that failed so lately that it would be no use.
+        """
+        places = ranked_placements(self._context.loaded, None)
+        return any(self._visit(one, places) for one in self._left(places, only_open=only_open))
+
+    def _left(self, places: Sequence[PricedPlacement], *, only_open: bool) -> list[PricedPlacement]:
+        tries = self._log.all()
+        done = {one.placement for one in tries if one.at >= self._began_at and one.outcome is not Outcome.ABANDONED}
+        left = [one for one in places if one.placement not in done]
+        if not only_open:
+            return left
+        now = self._pace.now()
+        return [one for one in left if self._pace.reopens_at(one.placement, tries) <= now]
+
+    def _visit(self, one: PricedPlacement, places: Sequence[PricedPlacement]) -> bool:
+        """Try a place, unless a limit was met that counts for it as well."""
+        limit = (one.placement.region, one.placement.size)
+        if limit in self._closed:
+            self._log.skip(
+                one.placement, Outcome.QUOTA, f"the limit that was met counts here, too: {one.placement.region}"
+            )
+            return False
+        if self._try(one.placement, places):
+            return True
+        if self.last_error is not None and outcome_of(self.last_error) is Outcome.QUOTA:
+            self._closed.add(limit)
+        return False
+
+    def _try(self, placement: Placement, places: Sequence[PricedPlacement]) -> bool:
+        """Try one place, again where that may help; True when a machine is rented."""
+        transient, throttled = iter(TRANSIENT_SECONDS), iter(range(THROTTLE_WAITS))
+        while True:
+            error = self._once(placement, places)
+            if error is None:
+                return True
+            if isinstance(error, ThrottledError) and next(throttled, None) is not None:
+                self._say(f"{place_words(placement)}: the cloud asks to wait")
+                self._pace.throttle(error.wait_seconds)
+            elif isinstance(error, TransientError) and (seconds := next(transient, None)) is not None:
+                self._say(f"{place_words(placement)}: once more in a moment, {error.fact}")
+                self._pace.pause(seconds)
+            else:
+                return False
+
+    def _once(self, placement: Placement, places: Sequence[PricedPlacement]) -> ProvisioningError | None:
+        """One attempt, its row before it and its outcome after it; None when a machine is rented.
+
+        Raises:
+            ProvisioningError: It is permanent.
+        """
+        self._say(f"{placement.size} in {place_words(placement)}")
+        row = self._log.begin(placement)
+        try:
+            self._tries.rent(placement, places)
+        except ProvisioningError as error:
+            outcome = outcome_of(error)
+            self._log.end(row, outcome, code=error.code, fact=error.fact)
+            self.last_error = error
+            if outcome is Outcome.REFUSED:
+                raise
+            return error
+        self._log.end(row, Outcome.RENTED)
+        return None
+
+    def _say(self, message: str) -> None:
+        self._context.reporter.waiting(self._stage, message)

@@ -1,0 +1,120 @@
+"""A cloud in which machines are scarce: what each place answers is scripted, and what stands where can be looked at."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from provisioning.errors import CapacityError
+from provisioning.types import (
+    Account,
+    DeletionProof,
+    ImageReference,
+    Machine,
+    MachineRequest,
+    Placement,
+    PowerState,
+    ResourceKind,
+    ResourceRef,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from provisioning.types import Ledger, PlannedResource, Progress
+
+_MACHINE = ResourceRef(ResourceKind.VIRTUAL_MACHINE, "vm", "/vm")
+
+
+class ScarceCloud:
+    """Implements `provisioning.types.Cloud`.
+
+    Attributes:
+        script: For each place what its next tries raise, first to last; None is a machine. A place without a script has
+            none free.
+        asked: Every place that was asked for a machine, in order.
+        vacated: What was kept at each `vacate`.
+        machine: Where a machine stands now; None nowhere.
+        most_machines: How many machines stood at once at most.
+    """
+
+    name = "rehearsal"
+
+    def __init__(self) -> None:
+        self.script: defaultdict[Placement, list[BaseException | None]] = defaultdict(list)
+        self.asked: list[Placement] = []
+        self.vacated: list[Placement | None] = []
+        self.machine: Placement | None = None
+        self.requests: list[MachineRequest] = []
+
+    def account(self) -> Account:
+        """Someone."""
+        return Account("00000000-0000-0000-0000-000000000000", "a subscription")
+
+    def caller_address(self) -> str:
+        """Here."""
+        return "127.0.0.1/32"
+
+    def resolve_image(self, region: str, image: ImageReference) -> ImageReference:  # noqa: ARG002  (the protocol's)
+        """A version that tells the region."""
+        return ImageReference(image.publisher, image.offer, image.sku, f"1.0.{len(region)}")
+
+    def planned(self, request: MachineRequest) -> Sequence[PlannedResource]:  # noqa: ARG002  (the protocol's)
+        """Nothing that a test asks for."""
+        return []
+
+    def provision(self, request: MachineRequest, ledger: Ledger, progress: Progress) -> Machine:  # noqa: ARG002  (the protocol's)
+        """What the script says, with the intent in the ledger before it."""
+        place = Placement(request.region, request.zone, request.size, request.spot)
+        assert self.machine in {None, place}, "a second machine was asked for"
+        self.asked.append(place)
+        self.requests.append(request)
+        ledger.intend_create(_MACHINE)
+        answers = self.script[place]
+        answer = answers.pop(0) if answers else CapacityError("no room", hint="wait", code="AllocationFailed")
+        if answer is not None:
+            raise answer
+        self.machine = place
+        ledger.created(_MACHINE)
+        return self._described(place)
+
+    def find_machine(self, run_id: str) -> Machine | None:  # noqa: ARG002  (the protocol's)
+        """The machine, if one stands."""
+        return self._described(self.machine) if self.machine else None
+
+    def vacate(self, run_id: str, keep: Placement | None, ledger: Ledger, progress: Progress) -> None:  # noqa: ARG002  (the protocol's)
+        """Take the machine away unless it is at `keep`; what never stood is proven gone, too."""
+        self.vacated.append(keep)
+        if self.machine != keep:
+            self.machine = None
+        if self.machine is None:
+            ledger.gone(DeletionProof(_MACHINE, datetime.now(UTC)))
+
+    def deallocate(self, run_id: str, progress: Progress) -> None:
+        """Nothing to do."""
+
+    def remaining(self, run_id: str) -> Sequence[ResourceRef]:  # noqa: ARG002  (the protocol's)
+        """The machine."""
+        return [_MACHINE] if self.machine else []
+
+    def destroy(
+        self,
+        run_id: str,  # noqa: ARG002  (the protocol's)
+        refs: Sequence[ResourceRef],
+        ledger: Ledger,
+        progress: Progress,  # noqa: ARG002  (the protocol's)
+    ) -> Sequence[DeletionProof]:
+        """Everything goes."""
+        self.machine = None
+        proofs = [DeletionProof(ref, datetime.now(UTC)) for ref in refs]
+        for proof in proofs:
+            ledger.gone(proof)
+        return proofs
+
+    def close(self) -> None:
+        """Nothing to do."""
+
+    @staticmethod
+    def _described(place: Placement) -> Machine:
+        return Machine("/vm", "127.0.0.1", 2222, "llama", place.region, place.zone, PowerState.RUNNING)
