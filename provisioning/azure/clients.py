@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from azure.mgmt.compute import ComputeManagementClient
     from azure.mgmt.network import NetworkManagementClient
     from azure.mgmt.resource.resources import ResourceManagementClient
+    from azure.mgmt.resourcegraph import ResourceGraphClient
 
     from provisioning.azure.endpoint import ArmEndpoint
 
@@ -57,6 +58,17 @@ class Clients:
         from azure.mgmt.resource.resources import ResourceManagementClient
 
         return self._open(ResourceManagementClient)
+
+    @cached_property
+    def graph(self) -> ResourceGraphClient:
+        """What exists in the whole subscription, in one query; it hears of changes late."""
+        from azure.mgmt.resourcegraph import ResourceGraphClient
+
+        options = pipeline.client_options(self.endpoint, self._credential)
+        # Of all the clients, this one belongs to no subscription: each query names its own.
+        client = ResourceGraphClient(self._credential, base_url=self.endpoint.base_url, **options)
+        self._opened.append(client)
+        return client
 
     def open_all(self) -> None:
         """Make every client now, before threads ask for the same one at the same time."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from provisioning.rehearsal.arm.graph.quota import QueryQuota
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -25,10 +27,14 @@ class Settings:
     Attributes:
         nic_reservation_seconds: How long an interface stays reserved after its machine failed (Azure: 180).
         quota_limits: Limit by usage name, over the defaults.
+        graph_lag_seconds: How long Resource Graph does not hear of a change (Azure: seconds to minutes); at most 600.
+        graph_queries_per_window: Queries that Resource Graph answers in five seconds (Azure: 15).
     """
 
     nic_reservation_seconds: float = 0.0
     quota_limits: dict[str, int] = field(default_factory=dict)
+    graph_lag_seconds: float = 0.0
+    graph_queries_per_window: int = 15
 
 
 @dataclass(slots=True)
@@ -46,6 +52,7 @@ class World:
     environment_cache: Path
     metadata_url: str
     settings: Settings = field(default_factory=Settings)
+    graph_quota: QueryQuota = field(default_factory=QueryQuota)
 
     def group_id(self, name: str) -> str:
         """The id of a resource group."""
