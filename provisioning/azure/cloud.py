@@ -18,12 +18,14 @@ from provisioning.azure.pipeline import sign_in
 from provisioning.azure.provision import Provisioning
 from provisioning.azure.public_address import public_address
 from provisioning.azure.stack import Stack
+from provisioning.azure.survey.survey import take_survey
 from provisioning.types import Machine, PlannedResource, PowerState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from provisioning.azure.endpoint import ArmEndpoint
+    from provisioning.survey_types import Survey, SurveyRequest
     from provisioning.types import Account, DeletionProof, ImageReference, Ledger, MachineRequest, Progress, ResourceRef
 
 
@@ -119,6 +121,16 @@ class AzureCloud:
     def console_log(self, run_id: str) -> str:
         """The machine's serial log, for when SSH never comes up; empty while the cloud has none."""
         return console_log(self._open(), self._names(run_id))
+
+    def survey(self, request: SurveyRequest, progress: Progress) -> Survey:
+        """What the cloud says about a wish before anything is created; see `provisioning.types.Cloud.survey`.
+
+        Raises:
+            SignInError: No usable credential.
+            SubscriptionError: The subscription cannot be used.
+        """
+        account = self.account()
+        return take_survey(self._open(), account, request, progress)
 
     def close(self) -> None:
         """Close the connections."""
