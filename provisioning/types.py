@@ -264,6 +264,13 @@ class Cloud(Protocol):
         """
         ...
 
+    def vacate(self, run_id: str, keep: Placement | None, ledger: Ledger, progress: Progress) -> None:
+        """Delete what of the run could not serve a machine at `keep`, with a 404 for each; None keeps only the group.
+
+        The workspace disk goes, too, when it is elsewhere: only for a run without anything on it.
+        """
+        ...
+
     def close(self) -> None:
         """Let go of it; the rehearsal cloud ends its own processes here when nothing is left in it."""
         ...

@@ -19,6 +19,7 @@ from provisioning.azure.provision import Provisioning
 from provisioning.azure.public_address import public_address
 from provisioning.azure.stack import Stack
 from provisioning.azure.survey.survey import take_survey
+from provisioning.azure.vacate import Vacating
 from provisioning.types import Machine, PlannedResource, PowerState
 
 if TYPE_CHECKING:
@@ -26,7 +27,16 @@ if TYPE_CHECKING:
 
     from provisioning.azure.endpoint import ArmEndpoint
     from provisioning.survey_types import Survey, SurveyRequest
-    from provisioning.types import Account, DeletionProof, ImageReference, Ledger, MachineRequest, Progress, ResourceRef
+    from provisioning.types import (
+        Account,
+        DeletionProof,
+        ImageReference,
+        Ledger,
+        MachineRequest,
+        Placement,
+        Progress,
+        ResourceRef,
+    )
 
 
 class AzureCloud:
@@ -117,6 +127,15 @@ class AzureCloud:
             RequestRefusedError: The group of the run's name is not the run's.
         """
         return Destruction(self._open(), run_id, ledger, progress).run(refs)
+
+    def vacate(self, run_id: str, keep: Placement | None, ledger: Ledger, progress: Progress) -> None:
+        """Delete what of the run could not serve a machine at `keep`, with a 404 for each; None keeps only the group.
+
+        Raises:
+            RequestRefusedError: The group of the run's name is not the run's.
+            ProvisioningError: Something cannot be deleted now; the next call goes on from there.
+        """
+        Vacating(self._open(), self._names(run_id), keep, ledger, progress).run()
 
     def console_log(self, run_id: str) -> str:
         """The machine's serial log, for when SSH never comes up; empty while the cloud has none."""

@@ -70,6 +70,8 @@ class ControlApplication:
             if name not in known:
                 raise ArmError(400, "InvalidSetting", f"unknown setting: {name}")
             setattr(self._world.settings, name, value)
+            if name == "capacity":
+                self._world.refused.clear()
         return Response(200, {})
 
     def _greet(self, client: str, request: Request) -> Response:

@@ -116,6 +116,9 @@ def note_failure(world: World, operation: Operation) -> None:
         resource.properties["provisioningState"] = "Succeeded" if is_group else "Failed"
         if operation.action == "machine-create":
             machine_actions.note_failure(world, resource, operation.error or ArmError(500, "InternalError", "").error())
+        elif operation.action == "machine-start" and resource.private.get("power") == "starting":
+            # It never got its hardware back.
+            resource.private["power"] = "deallocated"
         world.store.put(resource)
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from provisioning.rehearsal.arm.accounts import RehearsalAccount
     from provisioning.rehearsal.arm.faults import FaultList
+    from provisioning.rehearsal.arm.json_types import Json
     from provisioning.rehearsal.arm.machine_room import MachineRoom
     from provisioning.rehearsal.arm.operation_urls import OperationUrls
     from provisioning.rehearsal.arm.operations import Operations
@@ -29,12 +30,14 @@ class Settings:
         quota_limits: Limit by usage name, over the defaults.
         graph_lag_seconds: How long Resource Graph does not hear of a change (Azure: seconds to minutes); at most 600.
         graph_queries_per_window: Queries that Resource Graph answers in five seconds (Azure: 15).
+        capacity: Pools of machines (`provisioning.rehearsal.arm.compute.capacity.Pool`); the first that fits counts.
     """
 
     nic_reservation_seconds: float = 0.0
     quota_limits: dict[str, int] = field(default_factory=dict)
     graph_lag_seconds: float = 0.0
     graph_queries_per_window: int = 15
+    capacity: list[Json] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -53,6 +56,8 @@ class World:
     metadata_url: str
     settings: Settings = field(default_factory=Settings)
     graph_quota: QueryQuota = field(default_factory=QueryQuota)
+    # How often each pool of `settings.capacity` has refused a machine.
+    refused: dict[int, int] = field(default_factory=dict)
 
     def group_id(self, name: str) -> str:
         """The id of a resource group."""
