@@ -112,6 +112,22 @@ class MachineRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Renewal:
+    """A run's new end.
+
+    Attributes:
+        region: Where its machine is.
+        tags: Tags of the resource group to set; its other tags stay.
+        shutdown_at: When the auto-shutdown deallocates the machine (UTC; daily, so within 24 h); None takes the
+            schedule away.
+    """
+
+    region: str
+    tags: Mapping[str, str]
+    shutdown_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class ResourceRef:
     """One cloud resource by its full ARM id."""
 
@@ -158,6 +174,14 @@ class Machine:
     region: str
     zone: str | None
     power: PowerState
+
+
+@dataclass(frozen=True, slots=True)
+class MachinePower:
+    """A machine's power state, and since when the cloud says that it is so (None when it does not say)."""
+
+    power: PowerState
+    since: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +271,14 @@ class Cloud(Protocol):
         Raises:
             LeftoversError: Something is still there when the deadline is over; it names what.
         """
+        ...
+
+    def power(self, run_id: str) -> MachinePower | None:
+        """The power state of the run's machine and since when, or None when there is none. One read."""
+        ...
+
+    def renew(self, run_id: str, renewal: Renewal, ledger: Ledger, progress: Progress) -> None:
+        """Give a run that exists another end: its tags, and its auto-shutdown. Idempotent; no group is no error."""
         ...
 
     def close(self) -> None:
