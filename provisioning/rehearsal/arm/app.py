@@ -45,11 +45,22 @@ class ArmApplication:
         self._router = Router(ROUTES)
 
     def __call__(self, request: Request) -> Response:
-        """Answer one call.
+        """Answer one call and write it into the log.
 
         Raises:
             DroppedConnectionError: A scripted fault wants the connection closed.
         """
+        began_at, began, status = time.time(), time.monotonic(), 0
+        try:
+            response = self._struck_or_answered(request)
+            status = response.status
+        finally:
+            principal = self._world.account.known_principal(request.headers.get("authorization", ""))
+            seconds = time.monotonic() - began
+            self._world.requests.add(request, status=status, principal=principal, began_at=began_at, seconds=seconds)
+        return response
+
+    def _struck_or_answered(self, request: Request) -> Response:
         fault = self._world.faults.take(request.method, request.path)
         if fault is not None:
             time.sleep(fault.delay_seconds)

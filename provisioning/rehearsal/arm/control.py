@@ -1,4 +1,4 @@
-"""The private door for ourselves and for tests: health, faults, settings, where a machine listens, going away."""
+"""The private door for ourselves and for tests: health, faults, settings, calls so far, machines' ports, going away."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class ControlApplication:
         except ArmError as error:
             return error_response(error)
 
-    def _answer(self, request: Request, words: list[str]) -> Response:
+    def _answer(self, request: Request, words: list[str]) -> Response:  # noqa: PLR0911  (one for each question)
         match request.method, words:
             case "GET", ["health"]:
                 return Response(200, {"pid": os.getpid(), "empty": self._world.empty})
@@ -55,6 +55,9 @@ class ControlApplication:
                 return self._greet(client, request) if method == "PUT" else self._part(client)
             case "PATCH", ["settings"]:
                 return self._settings(request)
+            case "GET", ["requests"]:
+                logged = self._world.requests.after(int(request.query.get("after", "0")))
+                return Response(200, {"requests": [dataclasses.asdict(one) for one in logged]})
             case method, ["faults"] if method in {"GET", "PUT"}:
                 return self._faults(request)
         return Response(404)
