@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from provisioning.rehearsal.arm.errors import ArmError
 from provisioning.rehearsal.arm.faults import Fault
 from provisioning.rehearsal.arm.http import Response, error_response
+from provisioning.rehearsal.arm.latencies import Latencies
 from provisioning.rehearsal.processes import is_running
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class ControlApplication:
         for name, value in request.json().items():
             if name not in known:
                 raise ArmError(400, "InvalidSetting", f"unknown setting: {name}")
-            setattr(self._world.settings, name, value)
+            setattr(self._world.settings, name, Latencies.from_json(value) if name == "latencies" else value)
         return Response(200, {})
 
     def _greet(self, client: str, request: Request) -> Response:

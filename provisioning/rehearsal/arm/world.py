@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from provisioning.rehearsal.arm import latencies
 from provisioning.rehearsal.arm.request_log import RequestLog
 
 if TYPE_CHECKING:
@@ -27,10 +28,12 @@ class Settings:
     Attributes:
         nic_reservation_seconds: How long an interface stays reserved after its machine failed (Azure: 180).
         quota_limits: Limit by usage name, over the defaults.
+        latencies: How long calls and operations take.
     """
 
     nic_reservation_seconds: float = 0.0
     quota_limits: dict[str, int] = field(default_factory=dict)
+    latencies: latencies.Latencies = latencies.NONE
 
 
 @dataclass(slots=True)

@@ -40,7 +40,8 @@ def start(world: World, operation: Operation) -> None:
     with world.store.lock:
         _make_disks(world, machine)
     _boot(world, machine)
-    _settle(world, operation.target)
+    if world.operations.wait_out(operation):
+        _settle(world, operation.target)
 
 
 def restart(world: World, operation: Operation) -> None:
