@@ -145,3 +145,16 @@ class Searching:
 
     until: float | None = None
     walk_began_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What the plan said when the run began; None for what it could not tell.
+
+    Attributes:
+        dollars: For the whole run.
+        hours: For the whole run.
+    """
+
+    dollars: float | None
+    hours: float | None

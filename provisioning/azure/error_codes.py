@@ -147,6 +147,8 @@ BUSY_CODES = frozenset(
         "principalnotfound",
     }
 )
+# The subscription itself is fine: one of its resource providers waits to be registered.
+NOT_REGISTERED_CODES = frozenset(code.lower() for code in _MEANINGS[NOT_REGISTERED].split())
 
 
 def meaning_of(status: int | None, codes: list[str]) -> Meaning:

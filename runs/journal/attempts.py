@@ -52,8 +52,9 @@ class Attempt:
 
     @property
     def reason(self) -> str:
-        """`no capacity (ZonalAllocationFailed)`."""
-        return f"{self.outcome} ({self.code})" if self.code else str(self.outcome)
+        """`no capacity (ZonalAllocationFailed)`; without a code, what was said."""
+        said = self.code or self.fact
+        return f"{self.outcome} ({said})" if said else str(self.outcome)
 
 
 @dataclass(frozen=True, slots=True)

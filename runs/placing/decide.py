@@ -11,8 +11,9 @@ from provisioning.types import ImageReference, Placement
 from runs.facts import Decided
 
 if TYPE_CHECKING:
+    from provisioning.survey_types import Survey
     from runs.context import RunContext
-    from runs.placing.candidates import PricedPlacement
+    from runs.placing.market import Market
     from runs.plan.plan import Plan
     from runs.spec.load import LoadedRunFile
 
@@ -22,16 +23,16 @@ def placement_of(decided: Decided) -> Placement:
     return Placement(decided.region, decided.zone, decided.size, decided.spot)
 
 
-def decide(context: RunContext, one: PricedPlacement) -> Decided:
+def decide(context: RunContext, market: Market, place: Placement) -> Decided:
     """Decide on a place. The machine's hours count from now: nothing of it is rented yet.
 
     Raises:
         ProvisioningError: The account or the image cannot be found.
         SpecError: The run does not fit on that size.
     """
-    spec, cloud, place = context.spec, context.cloud, one.placement
+    spec, cloud, one = context.spec, context.cloud, market.at(place)
     account = cloud.account()
-    plan = plan_at(context.loaded, place)
+    plan = plan_at(context.loaded, place, market.survey)
     before = context.get(Decided)
     if before is not None and before.region == place.region:
         image = before.image
@@ -68,16 +69,17 @@ def renew(context: RunContext, decided: Decided, *, has_machine: bool) -> Decide
     return replace(now, deadline_at=time.time() + hours * 3600)
 
 
-def plan_at(loaded: LoadedRunFile, place: Placement) -> Plan:
-    """The run's plan for one size in one region.
+def plan_at(loaded: LoadedRunFile, place: Placement, survey: Survey | None = None) -> Plan:
+    """The run's plan for one size in one region, at the prices of the survey.
 
     Raises:
         SpecError: It does not fit there.
     """
-    from runs.plan import make_plan
+    from runs.plan.make import make_plan
 
-    only = loaded.spec.machine.model_copy(update={"size": place.size, "other_sizes": (), "regions": (place.region,)})
-    return make_plan(replace(loaded, spec=loaded.spec.model_copy(update={"machine": only})))
+    there = {"size": place.size, "gpus": None, "other_sizes": (), "regions": (place.region,)}
+    only = loaded.spec.machine.model_copy(update=there)
+    return make_plan(replace(loaded, spec=loaded.spec.model_copy(update={"machine": only})), survey)
 
 
 def caller_address(context: RunContext, decided: Decided) -> str:

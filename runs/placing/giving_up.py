@@ -14,37 +14,39 @@ if TYPE_CHECKING:
     from provisioning.errors import ProvisioningError
     from runs.context import RunContext
     from runs.journal.attempts import Attempt
+    from runs.placing.walk import Walk
 
 _PASSING = {Outcome.TROUBLE, Outcome.THROTTLED, Outcome.ABANDONED}
 
 
 def nothing_to_be_had(
-    context: RunContext, tried: Sequence[Attempt], last: ProvisioningError | None, *, is_fixed: bool
+    context: RunContext, tried: Sequence[Attempt], walk: Walk, *, is_fixed: bool
 ) -> ProvisioningError:
     """The error that ends a search.
 
     Args:
         context: The run.
         tried: The tries of the last walk, oldest first.
-        last: What the newest try raised.
+        walk: That walk.
         is_fixed: Whether the run cannot go anywhere else any more.
     """
+    last = walk.last_error
     if last is not None and all(one.outcome in _PASSING for one in tried):
         return last
     kind = QuotaError if tried and all(one.outcome is Outcome.QUOTA for one in tried) else CapacityError
     code = last.code if last else ""
-    if len({one.placement for one in tried}) == 1 and last is not None:
-        fact = last.fact
-    else:
-        fact = f"no machine to be had anywhere: {summary(tried)}"
-    return kind(fact, hint=_stay_hint(context, tried) if is_fixed else _hint(context, kind, last), code=code)
+    is_one = len({one.placement for one in tried}) == 1 and last is not None
+    fact = last.fact if is_one and last is not None else f"no machine to be had: {summary(tried)}"
+    hint = _stay_hint(context, tried) if is_fixed else _hint(context, kind, walk)
+    return kind(fact, hint=hint, code=code)
 
 
-def _hint(context: RunContext, kind: type[ProvisioningError], last: ProvisioningError | None) -> str:
+def _hint(context: RunContext, kind: type[ProvisioningError], walk: Walk) -> str:
     again = f"go on trying with: llamalift up {context.row.run_file} --retry-until 6h"
     seen = f"see every try with: llamalift attempts {context.run_id}"
-    if kind is QuotaError and last is not None:
-        return f"{last.hint}\n{seen}"
+    advice = walk.advice or (walk.last_error.hint if walk.last_error else "")
+    if kind is QuotaError and advice:
+        return f"{advice}\n{seen}"
     return f"{again}; or name more places under machine.regions, machine.zones or machine.other_sizes\n{seen}"
 
 

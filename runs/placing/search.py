@@ -82,7 +82,7 @@ class Search:
         self._clear(only_broken=is_over)
         self._end_walk()
         if until is None or is_over:
-            raise nothing_to_be_had(self._context, tried, walk.last_error, is_fixed=self._tries.is_fixed)
+            raise nothing_to_be_had(self._context, tried, walk, is_fixed=self._tries.is_fixed)
         at = min(until, self._next_walk_at(tried))
         when = f"next try at {_clock(at, now)}, until {_clock(until, now)}"
         self._context.reporter.note(f"no machine to be had: {summary(tried)}; {when}")

@@ -11,11 +11,9 @@ from runs.placing.decide import decide, placement_of, renew
 from runs.placing.request import machine_request
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from provisioning.types import Placement
     from runs.context import RunContext
-    from runs.placing.candidates import PricedPlacement
+    from runs.placing.market import Market
     from runs.types import StageName
 
 
@@ -32,12 +30,12 @@ class Tries:
         """Whether the workspace disk may hold something: then no other place will do."""
         return self._context.get(Prepared) is not None or self._context.get(Submitted) is not None
 
-    def rent(self, placement: Placement, places: Sequence[PricedPlacement]) -> None:
+    def rent(self, placement: Placement, market: Market) -> None:
         """Have the machine run at a place and record it.
 
         Args:
             placement: Where and as what.
-            places: The prices; one of them is that place's.
+            market: The prices; one of the places is that one.
 
         Raises:
             ProvisioningError: It cannot be had there now; what was made stays until `make_room`.
@@ -45,7 +43,7 @@ class Tries:
         context = self._context
         decided = context.get(Decided)
         if decided is None or placement_of(decided) != placement:
-            decided = self._move(next(one for one in places if one.placement == placement), decided)
+            decided = self._move(market, placement, decided)
         else:
             decided = self._stay(decided)
         context.journal.put(context.run_id, decided)
@@ -71,12 +69,11 @@ class Tries:
             # The next machine makes its own key.
             context.journal.forget(context.run_id, Trust)
 
-    def _move(self, one: PricedPlacement, before: Decided | None) -> Decided:
-        context = self._context
+    def _move(self, market: Market, placement: Placement, before: Decided | None) -> Decided:
         if before is not None:
-            self.make_room(one.placement)
+            self.make_room(placement)
         self._say("the cloud account")
-        return decide(context, one)
+        return decide(self._context, market, placement)
 
     def _stay(self, decided: Decided) -> Decided:
         context = self._context

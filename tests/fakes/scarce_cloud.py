@@ -6,7 +6,7 @@ from collections import defaultdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from provisioning.errors import CapacityError
+from provisioning.errors import CapacityError, ProvisioningError, TransientError
 from provisioning.types import (
     Account,
     DeletionProof,
@@ -22,7 +22,8 @@ from provisioning.types import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from provisioning.types import Ledger, PlannedResource, Progress
+    from provisioning.survey_types import Survey, SurveyRequest
+    from provisioning.types import Ledger, MachinePower, PlannedResource, Progress, Renewal
 
 _MACHINE = ResourceRef(ResourceKind.VIRTUAL_MACHINE, "vm", "/vm")
 
@@ -36,7 +37,8 @@ class ScarceCloud:
         asked: Every place that was asked for a machine, in order.
         vacated: What was kept at each `vacate`.
         machine: Where a machine stands now; None nowhere.
-        most_machines: How many machines stood at once at most.
+        requests: What was asked for, like `asked`.
+        survey_answer: What the cloud says when it is asked first; an error when it cannot be.
     """
 
     name = "rehearsal"
@@ -47,6 +49,7 @@ class ScarceCloud:
         self.vacated: list[Placement | None] = []
         self.machine: Placement | None = None
         self.requests: list[MachineRequest] = []
+        self.survey_answer: Survey | ProvisioningError = TransientError("no survey")
 
     def account(self) -> Account:
         """Someone."""
@@ -56,7 +59,7 @@ class ScarceCloud:
         """Here."""
         return "127.0.0.1/32"
 
-    def resolve_image(self, region: str, image: ImageReference) -> ImageReference:  # noqa: ARG002  (the protocol's)
+    def resolve_image(self, region: str, image: ImageReference) -> ImageReference:
         """A version that tells the region."""
         return ImageReference(image.publisher, image.offer, image.sku, f"1.0.{len(region)}")
 
@@ -111,6 +114,19 @@ class ScarceCloud:
         for proof in proofs:
             ledger.gone(proof)
         return proofs
+
+    def survey(self, request: SurveyRequest, progress: Progress) -> Survey:  # noqa: ARG002  (the protocol's)
+        """As scripted."""
+        if isinstance(self.survey_answer, ProvisioningError):
+            raise self.survey_answer
+        return self.survey_answer
+
+    def power(self, run_id: str) -> MachinePower | None:  # noqa: ARG002  (the protocol's)
+        """Nothing that a test asks for."""
+        return None
+
+    def renew(self, run_id: str, renewal: Renewal, ledger: Ledger, progress: Progress) -> None:
+        """Nothing to do."""
 
     def close(self) -> None:
         """Nothing to do."""

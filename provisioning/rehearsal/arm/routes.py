@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from provisioning.rehearsal.arm.compute import disks, images, machine_actions, machines, quota
 from provisioning.rehearsal.arm.errors import ArmError
+from provisioning.rehearsal.arm.graph import requests as graph_requests
 from provisioning.rehearsal.arm.network import interfaces, networks, public_ips, security_groups
 from provisioning.rehearsal.arm.resources import extensions, groups, listing, polling, providers, subscriptions
 
@@ -32,6 +33,7 @@ _MODULES = (
     images,
     quota,
     machines,
+    graph_requests,
 )
 ROUTES = [route for module in _MODULES for route in module.ROUTES]
 

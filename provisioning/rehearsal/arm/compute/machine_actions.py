@@ -44,7 +44,8 @@ def start(world: World, operation: Operation) -> None:
             check_allocation(world, machine)
         _make_disks(world, machine)
     _boot(world, machine)
-    _settle(world, operation.target)
+    if world.operations.wait_out(operation):
+        _settle(world, operation.target)
 
 
 def restart(world: World, operation: Operation) -> None:
