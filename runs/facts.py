@@ -140,11 +140,11 @@ class Searching:
 
     Attributes:
         until: How long to go on trying, in seconds since the epoch; None for one walk through all places.
-        walk_began_at: When the walk that goes on began; None between two walks.
+        walk_after: Number of the newest try when the walk that goes on began; None between two walks.
     """
 
     until: float | None = None
-    walk_began_at: float | None = None
+    walk_after: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

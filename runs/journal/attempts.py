@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from provisioning.types import Placement
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from runs.journal.store import Journal
 
 
@@ -63,6 +65,7 @@ class AttemptLog:
 
     journal: Journal
     run_id: str
+    now: Callable[[], float] = time.time
 
     def begin(self, placement: Placement) -> int:
         """Write a try down before it begins; returns its number."""
@@ -73,12 +76,12 @@ class AttemptLog:
         with self.journal.transaction() as db:
             db.execute(
                 "UPDATE attempts SET ended_at = ?, outcome = ?, code = ?, fact = ? WHERE seq = ?",
-                (time.time(), outcome, code, fact, seq),
+                (self.now(), outcome, code, fact, seq),
             )
 
     def skip(self, placement: Placement, outcome: Outcome, fact: str) -> None:
         """Write down that a place was not even tried, and why."""
-        self._insert(placement, time.time(), outcome, "", fact)
+        self._insert(placement, self.now(), outcome, "", fact)
 
     def abandon(self) -> Attempt | None:
         """Close what a killed client left open; returns the newest of that, or None."""
@@ -87,13 +90,18 @@ class AttemptLog:
             self.end(one.seq, Outcome.ABANDONED, fact="its client ended before it")
         return still_open[-1] if still_open else None
 
-    def all(self) -> list[Attempt]:
-        """Every try, oldest first."""
+    def newest(self) -> int:
+        """The number of the newest try; 0 when there was none."""
+        tries = self.all()
+        return tries[-1].seq if tries else 0
+
+    def all(self, *, after: int = 0) -> list[Attempt]:
+        """Every try, or those with a number above `after`, oldest first."""
         with self.journal.transaction() as db:
             rows = db.execute(
                 "SELECT seq, at, ended_at, region, zone, size, spot, outcome, code, fact FROM attempts"
-                " WHERE run_id = ? ORDER BY seq",
-                (self.run_id,),
+                " WHERE run_id = ? AND seq > ? ORDER BY seq",
+                (self.run_id, after),
             ).fetchall()
         return [
             Attempt(r[0], r[1], r[2], Placement(r[3], r[4], r[5], bool(r[6])), Outcome(r[7]), r[8], r[9]) for r in rows
@@ -105,7 +113,7 @@ class AttemptLog:
                 "INSERT INTO attempts (run_id, at, ended_at, region, zone, size, spot, outcome, code, fact)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    self.run_id, time.time(), ended_at, placement.region, placement.zone, placement.size,
+                    self.run_id, self.now(), ended_at, placement.region, placement.zone, placement.size,
                     int(placement.spot), outcome, code, fact,
                 ),
             )  # fmt: skip

@@ -25,13 +25,13 @@ _DAY_SECONDS = 24 * 3600.0
 
 
 class Search:
-    """One client's search. Its state is in the journal: the tries, and when the walk that goes on began."""
+    """One client's search. Its state is in the journal: the tries, and where the walk that goes on began."""
 
     def __init__(self, context: RunContext, stage: StageName, pace: Pace) -> None:
         self._context = context
         self._stage = stage
         self._pace = pace
-        self._log = AttemptLog(context.journal, context.run_id)
+        self._log = AttemptLog(context.journal, context.run_id, pace.now)
         self._tries = Tries(context, stage)
 
     def run(self) -> None:
@@ -47,7 +47,7 @@ class Search:
         while True:
             walk = self._walk()
             found = begun is not None and walk.begin_at(begun)
-            found = found or (not self._tries.is_fixed and walk.through(only_open=not is_first))
+            found = found or (not self._tries.is_fixed and walk.through(only_open=not is_first and not self._is_over))
             if found:
                 self._end_walk()
                 return
@@ -63,11 +63,11 @@ class Search:
 
     def _walk(self) -> Walk:
         """A new walk, or the one that was cut off."""
-        began_at = self._searching.walk_began_at
-        if began_at is None:
-            began_at = time.time()
-            self._put(Searching(self._searching.until, began_at))
-        return Walk(self._context, self._stage, self._pace, self._log, self._tries, began_at=began_at)
+        after = self._searching.walk_after
+        if after is None:
+            after = self._log.newest()
+            self._put(Searching(self._searching.until, after))
+        return Walk(self._context, self._stage, self._pace, self._log, self._tries, after=after)
 
     def _wait_or_give_up(self, walk: Walk) -> None:
         """Wait for the next walk.
@@ -75,10 +75,8 @@ class Search:
         Raises:
             ProvisioningError: The time is over, or there is none.
         """
-        began_at = self._searching.walk_began_at or 0.0
-        tried = [one for one in self._log.all() if one.at >= began_at]
-        until, now = self._searching.until, self._pace.now()
-        is_over = until is None or until <= now
+        tried = self._log.all(after=self._searching.walk_after or 0)
+        until, now, is_over = self._searching.until, self._pace.now(), self._is_over
         self._clear(only_broken=is_over)
         self._end_walk()
         if until is None or is_over:
@@ -109,6 +107,11 @@ class Search:
         now = self._pace.now()
         opens = min((self._pace.reopens_at(one.placement, tries) for one in tried), default=now)
         return self._pace.jittered(max(opens, now + self._pace.scale))
+
+    @property
+    def _is_over(self) -> bool:
+        until = self._searching.until
+        return until is None or until <= self._pace.now()
 
     @property
     def _searching(self) -> Searching:

@@ -30,7 +30,7 @@ class Walk:
     """
 
     def __init__(
-        self, context: RunContext, stage: StageName, pace: Pace, log: AttemptLog, tries: Tries, *, began_at: float
+        self, context: RunContext, stage: StageName, pace: Pace, log: AttemptLog, tries: Tries, *, after: int
     ) -> None:
         self.last_error: ProvisioningError | None = None
         self.advice = ""
@@ -39,7 +39,7 @@ class Walk:
         self._pace = pace
         self._log = log
         self._tries = tries
-        self._began_at = began_at
+        self._after = after
         self._closed: set[tuple[str, str]] = set()
 
     def begin_at(self, placement: Placement) -> bool:
@@ -56,12 +56,11 @@ class Walk:
         return any(self._visit(one, market) for one in self._left(market, only_open=only_open))
 
     def _left(self, market: Market, *, only_open: bool) -> list[PricedPlacement]:
-        tries = self._log.all()
-        done = {one.placement for one in tries if one.at >= self._began_at and one.outcome is not Outcome.ABANDONED}
+        done = {one.placement for one in self._log.all(after=self._after) if one.outcome is not Outcome.ABANDONED}
         left = [one for one in market.places if one.placement not in done]
         if not only_open:
             return left
-        now = self._pace.now()
+        tries, now = self._log.all(), self._pace.now()
         return [one for one in left if self._pace.reopens_at(one.placement, tries) <= now]
 
     def _visit(self, one: PricedPlacement, market: Market) -> bool:

@@ -38,6 +38,7 @@ class ScarceCloud:
         vacated: What was kept at each `vacate`.
         machine: Where a machine stands now; None nowhere.
         requests: What was asked for, like `asked`.
+        vacate_error: What `vacate` raises; None lets it do its work.
         survey_answer: What the cloud says when it is asked first; an error when it cannot be.
     """
 
@@ -49,6 +50,7 @@ class ScarceCloud:
         self.vacated: list[Placement | None] = []
         self.machine: Placement | None = None
         self.requests: list[MachineRequest] = []
+        self.vacate_error: ProvisioningError | None = None
         self.survey_answer: Survey | ProvisioningError = TransientError("no survey")
 
     def account(self) -> Account:
@@ -88,6 +90,8 @@ class ScarceCloud:
 
     def vacate(self, run_id: str, keep: Placement | None, ledger: Ledger, progress: Progress) -> None:  # noqa: ARG002  (the protocol's)
         """Take the machine away unless it is at `keep`; what never stood is proven gone, too."""
+        if self.vacate_error is not None:
+            raise self.vacate_error
         self.vacated.append(keep)
         if self.machine != keep:
             self.machine = None

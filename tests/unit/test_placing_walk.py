@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,7 +24,7 @@ from provisioning.errors import (
 from runs.facts import Decided, Prepared, Rented
 from runs.journal.attempts import Outcome
 from runs.placing.failures import outcome_of
-from tests.fakes.placing import D2, D4, IN_ORDER, Clock, a_run, attempts, place, search
+from tests.fakes.placing import D2, D4, IN_ORDER, ONE_PLACE, Clock, a_run, attempts, place, search
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def clock() -> Clock:
-    """A clock that shows the real time until someone sleeps: the journal writes real times."""
-    return Clock(time.time())
+    """A clock that moves when someone sleeps."""
+    return Clock()
 
 
 @pytest.mark.parametrize(
@@ -175,7 +176,7 @@ def test_a_run_with_something_on_its_disk_stays_where_it_is(tmp_path: Path, cloc
 
 def test_hours_count_from_the_renting(tmp_path: Path, clock: Clock) -> None:
     """A try that failed days ago does not eat into the deadline; a machine that stands keeps its own."""
-    context, cloud = a_run(tmp_path, text=_ONE_PLACE)
+    context, cloud = a_run(tmp_path, text=ONE_PLACE)
     with pytest.raises(CapacityError):
         search(context, clock)
     context.journal.put(context.run_id, _with_deadline(context.require(Decided), 5.0))
@@ -189,7 +190,7 @@ def test_hours_count_from_the_renting(tmp_path: Path, clock: Clock) -> None:
 
 def test_a_machine_that_came_up_after_its_client_was_gone_keeps_its_deadline(tmp_path: Path, clock: Clock) -> None:
     """It was told that deadline at its birth."""
-    context, cloud = a_run(tmp_path, text=_ONE_PLACE)
+    context, cloud = a_run(tmp_path, text=ONE_PLACE)
     cloud.script[place()] = [KeyboardInterrupt(), None]
     with pytest.raises(KeyboardInterrupt):
         search(context, clock)
@@ -200,16 +201,5 @@ def test_a_machine_that_came_up_after_its_client_was_gone_keeps_its_deadline(tmp
     assert [one.outcome for one in attempts(context)] == [Outcome.ABANDONED, Outcome.RENTED]
 
 
-_ONE_PLACE = """\
-name: tiny
-cloud: rehearsal
-machine: {size: Standard_D2s_v5, regions: [eastus]}
-model: {from: hf://a/b, parameters_billion: 0.001}
-data: {from: hf://datasets/a/b/c.json}
-"""
-
-
 def _with_deadline(decided: Decided, at: float) -> Decided:
-    from dataclasses import replace
-
     return replace(decided, deadline_at=at)
