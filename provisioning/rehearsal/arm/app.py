@@ -13,6 +13,7 @@ from provisioning.rehearsal.arm.call import Call
 from provisioning.rehearsal.arm.compute.machines import serial_signature
 from provisioning.rehearsal.arm.errors import ArmError
 from provisioning.rehearsal.arm.http import DroppedConnectionError, Response, error_response
+from provisioning.rehearsal.arm.prices.feed import answer_prices
 from provisioning.rehearsal.arm.resources.providers import check_registered
 from provisioning.rehearsal.arm.rights import check_rights
 from provisioning.rehearsal.arm.routes import ROUTES
@@ -65,6 +66,7 @@ class ArmApplication:
             return (
                 answer_sign_in(request, self._world.account, self._world.urls.base_url)
                 or self._serial_log(request)
+                or answer_prices(request, self._world)
                 or self._arm(request, fault)
             )
         except ArmError as error:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from provisioning.rehearsal.arm.compute import disks, images, machine_actions, machines, quota
+from provisioning.rehearsal.arm import rights
+from provisioning.rehearsal.arm.compute import disks, images, machine_actions, machines, quota, skus
 from provisioning.rehearsal.arm.errors import ArmError
 from provisioning.rehearsal.arm.network import interfaces, networks, public_ips, security_groups
 from provisioning.rehearsal.arm.resources import extensions, groups, listing, polling, providers, subscriptions
@@ -32,6 +33,8 @@ _MODULES = (
     images,
     quota,
     machines,
+    skus,
+    rights,
 )
 ROUTES = [route for module in _MODULES for route in module.ROUTES]
 

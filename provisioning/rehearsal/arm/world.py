@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from provisioning.rehearsal.arm.accounts import RehearsalAccount
     from provisioning.rehearsal.arm.faults import FaultList
+    from provisioning.rehearsal.arm.json_types import Json
     from provisioning.rehearsal.arm.machine_room import MachineRoom
     from provisioning.rehearsal.arm.operation_urls import OperationUrls
     from provisioning.rehearsal.arm.operations import Operations
@@ -25,10 +26,23 @@ class Settings:
     Attributes:
         nic_reservation_seconds: How long an interface stays reserved after its machine failed (Azure: 180).
         quota_limits: Limit by usage name, over the defaults.
+        regional_quota_limits: The same by region, over both.
+        size_restrictions: What the subscription may not have: `{"size", "region", "zones", "reason"}`; without zones it
+            is the whole region, without a reason `NotAvailableForSubscription`.
+        caller_role: The signed-in user's role in the subscription, by its name (`Owner`, `Contributor`, `Reader` …).
+        unregistered_providers: Resource providers that are not registered until someone registers them.
+        spot_prices: Dollars per hour by size, or by `size/region` which comes first, over the defaults.
+        price_page_items: Items on a page of the price feed (Azure: 1,000).
     """
 
     nic_reservation_seconds: float = 0.0
     quota_limits: dict[str, int] = field(default_factory=dict)
+    regional_quota_limits: dict[str, dict[str, int]] = field(default_factory=dict)
+    size_restrictions: list[Json] = field(default_factory=list)
+    caller_role: str = "Owner"
+    unregistered_providers: list[str] = field(default_factory=list)
+    spot_prices: dict[str, float] = field(default_factory=dict)
+    price_page_items: int = 1_000
 
 
 @dataclass(slots=True)
