@@ -114,6 +114,22 @@ class MachineRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Renewal:
+    """A run's new end.
+
+    Attributes:
+        region: Where its machine is.
+        tags: Tags of the resource group to set; its other tags stay.
+        shutdown_at: When the auto-shutdown deallocates the machine (UTC; daily, so within 24 h); None takes the
+            schedule away.
+    """
+
+    region: str
+    tags: Mapping[str, str]
+    shutdown_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class ResourceRef:
     """One cloud resource by its full ARM id."""
 
@@ -160,6 +176,14 @@ class Machine:
     region: str
     zone: str | None
     power: PowerState
+
+
+@dataclass(frozen=True, slots=True)
+class MachinePower:
+    """A machine's power state, and since when the cloud says that it is so (None when it does not say)."""
+
+    power: PowerState
+    since: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +286,21 @@ class Cloud(Protocol):
             SignInError: No usable credential.
             SubscriptionError: The subscription cannot be used.
         """
+        ...
+
+    def vacate(self, run_id: str, keep: Placement | None, ledger: Ledger, progress: Progress) -> None:
+        """Delete what of the run could not serve a machine at `keep`, with a 404 for each; None keeps only the group.
+
+        The workspace disk goes, too, when it is elsewhere: only for a run without anything on it.
+        """
+        ...
+
+    def power(self, run_id: str) -> MachinePower | None:
+        """The power state of the run's machine and since when, or None when there is none. One read."""
+        ...
+
+    def renew(self, run_id: str, renewal: Renewal, ledger: Ledger, progress: Progress) -> None:
+        """Give a run that exists another end: its tags, and its auto-shutdown. Idempotent; no group is no error."""
         ...
 
     def close(self) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from azure.mgmt.compute import ComputeManagementClient
     from azure.mgmt.network import NetworkManagementClient
     from azure.mgmt.resource.resources import ResourceManagementClient
+    from azure.mgmt.resourcegraph import ResourceGraphClient
 
     from provisioning.azure.endpoint import ArmEndpoint
 
@@ -58,6 +59,15 @@ class Clients:
         from azure.mgmt.resource.resources import ResourceManagementClient
 
         return self._open(ResourceManagementClient)
+
+    @cached_property
+    def graph(self) -> ResourceGraphClient:
+        """What exists in the whole subscription, in one query; it hears of changes late."""
+        from azure.mgmt.resourcegraph import ResourceGraphClient
+
+        options = pipeline.client_options(self.endpoint, self._credential)
+        # Of all the clients, this one belongs to no subscription: each query names its own.
+        return self._opened_now(ResourceGraphClient(self._credential, base_url=self.endpoint.base_url, **options))
 
     @cached_property
     def arm(self) -> ARMPipelineClient[HttpRequest, HttpResponse]:

@@ -19,7 +19,6 @@ from azure.core.pipeline.policies import (
     RedirectPolicy,
     RequestIdPolicy,
     RetryPolicy,
-    SansIOHTTPPolicy,
     SensitiveHeaderCleanupPolicy,
     UserAgentPolicy,
 )
@@ -27,10 +26,11 @@ from azure.core.rest import HttpRequest, HttpResponse
 from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy, ARMHttpLoggingPolicy
 
 from provisioning.azure.credential import SharedCredential
+from provisioning.azure.pacing import LONGEST_WAIT_SECONDS, PolitePolling
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
-    from azure.core.pipeline import PipelineRequest, PipelineResponse
+    from azure.core.pipeline import PipelineResponse
 
     from provisioning.azure.endpoint import ArmEndpoint
 
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 for _name in ("azure", "msal"):
     logging.getLogger(_name).addHandler(logging.NullHandler())
 
-LONGEST_WAIT_SECONDS = 60.0
 CONNECT_SECONDS = 10
 READ_SECONDS = 60
 PRICES_PAUSE_SECONDS = 3.0
@@ -62,24 +61,6 @@ class PricesRetry(BoundedRetry):
     def get_backoff_time(self, settings: dict[str, Any]) -> float:  # noqa: ARG002  (the SDK's signature)
         """Seconds before the next try, where the answer names none."""
         return PRICES_PAUSE_SECONDS
-
-
-class PolitePolling(SansIOHTTPPolicy[HttpRequest, HttpResponse]):
-    """Keeps the pause between two looks at a running operation between our own interval and a minute."""
-
-    def __init__(self, poll_seconds: float) -> None:
-        self._shortest_seconds = min(poll_seconds, LONGEST_WAIT_SECONDS)
-
-    def on_response(
-        self,
-        request: PipelineRequest[HttpRequest],  # noqa: ARG002  (the SDK's signature)
-        response: PipelineResponse[HttpRequest, HttpResponse],
-    ) -> None:
-        """Bound the server's `Retry-After`, which the SDK's poller follows blindly."""
-        headers = response.http_response.headers
-        asked = headers.get("Retry-After", "")
-        if response.http_response.status_code < 400 and asked.isdigit():
-            headers["Retry-After"] = str(min(max(float(asked), self._shortest_seconds), LONGEST_WAIT_SECONDS))
 
 
 def policies(endpoint: ArmEndpoint, credential: TokenCredential) -> list[Any]:
