@@ -31,6 +31,7 @@ SETTINGS: dict[str, Any] = {
     "caller_role": "Owner",
     "unregistered_providers": [],
     "spot_prices": {},
+    "eviction_bands": {},
     "price_page_items": 1000,
 }
 
@@ -65,6 +66,7 @@ def test_everything_gets_an_answer(whole: Survey) -> None:
         "Microsoft.Resources": True,
         "Microsoft.Authorization": True,
         "Microsoft.DevTestLab": False,
+        "Microsoft.ResourceGraph": True,
     }
 
 
@@ -90,6 +92,16 @@ def test_what_things_cost(whole: Survey) -> None:
     assert region.disk_dollars_per_hour == pytest.approx(135.17 / 730)
     assert region.os_disk_dollars_per_gib_month == pytest.approx(19.71 / 128)
     assert (region.address_dollars_per_hour, region.egress_dollars_per_gib) == (0.005, 0.087)
+
+
+def test_spot_market(cloud: RehearsalCloud, emulator: EmulatorHandle, whole: Survey) -> None:
+    """Ninety days of prices that end at today's, and how often machines are taken back."""
+    history = offer(whole).spot_history
+    assert history[-1].dollars_per_hour == offer(whole).spot_dollars_per_hour
+    assert 89 <= (history[-1].since - history[0].since).days <= 90
+    change_settings(emulator, eviction_bands={f"{A100}/eastus": "20+", A100: "0-5"})
+    survey = cloud.survey(replace(REQUEST, topics=frozenset({Topic.SPOT})), silent)
+    assert [offer(survey, region=region).eviction_band for region in REQUEST.regions] == ["20+", "0-5"]
 
 
 def test_image_is_pinned_or_missing(cloud: RehearsalCloud, whole: Survey) -> None:

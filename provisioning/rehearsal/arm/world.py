@@ -40,6 +40,7 @@ class Settings:
         caller_role: The signed-in user's role in the subscription, by its name (`Owner`, `Contributor`, `Reader` …).
         unregistered_providers: Resource providers that are not registered until someone registers them.
         spot_prices: Dollars per hour by size, or by `size/region` which comes first, over the defaults.
+        eviction_bands: `0-5` … `20+` by size, or by `size/region` which comes first, over the defaults.
         price_page_items: Items on a page of the price feed (Azure: 1,000).
     """
 
@@ -54,6 +55,7 @@ class Settings:
     caller_role: str = "Owner"
     unregistered_providers: list[str] = field(default_factory=list)
     spot_prices: dict[str, float] = field(default_factory=dict)
+    eviction_bands: dict[str, str] = field(default_factory=dict)
     price_page_items: int = 1_000
 
 
