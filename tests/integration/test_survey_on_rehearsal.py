@@ -14,14 +14,12 @@ from provisioning.rehearsal.cloud import RehearsalCloud
 from provisioning.rehearsal.service import change_settings, script_faults
 from provisioning.survey_types import HEADROOM, Rights, SizeOffer, Survey, SurveyRequest, Topic
 from provisioning.types import ImageReference
-from tests.fakes.ledgers import MemoryLedger
 from tests.fakes.rehearsed import HTTP_LOG, IMAGE, calls, silent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from provisioning.rehearsal.service import EmulatorHandle
-    from provisioning.types import MachineRequest
 
 A100, BIG, SMALL = "Standard_NC96ads_A100_v4", "Standard_ND96asr_v4", "Standard_D2s_v5"
 REQUEST = SurveyRequest((A100, BIG, SMALL), ("eastus", "southcentralus"), IMAGE, 1024, "Premium_LRS")
@@ -170,14 +168,6 @@ def test_role_decides_the_rights(cloud: RehearsalCloud, emulator: EmulatorHandle
     """What a role gives and takes back is computed as Azure computes it."""
     change_settings(emulator, caller_role=role)
     assert cloud.survey(replace(REQUEST, topics=frozenset({Topic.RIGHTS})), silent).rights == rights
-
-
-def test_reader_cannot_create(cloud: RehearsalCloud, emulator: EmulatorHandle, request_: MachineRequest) -> None:
-    """The rehearsal cloud refuses what the role does not give, in Azure's words and code."""
-    change_settings(emulator, caller_role="Reader")
-    with pytest.raises(RightsError, match=r"AuthorizationFailed.*resourceGroups/write"):
-        cloud.provision(request_, MemoryLedger(), silent)
-    change_settings(emulator, caller_role="Owner")
 
 
 def test_provider_that_waits_to_be_registered(cloud: RehearsalCloud, emulator: EmulatorHandle) -> None:
