@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from provisioning.rehearsal.arm import latencies
+from provisioning.rehearsal.arm.graph.quota import QueryQuota
+from provisioning.rehearsal.arm.request_log import RequestLog
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from provisioning.rehearsal.arm.accounts import RehearsalAccount
     from provisioning.rehearsal.arm.faults import FaultList
+    from provisioning.rehearsal.arm.json_types import Json
     from provisioning.rehearsal.arm.machine_room import MachineRoom
     from provisioning.rehearsal.arm.operation_urls import OperationUrls
     from provisioning.rehearsal.arm.operations import Operations
@@ -25,10 +30,18 @@ class Settings:
     Attributes:
         nic_reservation_seconds: How long an interface stays reserved after its machine failed (Azure: 180).
         quota_limits: Limit by usage name, over the defaults.
+        graph_lag_seconds: How long Resource Graph does not hear of a change (Azure: seconds to minutes); at most 600.
+        graph_queries_per_window: Queries that Resource Graph answers in five seconds (Azure: 15).
+        capacity: Pools of machines (`provisioning.rehearsal.arm.compute.capacity.Pool`); the first that fits counts.
+        latencies: How long calls and operations take.
     """
 
     nic_reservation_seconds: float = 0.0
     quota_limits: dict[str, int] = field(default_factory=dict)
+    graph_lag_seconds: float = 0.0
+    graph_queries_per_window: int = 15
+    capacity: list[Json] = field(default_factory=list)
+    latencies: latencies.Latencies = latencies.NONE
 
 
 @dataclass(slots=True)
@@ -46,6 +59,10 @@ class World:
     environment_cache: Path
     metadata_url: str
     settings: Settings = field(default_factory=Settings)
+    graph_quota: QueryQuota = field(default_factory=QueryQuota)
+    # How often each pool of `settings.capacity` has refused a machine.
+    refused: dict[int, int] = field(default_factory=dict)
+    requests: RequestLog = field(default_factory=RequestLog)
 
     def group_id(self, name: str) -> str:
         """The id of a resource group."""
