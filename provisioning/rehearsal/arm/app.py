@@ -14,6 +14,7 @@ from provisioning.rehearsal.arm.compute.machines import serial_signature
 from provisioning.rehearsal.arm.errors import ArmError
 from provisioning.rehearsal.arm.http import DroppedConnectionError, Response, error_response
 from provisioning.rehearsal.arm.prices.feed import answer_prices
+from provisioning.rehearsal.arm.resources.locks import check_locks
 from provisioning.rehearsal.arm.resources.providers import check_registered
 from provisioning.rehearsal.arm.rights import check_rights
 from provisioning.rehearsal.arm.routes import ROUTES
@@ -101,6 +102,7 @@ class ArmApplication:
         check_api_version(request.query.get("api-version"), route.resource_type)
         check_rights(world, principal, request)
         time.sleep(world.settings.latencies.of_call(request.method, route.resource_type))
+        check_locks(world, request)
         call = Call(world, request, params, principal, fault)
         # One call at a time changes the cloud; what takes time happens in operations, outside the lock.
         with world.store.lock:

@@ -30,6 +30,8 @@ class Settings:
     Attributes:
         nic_reservation_seconds: How long an interface stays reserved after its machine failed (Azure: 180).
         quota_limits: Limit by usage name, over the defaults.
+        group_patience_seconds: How long a group's deletion waits for reserved interfaces before it is rolled back as
+            blocked.
         graph_lag_seconds: How long Resource Graph does not hear of a change (Azure: seconds to minutes); at most 600.
         graph_queries_per_window: Queries that Resource Graph answers in five seconds (Azure: 15).
         capacity: Pools of machines (`provisioning.rehearsal.arm.compute.capacity.Pool`); the first that fits counts.
@@ -46,6 +48,7 @@ class Settings:
 
     nic_reservation_seconds: float = 0.0
     quota_limits: dict[str, int] = field(default_factory=dict)
+    group_patience_seconds: float = 600.0
     graph_lag_seconds: float = 0.0
     graph_queries_per_window: int = 15
     capacity: list[Json] = field(default_factory=list)

@@ -110,6 +110,14 @@ def _get_assignment(call: Call) -> Response:
     return Response(200, copy.deepcopy(found.body))
 
 
+def _list_assignments(call: Call) -> Response:
+    """Those on the scope, and those on what is above it."""
+    scope = f"{_scope(call)}/".lower()
+    found = call.world.store.all(_ASSIGNMENTS)
+    value = [each.body for each in found if scope.startswith(f"{each.properties['scope']}/".lower())]
+    return Response(200, {"value": copy.deepcopy(value)})
+
+
 def _delete_assignment(call: Call) -> Response:
     found = call.world.store.get(_assignment_id(call))
     if found is None:
@@ -128,6 +136,7 @@ ROUTES = [
     Route("GET", item_path(_SCHEDULES), _get_schedule, _SCHEDULES),
     Route("DELETE", item_path(_SCHEDULES), _delete_schedule, _SCHEDULES),
     Route("GET", f"{_GROUP_SCOPE}/providers/{_SCHEDULES}", _list_schedules, _SCHEDULES),
+    *(Route("GET", path.rpartition("/")[0], _list_assignments, _ASSIGNMENTS) for path in _ROLE_PATHS),
     *(Route("PUT", path, _put_assignment, _ASSIGNMENTS) for path in _ROLE_PATHS),
     *(Route("GET", path, _get_assignment, _ASSIGNMENTS) for path in _ROLE_PATHS),
     *(Route("DELETE", path, _delete_assignment, _ASSIGNMENTS) for path in _ROLE_PATHS),
