@@ -62,11 +62,7 @@ class ArmApplication:
 
     def _answer(self, request: Request, fault: Fault | None) -> Response:
         try:
-            return (
-                answer_sign_in(request, self._world.account, self._world.urls.base_url)
-                or self._serial_log(request)
-                or self._arm(request, fault)
-            )
+            return answer_sign_in(request, self._world) or self._serial_log(request) or self._arm(request, fault)
         except ArmError as error:
             return error_response(error)
         except Exception:  # noqa: BLE001 - a fault of ours is a 500, as it is on Azure
@@ -75,7 +71,7 @@ class ArmApplication:
 
     def _arm(self, request: Request, fault: Fault | None) -> Response:
         world = self._world
-        principal = world.account.principal_of(request.headers.get("authorization", ""))
+        principal = world.account.principal_of(request.headers.get("authorization", ""), now=world.now())
         route, params = self._router.find(request.method, request.path)
         subscription = params.get("subscription", world.account.subscription_id)
         if subscription.lower() != world.account.subscription_id:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,10 +27,15 @@ class Settings:
     Attributes:
         nic_reservation_seconds: How long an interface stays reserved after its machine failed (Azure: 180).
         quota_limits: Limit by usage name, over the defaults.
+        clock_offset_seconds: How far the cloud's clock is ahead of this computer's: tokens, auto-shutdowns and
+            evictions go by it.
+        eviction_notice_seconds: How long ahead `simulateEviction` announces itself to the machine (Azure: 30).
     """
 
     nic_reservation_seconds: float = 0.0
     quota_limits: dict[str, int] = field(default_factory=dict)
+    clock_offset_seconds: float = 0.0
+    eviction_notice_seconds: float = 30.0
 
 
 @dataclass(slots=True)
@@ -46,6 +53,14 @@ class World:
     environment_cache: Path
     metadata_url: str
     settings: Settings = field(default_factory=Settings)
+
+    def now(self) -> float:
+        """The cloud's own time, in seconds since the epoch."""
+        return time.time() + self.settings.clock_offset_seconds
+
+    def now_text(self) -> str:
+        """The same as ARM writes it."""
+        return datetime.fromtimestamp(self.now(), UTC).isoformat()
 
     def group_id(self, name: str) -> str:
         """The id of a resource group."""
