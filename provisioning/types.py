@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from provisioning.survey_types import Survey, SurveyRequest
+
 
 class ResourceKind(StrEnum):
     """Everything that a run may own in the cloud; the value is the word that the user reads."""
@@ -270,6 +272,26 @@ class Cloud(Protocol):
 
         Raises:
             LeftoversError: Something is still there when the deadline is over; it names what.
+        """
+        ...
+
+    def survey(self, request: SurveyRequest, progress: Progress) -> Survey:
+        """Ask the cloud what a run would meet: sizes, limits, rights, image, prices. Creates nothing.
+
+        All questions go out side by side, each with 20 seconds, so the whole takes seconds. A question that fails
+        stands in `unanswered` and does not spoil the others. `request.topics` narrows it: with
+        `survey_types.HEADROOM` it is two calls per region, cheap enough to ask again before each attempt.
+
+        Raises:
+            SignInError: No usable credential.
+            SubscriptionError: The subscription cannot be used.
+        """
+        ...
+
+    def vacate(self, run_id: str, keep: Placement | None, ledger: Ledger, progress: Progress) -> None:
+        """Delete what of the run could not serve a machine at `keep`, with a 404 for each; None keeps only the group.
+
+        The workspace disk goes, too, when it is elsewhere: only for a run without anything on it.
         """
         ...
 

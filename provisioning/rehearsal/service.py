@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from provisioning.errors import RehearsalError
 from provisioning.rehearsal import files
+from provisioning.rehearsal.arm.request_log import LoggedRequest
 from provisioning.rehearsal.processes import is_running
 
 if TYPE_CHECKING:
@@ -194,6 +195,16 @@ def evict(handle: EmulatorHandle, machine: str, *, notice_seconds: float = 0.0) 
     status, body = call(handle, "POST", "evictions", {"machine": machine, "notice_seconds": notice_seconds})
     if status != 200:
         raise RehearsalError(f"the rehearsal cloud does not evict it: {body}")
+
+
+def logged_requests(handle: EmulatorHandle, after: int = 0) -> list[LoggedRequest]:
+    """The calls that the emulator has answered since it started, or only those with a number above `after`.
+
+    Raises:
+        OSError: No answer.
+    """
+    _, body = call(handle, "GET", f"requests?after={after}")
+    return [LoggedRequest(**one) for one in body["requests"]]
 
 
 def call(

@@ -11,7 +11,7 @@ import pytest
 from cli.problems import problem_line
 from runs.errors import SpecError
 from runs.plan import make_plan
-from runs.plan.make import MOST_REHEARSAL_PARAMETERS
+from runs.plan.workload import MOST_REHEARSAL_PARAMETERS
 from runs.spec.load import load_run_file
 from templates.training.tiny_llama import write_tiny_llama
 

@@ -31,6 +31,7 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
     "Microsoft.Resources/providers": _RESOURCES,
     "Microsoft.Resources/operationresults": _RESOURCES,
     "Microsoft.Resources/subscriptions": ("2022-12-01", "2021-01-01", "2020-01-01", "2016-06-01"),
+    "Microsoft.ResourceGraph/resources": ("2024-04-01", "2022-10-01", "2021-03-01", "2020-04-01-preview"),
     "Microsoft.DevTestLab/schedules": ("2018-09-15",),
     "Microsoft.Authorization/roleAssignments": ("2022-04-01", "2020-04-01-preview"),
 }

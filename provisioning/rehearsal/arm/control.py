@@ -1,4 +1,4 @@
-"""The private door for ourselves and for tests: health, faults, settings, clock, evictions, going away."""
+"""The private door for ourselves and for tests: health, faults, settings, clock, evictions, calls so far, leaving."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from provisioning.rehearsal.arm.compute.references import MACHINE_TYPE
 from provisioning.rehearsal.arm.errors import ArmError
 from provisioning.rehearsal.arm.faults import Fault
 from provisioning.rehearsal.arm.http import Response, error_response
+from provisioning.rehearsal.arm.latencies import Latencies
 from provisioning.rehearsal.processes import is_running
 
 if TYPE_CHECKING:
@@ -70,6 +71,9 @@ class ControlApplication:
                 return self._evict(request)
             case "PATCH", ["settings"]:
                 return self._settings(request)
+            case "GET", ["requests"]:
+                logged = self._world.requests.after(int(request.query.get("after", "0")))
+                return Response(200, {"requests": [dataclasses.asdict(one) for one in logged]})
             case method, ["faults"] if method in {"GET", "PUT"}:
                 return self._faults(request)
         return None
@@ -95,6 +99,9 @@ class ControlApplication:
             if name not in known:
                 raise ArmError(400, "InvalidSetting", f"unknown setting: {name}")
             setattr(self._world.settings, name, value)
+            if name == "capacity":
+                self._world.refused.clear()
+            setattr(self._world.settings, name, Latencies.from_json(value) if name == "latencies" else value)
         return Response(200, {})
 
     def _greet(self, client: str, request: Request) -> Response:

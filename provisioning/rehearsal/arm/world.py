@@ -7,11 +7,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from provisioning.rehearsal.arm import latencies
+from provisioning.rehearsal.arm.graph.quota import QueryQuota
+from provisioning.rehearsal.arm.request_log import RequestLog
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from provisioning.rehearsal.arm.accounts import RehearsalAccount
     from provisioning.rehearsal.arm.faults import FaultList
+    from provisioning.rehearsal.arm.json_types import Json
     from provisioning.rehearsal.arm.machine_room import MachineRoom
     from provisioning.rehearsal.arm.operation_urls import OperationUrls
     from provisioning.rehearsal.arm.operations import Operations
@@ -30,12 +35,20 @@ class Settings:
         clock_offset_seconds: How far the cloud's clock is ahead of this computer's: tokens, auto-shutdowns and
             evictions go by it.
         eviction_notice_seconds: How long ahead `simulateEviction` announces itself to the machine (Azure: 30).
+        graph_lag_seconds: How long Resource Graph does not hear of a change (Azure: seconds to minutes); at most 600.
+        graph_queries_per_window: Queries that Resource Graph answers in five seconds (Azure: 15).
+        capacity: Pools of machines (`provisioning.rehearsal.arm.compute.capacity.Pool`); the first that fits counts.
+        latencies: How long calls and operations take.
     """
 
     nic_reservation_seconds: float = 0.0
     quota_limits: dict[str, int] = field(default_factory=dict)
     clock_offset_seconds: float = 0.0
     eviction_notice_seconds: float = 30.0
+    graph_lag_seconds: float = 0.0
+    graph_queries_per_window: int = 15
+    capacity: list[Json] = field(default_factory=list)
+    latencies: latencies.Latencies = latencies.NONE
 
 
 @dataclass(slots=True)
@@ -53,6 +66,10 @@ class World:
     environment_cache: Path
     metadata_url: str
     settings: Settings = field(default_factory=Settings)
+    graph_quota: QueryQuota = field(default_factory=QueryQuota)
+    # How often each pool of `settings.capacity` has refused a machine.
+    refused: dict[int, int] = field(default_factory=dict)
+    requests: RequestLog = field(default_factory=RequestLog)
 
     def now(self) -> float:
         """The cloud's own time, in seconds since the epoch."""

@@ -6,6 +6,7 @@ import base64
 import binascii
 from typing import TYPE_CHECKING
 
+from provisioning.rehearsal.arm.compute.capacity import check_at_once
 from provisioning.rehearsal.arm.compute.disks import TYPE as DISK_TYPE
 from provisioning.rehearsal.arm.compute.quota import check_quota
 from provisioning.rehearsal.arm.compute.references import machine_of_disk
@@ -48,6 +49,7 @@ def check_new_machine(world: World, machine_id: ResourceId, body: Json) -> None:
     _check_interfaces(world, machine_id, properties, region)
     _check_data_disks(world, machine_id, properties, size, (region, zones))
     check_quota(world, region, size, spot=_is_spot(properties))
+    check_at_once(world, str(machine_id), body)
 
 
 def _check_present(properties: Json) -> None:

@@ -22,6 +22,7 @@ _AT_FIRST = {
     "microsoft.network": ("Microsoft.Network", "Registered"),
     "microsoft.resources": ("Microsoft.Resources", "Registered"),
     "microsoft.authorization": ("Microsoft.Authorization", "Registered"),
+    "microsoft.resourcegraph": ("Microsoft.ResourceGraph", "Registered"),
     "microsoft.devtestlab": ("Microsoft.DevTestLab", "NotRegistered"),
 }
 
