@@ -60,7 +60,9 @@ class ArmApplication:
             response = self._struck_or_answered(request)
             status = response.status
         finally:
-            principal = self._world.account.known_principal(request.headers.get("authorization", ""))
+            principal = self._world.account.known_principal(
+                request.headers.get("authorization", ""), now=self._world.now()
+            )
             seconds = time.monotonic() - began
             self._world.requests.add(request, status=status, principal=principal, began_at=began_at, seconds=seconds)
         return response
@@ -80,7 +82,7 @@ class ArmApplication:
     def _answer(self, request: Request, fault: Fault | None) -> Response:
         try:
             return (
-                answer_sign_in(request, self._world.account, self._world.urls.base_url)
+                answer_sign_in(request, self._world)
                 or self._serial_log(request)
                 or answer_prices(request, self._world)
                 or self._arm(request, fault)
@@ -93,7 +95,7 @@ class ArmApplication:
 
     def _arm(self, request: Request, fault: Fault | None) -> Response:
         world = self._world
-        principal = world.account.principal_of(request.headers.get("authorization", ""))
+        principal = world.account.principal_of(request.headers.get("authorization", ""), now=world.now())
         route, params = self._router.find(request.method, request.path)
         subscription = params.get("subscription", world.account.subscription_id)
         if subscription.lower() != world.account.subscription_id:
