@@ -80,8 +80,8 @@ class Clients:
         return self._opened_now(pipeline.prices_client(self.endpoint))
 
     def open_all(self) -> None:
-        """Make every client now, before threads ask for the same one at the same time."""
-        _ = self.compute, self.network, self.resources
+        """Make the clients of a launch now, before threads ask for the same one at the same time."""
+        _ = self.compute, self.resources
 
     def close(self) -> None:
         """Close the connections."""

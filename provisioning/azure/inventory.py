@@ -76,9 +76,13 @@ class Inventory:
 
     def exists(self, ref: ResourceRef) -> bool:
         """Whether a read finds it; False only on a 404."""
+        return self.read(ref) is not None
+
+    def read(self, ref: ResourceRef) -> Mapping[str, Any] | None:
+        """The resource as it is; None only on a 404."""
         by_id = self._clients.resources.resources
         version = self._api_version(ref)
-        return or_none(lambda: by_id.get_by_id(ref.resource_id, api_version=version), f"look at {ref.name}") is not None
+        return or_none(lambda: by_id.get_by_id(ref.resource_id, api_version=version), f"look at {ref.name}")
 
     def _api_version(self, ref: ResourceRef) -> str:
         if ref.kind is not ResourceKind.OTHER:
