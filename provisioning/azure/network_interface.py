@@ -26,12 +26,18 @@ class NetworkInterface(GenericResource):
         return "accelerated networking"
 
     def body(self) -> dict[str, Any]:
-        """In the subnet, with the public address."""
+        """In the subnet, with the public address, behind the security group.
+
+        Not the subnet has the group, so that network and group are made side by side.
+        """
         return {
             "location": self.request.region,
             "tags": self.tags,
             "properties": {
                 "enableAcceleratedNetworking": True,
+                "networkSecurityGroup": {
+                    "id": self.names.id_of(ResourceKind.NETWORK_SECURITY_GROUP, self.names.security_group)
+                },
                 "ipConfigurations": [
                     {
                         "name": "main",

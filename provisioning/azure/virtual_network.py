@@ -28,22 +28,12 @@ class VirtualNetwork(GenericResource):
         return f"{ADDRESS_SPACE}, one subnet"
 
     def body(self) -> dict[str, Any]:
-        """One subnet behind the security group; made in one call, because a subnet is no resource of its own."""
+        """One subnet, made in one call, because it is no resource of its own; the interface has the security group."""
         return {
             "location": self.request.region,
             "tags": self.tags,
             "properties": {
                 "addressSpace": {"addressPrefixes": [ADDRESS_SPACE]},
-                "subnets": [
-                    {
-                        "name": self.names.subnet,
-                        "properties": {
-                            "addressPrefix": ADDRESS_SPACE,
-                            "networkSecurityGroup": {
-                                "id": self.names.id_of(ResourceKind.NETWORK_SECURITY_GROUP, self.names.security_group)
-                            },
-                        },
-                    }
-                ],
+                "subnets": [{"name": self.names.subnet, "properties": {"addressPrefix": ADDRESS_SPACE}}],
             },
         }
