@@ -180,6 +180,26 @@ def test_provider_that_waits_to_be_registered(cloud: RehearsalCloud, emulator: E
     ]
 
 
+def test_unregistered_compute_hides_sizes_and_limits(cloud: RehearsalCloud, emulator: EmulatorHandle) -> None:
+    """What the provider would have said is unanswered; that it waits to be registered is said by the providers."""
+    change_settings(emulator, unregistered_providers=["Microsoft.Compute"])
+    topics = frozenset({Topic.PROVIDERS, *HEADROOM})
+    survey = cloud.survey(replace(REQUEST, regions=("eastus",), topics=topics), silent)
+    assert [each.topic for each in survey.unanswered] == [Topic.SIZES, Topic.QUOTA]
+    assert "az provider register" in survey.unanswered[0].error.hint
+    assert not survey.providers[0].is_registered
+
+
+def test_permissions_come_in_pages(cloud: RehearsalCloud, emulator: EmulatorHandle) -> None:
+    """Rights are the sum of all pages."""
+    path = f"/subscriptions/{emulator.subscription_id}/providers/Microsoft.Authorization/permissions"
+    link = f"{emulator.base_url}{path}?api-version=2022-04-01&$skiptoken=2"
+    page = {"value": [{"actions": ["*/read"], "notActions": []}], "nextLink": link}
+    script_faults(emulator, {"method": "GET", "path": "/permissions$", "status": 200, "body": page})
+    rights = cloud.survey(replace(REQUEST, topics=frozenset({Topic.RIGHTS})), silent).rights
+    assert rights == Rights(may_create=True, may_assign_roles=True)
+
+
 def test_failed_question_leaves_the_others(cloud: RehearsalCloud, emulator: EmulatorHandle) -> None:
     """Each failure is named with its place; what it would have said is unknown, not false."""
     script_faults(
