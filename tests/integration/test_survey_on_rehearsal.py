@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provisioning.errors import RightsError, SignInError, ThrottledError, TransientError
+from provisioning.rehearsal.arm.regions import ZONAL
 from provisioning.rehearsal.cloud import RehearsalCloud
 from provisioning.rehearsal.service import change_settings, script_faults
 from provisioning.survey_types import HEADROOM, Rights, SizeOffer, Survey, SurveyRequest, Topic
@@ -119,6 +120,17 @@ def test_prices_come_in_pages(cloud: RehearsalCloud, emulator: EmulatorHandle, w
     assert [each.spot_dollars_per_hour for each in survey.offers] == [
         each.spot_dollars_per_hour for each in whole.offers
     ]
+
+
+def test_many_regions_are_asked_in_groups(cloud: RehearsalCloud, caplog: pytest.LogCaptureFixture) -> None:
+    """A question with too many names would be refused; none is lost."""
+    cloud.account()
+    with caplog.at_level(logging.INFO, HTTP_LOG):
+        survey = cloud.survey(replace(REQUEST, regions=ZONAL, topics=frozenset({Topic.PRICES})), silent)
+    # Machines, disks, addresses and egress, for ten of the nineteen regions and for the others.
+    assert len(calls(caplog, "GET")) == 8
+    assert all(region.address_dollars_per_hour for region in survey.regions)
+    assert offer(survey, region=ZONAL[-1]).on_demand_dollars_per_hour == 14.692
 
 
 def test_limits_and_spot_prices_by_region(cloud: RehearsalCloud, emulator: EmulatorHandle) -> None:
