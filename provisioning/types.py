@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from provisioning.owned_types import OwnedRun
+
 
 class ResourceKind(StrEnum):
     """Everything that a run may own in the cloud; the value is the word that the user reads."""
@@ -246,6 +248,13 @@ class Cloud(Protocol):
 
         Raises:
             LeftoversError: Something is still there when the deadline is over; it names what.
+        """
+        ...
+
+    def owned(self, *, confirm: bool = True) -> Sequence[OwnedRun]:
+        """Everything of ours in the subscription, run by run, whichever computer made it; changes nothing.
+
+        With `confirm`, each find is read, and nothing young is missed; without, up to 1,000 runs take one call.
         """
         ...
 

@@ -14,6 +14,7 @@ from provisioning.azure.endpoint import SSH_PORT
 from provisioning.azure.images import resolve_image
 from provisioning.azure.inventory import Inventory, or_none
 from provisioning.azure.naming import Names
+from provisioning.azure.owned import OwnedSearch
 from provisioning.azure.pipeline import sign_in
 from provisioning.azure.provision import Provisioning
 from provisioning.azure.public_address import public_address
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from provisioning.azure.endpoint import ArmEndpoint
+    from provisioning.owned_types import OwnedRun
     from provisioning.types import Account, DeletionProof, ImageReference, Ledger, MachineRequest, Progress, ResourceRef
 
 
@@ -115,6 +117,10 @@ class AzureCloud:
             RequestRefusedError: The group of the run's name is not the run's.
         """
         return Destruction(self._open(), run_id, ledger, progress).run(refs)
+
+    def owned(self, *, confirm: bool = True) -> Sequence[OwnedRun]:
+        """Everything of ours in the subscription; see `OwnedSearch.run`."""
+        return OwnedSearch(self._open()).run(confirm=confirm)
 
     def console_log(self, run_id: str) -> str:
         """The machine's serial log, for when SSH never comes up; empty while the cloud has none."""
