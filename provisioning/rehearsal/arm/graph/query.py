@@ -2,8 +2,8 @@
 
 Understood: `where`, `project`, `extend`, `order by` and `sort by` (`asc`, `desc`; like Kusto, descending when neither
 is said), `take` and `limit`, `union` with tables and with queries in parentheses, `summarize` with `count`,
-`make_list`, `min`, `max`. A query may begin with an operator; it is then about `Resources`. Anything else is answered as Resource
-Graph answers what it does not have.
+`make_list`, `min`, `max`. A query may begin with an operator; it is then about `Resources`. Anything else is answered
+as Resource Graph answers what it does not have.
 """
 
 from __future__ import annotations
