@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from remote.errors import UnreachableError
 from runs.errors import TrainingFailedError
-from runs.facts import Decided, Prepared, Submitted, Synced, Trained
+from runs.facts import Decided, Pausing, Prepared, Submitted, Synced, Trained
 from runs.job import render_job
 from runs.log_copy import LogCopy
+from runs.pause import stop_and_wait
 from runs.types import StageName
 
 if TYPE_CHECKING:
@@ -53,6 +54,10 @@ class Train:
 
     def _submit_again(self, context: RunContext, copy: LogCopy, submitted: Submitted) -> None:
         """Where an earlier client left off: only its intent may be there, or the job may have ended badly since."""
+        pausing = context.get(Pausing)
+        if pausing is not None and not pausing.is_done:
+            # A pause was killed before its stop came through; the job that goes on must not meet it.
+            stop_and_wait(context, lambda message: context.reporter.waiting(self.name, message))
         phase = self._look(context, copy).phase
         if phase == "waiting":
             self._submit(context, submitted)
@@ -60,6 +65,7 @@ class Train:
             # The user came back to it: once more, from the newest complete checkpoint.
             self._submit(context, replace(submitted, number=submitted.number + 1))
             self._await_start(context, copy)
+        context.journal.forget(context.run_id, Pausing)
 
     def _submit(self, context: RunContext, submitted: Submitted) -> None:
         """Send the secrets, the DeepSpeed config and the job; the agent starts a job exactly once.
