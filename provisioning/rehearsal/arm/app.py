@@ -13,6 +13,8 @@ from provisioning.rehearsal.arm.call import Call
 from provisioning.rehearsal.arm.compute.machines import serial_signature
 from provisioning.rehearsal.arm.errors import ArmError
 from provisioning.rehearsal.arm.http import DroppedConnectionError, Response, error_response
+from provisioning.rehearsal.arm.prices.feed import answer_prices
+from provisioning.rehearsal.arm.resources.locks import check_locks
 from provisioning.rehearsal.arm.resources.providers import check_registered
 from provisioning.rehearsal.arm.rights import check_rights
 from provisioning.rehearsal.arm.routes import ROUTES
@@ -79,7 +81,12 @@ class ArmApplication:
 
     def _answer(self, request: Request, fault: Fault | None) -> Response:
         try:
-            return answer_sign_in(request, self._world) or self._serial_log(request) or self._arm(request, fault)
+            return (
+                answer_sign_in(request, self._world)
+                or self._serial_log(request)
+                or answer_prices(request, self._world)
+                or self._arm(request, fault)
+            )
         except ArmError as error:
             return error_response(error)
         except Exception:  # noqa: BLE001 - a fault of ours is a 500, as it is on Azure
@@ -97,6 +104,7 @@ class ArmApplication:
         check_api_version(request.query.get("api-version"), route.resource_type)
         check_rights(world, principal, request)
         time.sleep(world.settings.latencies.of_call(request.method, route.resource_type))
+        check_locks(world, request)
         call = Call(world, request, params, principal, fault)
         # One call at a time changes the cloud; what takes time happens in operations, outside the lock.
         with world.store.lock:

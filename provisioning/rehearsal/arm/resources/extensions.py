@@ -114,6 +114,14 @@ def _get_assignment(call: Call) -> Response:
     return Response(200, copy.deepcopy(found.body))
 
 
+def _list_assignments(call: Call) -> Response:
+    """Those on the scope, and those on what is above it."""
+    scope = f"{_scope(call)}/".lower()
+    found = call.world.store.all(_ASSIGNMENTS)
+    value = [each.body for each in found if scope.startswith(f"{each.properties['scope']}/".lower())]
+    return Response(200, {"value": copy.deepcopy(value)})
+
+
 def _delete_assignment(call: Call) -> Response:
     found = call.world.store.get(_assignment_id(call))
     if found is None:
@@ -128,6 +136,7 @@ _ROLE_PATHS = [
     f"/subscriptions/{{subscription}}/providers/{_ASSIGNMENTS}/{{name}}",
 ]
 ROUTES = [
+    *(Route("GET", path.rpartition("/")[0], _list_assignments, _ASSIGNMENTS) for path in _ROLE_PATHS),
     Route("PUT", item_path(SCHEDULES), _put_schedule, SCHEDULES),
     Route("GET", item_path(SCHEDULES), _get_schedule, SCHEDULES),
     Route("DELETE", item_path(SCHEDULES), _delete_schedule, SCHEDULES),
