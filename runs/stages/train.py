@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from remote.errors import UnreachableError
+from runs.backstop import arm_if_due
 from runs.errors import TrainingFailedError
 from runs.facts import Decided, Pausing, Prepared, Submitted, Synced, Trained
 from runs.job import render_job
@@ -23,6 +24,8 @@ _POLL_SECONDS = 1.0
 _RECONNECT_SECONDS = 600.0
 # The agent looks for a new job every second.
 _TAKE_SECONDS = 30.0
+# A run longer than a day gets its auto-shutdown on its last one.
+_BACKSTOP_SECONDS = 600.0
 _ENDED_BADLY = frozenset({"failed", "stopped"})
 
 
@@ -104,8 +107,12 @@ class Train:
             UnreachableError: The machine did not answer for ten minutes.
         """
         said: set[str] = set()
+        look_at_backstop_at = time.monotonic()
         while True:
             status = self._look(context, copy)
+            if time.monotonic() >= look_at_backstop_at:
+                arm_if_due(context)
+                look_at_backstop_at = time.monotonic() + _BACKSTOP_SECONDS
             for note in status.notes:
                 if note not in said:
                     said.add(note)
