@@ -174,6 +174,17 @@ def change_settings(handle: EmulatorHandle, **settings: object) -> None:
         raise RehearsalError(f"the rehearsal cloud refuses the settings: {body}")
 
 
+def witness(handle: EmulatorHandle) -> dict[str, Any]:
+    """What exists in the cloud (`existing`, ids), whether work is under way (`busy`), what was done to `machines`.
+
+    The last is the report of `provisioning.rehearsal.arm.witness.Witness`, by resource group.
+
+    Raises:
+        OSError: No answer.
+    """
+    return call(handle, "GET", "witness")[1]
+
+
 def call(
     handle: EmulatorHandle, method: str, path: str, body: Mapping[str, Any] | None = None
 ) -> tuple[int, dict[str, Any]]:

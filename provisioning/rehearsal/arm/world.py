@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from provisioning.rehearsal.arm.witness import Witness
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -46,6 +48,7 @@ class World:
     environment_cache: Path
     metadata_url: str
     settings: Settings = field(default_factory=Settings)
+    witness: Witness = field(default_factory=Witness)
 
     def group_id(self, name: str) -> str:
         """The id of a resource group."""
