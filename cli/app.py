@@ -11,6 +11,7 @@ import typer
 
 from cli.boundary import guarded
 from cli.commands.collect import collect
+from cli.commands.cost import cost
 from cli.commands.doctor import doctor
 from cli.commands.down import down
 from cli.commands.init import init
@@ -41,7 +42,7 @@ app = typer.Typer(
 # What follows the run is another machine's command line: its options are not ours.
 _FOREIGN = {"allow_interspersed_args": False}
 
-for command in (init, schema, plan, up, resume, status, logs, ls, collect, down, ssh, doctor):
+for command in (init, schema, plan, up, resume, status, logs, ls, cost, collect, down, ssh, doctor):
     app.command(cls=QuickCommand, context_settings=_FOREIGN if command is ssh else None)(command)
 
 

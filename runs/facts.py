@@ -132,3 +132,16 @@ class Leaving:
     """Teardown was decided on: from now on the run may only be torn down, never rented again."""
 
     at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What the plan said when the run began; None for what it could not tell.
+
+    Attributes:
+        dollars: For the whole run.
+        hours: For the whole run.
+    """
+
+    dollars: float | None
+    hours: float | None

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from runs.after_failure import settle
 from runs.context import RunContext
 from runs.errors import NotCollectedError, RunNotFoundError, SpecError
-from runs.facts import Collected, Leaving, Prepared, Submitted, Trained
+from runs.facts import Collected, Estimate, Leaving, Prepared, Submitted, Trained
 from runs.journal import Journal
 from runs.journal.lease import lease
 from runs.pipeline import OUR_ERRORS, run_stages
+from runs.power import try_settle_power
 from runs.receipt import Receipt, make_receipt
 from runs.secrets import read_secrets
 from runs.spec.load import load_run_file, load_run_text
@@ -53,7 +54,7 @@ class Run:
 
         loaded = load_run_file(run_file)
         # What can be refused is refused here, before anything exists.
-        make_plan(loaded)
+        plan = make_plan(loaded)
         read_secrets(loaded.spec.secrets)
         _refuse_full_target(loaded.resolve(loaded.spec.collect.target))
         state = state or StateFolder.of_user()
@@ -64,6 +65,8 @@ class Run:
             spec_sha256=loaded.sha256, state=RunState.ACTIVE,
         )  # fmt: skip
         journal.add_run(row)
+        hours = None if plan.time is None else plan.time.total_seconds / 3600
+        journal.put(row.run_id, Estimate(dollars=plan.cost.total, hours=hours))
         return cls(row, state, journal)
 
     @classmethod
@@ -113,6 +116,8 @@ class Run:
         with lease(self.journal, self.run_id), self.context(reporter) as context:
             if context.get(Submitted) is None:
                 read_secrets(context.spec.secrets)
+            # What ended without us is found before anything is started again.
+            try_settle_power(context)
             try:
                 run_stages(context, self._stages(context, keep=keep))
             except OUR_ERRORS as error:
@@ -150,6 +155,7 @@ class Run:
         with lease(self.journal, self.run_id), self.context(reporter) as context:
             if not discard and context.get(Leaving) is None:
                 _refuse_loss(context)
+            try_settle_power(context)
             run_stages(context, [Teardown()])
         return make_receipt(self.journal, self.run_id)
 

@@ -15,16 +15,32 @@ from provisioning.azure.images import resolve_image
 from provisioning.azure.inventory import Inventory, or_none
 from provisioning.azure.naming import Names
 from provisioning.azure.pipeline import sign_in
+from provisioning.azure.power import look_at_power
 from provisioning.azure.provision import Provisioning
 from provisioning.azure.public_address import public_address
+from provisioning.azure.renew import renew
 from provisioning.azure.stack import Stack
+from provisioning.azure.survey.survey import take_survey
+from provisioning.azure.vacate import Vacating
 from provisioning.types import Machine, PlannedResource, PowerState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from provisioning.azure.endpoint import ArmEndpoint
-    from provisioning.types import Account, DeletionProof, ImageReference, Ledger, MachineRequest, Progress, ResourceRef
+    from provisioning.survey_types import Survey, SurveyRequest
+    from provisioning.types import (
+        Account,
+        DeletionProof,
+        ImageReference,
+        Ledger,
+        MachinePower,
+        MachineRequest,
+        Placement,
+        Progress,
+        Renewal,
+        ResourceRef,
+    )
 
 
 class AzureCloud:
@@ -116,9 +132,40 @@ class AzureCloud:
         """
         return Destruction(self._open(), run_id, ledger, progress).run(refs)
 
+    def vacate(self, run_id: str, keep: Placement | None, ledger: Ledger, progress: Progress) -> None:
+        """Delete what of the run could not serve a machine at `keep`, with a 404 for each; None keeps only the group.
+
+        Raises:
+            RequestRefusedError: The group of the run's name is not the run's.
+            ProvisioningError: Something cannot be deleted now; the next call goes on from there.
+        """
+        Vacating(self._open(), self._names(run_id), keep, ledger, progress).run()
+
     def console_log(self, run_id: str) -> str:
         """The machine's serial log, for when SSH never comes up; empty while the cloud has none."""
         return console_log(self._open(), self._names(run_id))
+
+    def survey(self, request: SurveyRequest, progress: Progress) -> Survey:
+        """What the cloud says about a wish before anything is created; see `provisioning.types.Cloud.survey`.
+
+        Raises:
+            SignInError: No usable credential.
+            SubscriptionError: The subscription cannot be used.
+        """
+        account = self.account()
+        return take_survey(self._open(), account, request, progress)
+
+    def power(self, run_id: str) -> MachinePower | None:
+        """The power state of the run's machine and since when, or None when there is none. One read."""
+        return look_at_power(self._open(), self._names(run_id))
+
+    def renew(self, run_id: str, renewal: Renewal, ledger: Ledger, progress: Progress) -> None:
+        """Give a run that exists another end: its tags, and its auto-shutdown. Idempotent; no group is no error.
+
+        Raises:
+            RequestRefusedError: The group of the run's name is not the run's.
+        """
+        renew(self._open(), self._names(run_id), renewal, ledger, progress)
 
     def close(self) -> None:
         """Close the connections."""

@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from provisioning.errors import RehearsalError
 from provisioning.rehearsal import files
+from provisioning.rehearsal.arm.request_log import LoggedRequest
 from provisioning.rehearsal.processes import is_running
 
 if TYPE_CHECKING:
@@ -172,6 +173,16 @@ def change_settings(handle: EmulatorHandle, **settings: object) -> None:
     status, body = call(handle, "PATCH", "settings", settings)
     if status != 200:
         raise RehearsalError(f"the rehearsal cloud refuses the settings: {body}")
+
+
+def logged_requests(handle: EmulatorHandle, after: int = 0) -> list[LoggedRequest]:
+    """The calls that the emulator has answered since it started, or only those with a number above `after`.
+
+    Raises:
+        OSError: No answer.
+    """
+    _, body = call(handle, "GET", f"requests?after={after}")
+    return [LoggedRequest(**one) for one in body["requests"]]
 
 
 def witness(handle: EmulatorHandle) -> dict[str, Any]:

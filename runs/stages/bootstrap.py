@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from runs.facts import Prepared, Trust
+from runs.facts import Decided, Prepared, Trust
 from runs.types import StageName
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Bootstrap:
 
         if note := ensure_git_lfs(session):
             context.reporter.note(note)
-        gpus = gpus_of(context.spec.machine.size)
+        gpus = gpus_of(context.require(Decided).size)
         python = install_environment(session, layout, lock_for(gpu=gpus > 0), gpu=gpus > 0, progress=say)
         send_bytes(session, trainer_zipapp(), layout.trainer_zipapp, mode=0o644)
         if gpus:

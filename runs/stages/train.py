@@ -72,13 +72,13 @@ class Train:
         from runs.secrets import read_secrets
 
         layout, session, spec = context.layout(), context.session(self.name), context.spec
-        synced = context.require(Synced)
+        synced, decided = context.require(Synced), context.require(Decided)
         secrets = read_secrets(spec.secrets)
         secrets_file = put_secrets(session, layout, secrets) if secrets else None
         send_bytes(session, context.loaded.deepspeed_config(), layout.path("job", "deepspeed.json"), mode=0o644)
         job = render_job(
             spec, layout, python=context.require(Prepared).python, model=synced.model, data=synced.data,
-            processes=processes_of(spec.machine), save_seconds=context.require(Decided).save_seconds,
+            processes=processes_of(spec.machine, decided.size), save_seconds=decided.save_seconds,
             secrets_file=secrets_file, number=submitted.number,
         )  # fmt: skip
         context.journal.put(context.run_id, submitted)

@@ -11,6 +11,7 @@ from provisioning.types import ImageReference, MachineRequest, ResourceKind
 if TYPE_CHECKING:
     import pytest
 
+    from provisioning.azure.cloud import AzureCloud
     from provisioning.rehearsal.cloud import RehearsalCloud
     from tests.fakes.ledgers import MemoryLedger
 
@@ -21,7 +22,7 @@ IMAGE = ImageReference("microsoft-dsvm", "ubuntu-hpc", "2404")
 MACHINES = "virtualMachines/[^/]+$"
 
 
-def machine_request(cloud: RehearsalCloud) -> MachineRequest:
+def machine_request(cloud: AzureCloud) -> MachineRequest:
     """A machine that the rehearsal cloud has."""
     return MachineRequest(
         run_id=RUN_ID,

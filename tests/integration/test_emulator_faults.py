@@ -137,3 +137,17 @@ def test_a_misspelt_fault_is_refused(caller: ArmCaller) -> None:
     """A fault that could never strike is an error, not a green test."""
     with pytest.raises(RehearsalError, match="refuses the faults"):
         service.script_faults(caller.handle, {"method": "GET", "path": "/", "stauts": 500})
+
+
+def test_every_call_is_in_the_log(caller: ArmCaller, bodies: Bodies) -> None:
+    """The log says method, path, status and caller of each call in order; a dropped one has status 0."""
+    last = max(one.number for one in service.logged_requests(caller.handle))
+    service.script_faults(caller.handle, {"method": "GET", "path": "/disks/logged", "first": 2, "drop": True})
+    path = bodies.path(_DISK, "logged")
+    assert caller.call("GET", path).status == 404
+    with pytest.raises(_NO_ANSWER):
+        caller.call("GET", path)
+    logged = service.logged_requests(caller.handle, last)
+    assert [(one.method, one.status) for one in logged] == [("GET", 404), ("GET", 0)]
+    assert {one.path.endswith("/disks/logged") for one in logged} == {True}
+    assert len({one.principal for one in logged} - {""}) == 1

@@ -1,4 +1,4 @@
-"""The private door for ourselves and for tests: health, faults, settings, counts, machines' ports, going away."""
+"""The private door for ourselves and for tests: health, faults, settings, what was called and done, going away."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from provisioning.rehearsal.arm.errors import ArmError
 from provisioning.rehearsal.arm.faults import Fault
 from provisioning.rehearsal.arm.http import Response, error_response
+from provisioning.rehearsal.arm.latencies import Latencies
 from provisioning.rehearsal.processes import is_running
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class ControlApplication:
         except ArmError as error:
             return error_response(error)
 
-    def _answer(self, request: Request, words: list[str]) -> Response:
+    def _answer(self, request: Request, words: list[str]) -> Response:  # noqa: PLR0911  (one for each question)
         match request.method, words:
             case "GET", ["health" | "witness" as what]:
                 return Response(200, self._health() if what == "health" else self._witness())
@@ -56,6 +57,9 @@ class ControlApplication:
                 return self._greet(client, request) if method == "PUT" else self._part(client)
             case "PATCH", ["settings"]:
                 return self._settings(request)
+            case "GET", ["requests"]:
+                logged = self._world.requests.after(int(request.query.get("after", "0")))
+                return Response(200, {"requests": [dataclasses.asdict(one) for one in logged]})
             case method, ["faults"] if method in {"GET", "PUT"}:
                 return self._faults(request)
         return Response(404)
@@ -78,6 +82,9 @@ class ControlApplication:
             if name not in known:
                 raise ArmError(400, "InvalidSetting", f"unknown setting: {name}")
             setattr(self._world.settings, name, value)
+            if name == "capacity":
+                self._world.refused.clear()
+            setattr(self._world.settings, name, Latencies.from_json(value) if name == "latencies" else value)
         return Response(200, {})
 
     def _greet(self, client: str, request: Request) -> Response:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from provisioning.rehearsal.arm.compute import disks, images, machine_actions, machines, quota
+from provisioning.rehearsal.arm import rights
+from provisioning.rehearsal.arm.compute import disks, images, machine_actions, machines, quota, skus
 from provisioning.rehearsal.arm.errors import ArmError
+from provisioning.rehearsal.arm.graph import requests as graph_requests
 from provisioning.rehearsal.arm.network import interfaces, networks, public_ips, security_groups
 from provisioning.rehearsal.arm.resources import extensions, groups, listing, polling, providers, subscriptions
 
@@ -32,6 +34,9 @@ _MODULES = (
     images,
     quota,
     machines,
+    graph_requests,
+    skus,
+    rights,
 )
 ROUTES = [route for module in _MODULES for route in module.ROUTES]
 
@@ -114,6 +119,9 @@ def note_failure(world: World, operation: Operation) -> None:
         resource.properties["provisioningState"] = "Succeeded" if is_group else "Failed"
         if operation.action == "machine-create":
             machine_actions.note_failure(world, resource, operation.error or ArmError(500, "InternalError", "").error())
+        elif operation.action == "machine-start" and resource.private.get("power") == "starting":
+            # It never got its hardware back.
+            resource.private["power"] = "deallocated"
         world.store.put(resource)
 
 

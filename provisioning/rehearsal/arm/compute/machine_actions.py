@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from provisioning.rehearsal.arm.addresses import free_address, machine_port
+from provisioning.rehearsal.arm.compute.capacity import check_allocation
 from provisioning.rehearsal.arm.compute.disks import erase as erase_disk
 from provisioning.rehearsal.arm.compute.disks import folder_of, new_disk
 from provisioning.rehearsal.arm.compute.references import disks_of, interface_ids, vm_id
@@ -38,9 +39,13 @@ def start(world: World, operation: Operation) -> None:
     """Boot it from its disks; one whose creation failed may not have them yet."""
     machine = _target(world, operation)
     with world.store.lock:
+        # One that runs as far as Azure knows comes back with the emulator: it never gave its hardware back.
+        if machine.private.get("power") != "running":
+            check_allocation(world, machine)
         _make_disks(world, machine)
     _boot(world, machine)
-    _settle(world, operation.target)
+    if world.operations.wait_out(operation):
+        _settle(world, operation.target)
 
 
 def restart(world: World, operation: Operation) -> None:
