@@ -45,6 +45,7 @@ def main() -> None:
     passes = tuple(arguments.passes or ENDINGS)
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="kill-matrix-") as folder:
+        os.environ.update(cheapest(environment_cache(), Path(folder) / "byte-code"))
         room = Room(Path(folder))
         of = 0
         if arguments.quick:
@@ -83,11 +84,6 @@ class Room:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._cache = environment_cache()
-        os.environ.update(cheapest(self._cache))
-        # Every client would compile the SDKs anew where byte code may not be written beside them.
-        os.environ["PYTHONPYCACHEPREFIX"] = str(folder / "bytecode")
-        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
     def points(self) -> list[str]:
         """Every point of an undisturbed run."""

@@ -212,10 +212,17 @@ class KilledRun:
 _TRAINED = {"'loss': ": STEPS, "'train_runtime'": 1}
 
 
-def cheapest(environment_cache: Path) -> Mapping[str, str]:
-    """What the environment must hold for runs to be quick: a ready training environment, machines without a sandbox."""
+def cheapest(environment_cache: Path, byte_code: Path) -> Mapping[str, str]:
+    """What the environment must hold for runs to be quick: a ready training environment, machines without a sandbox.
+
+    Args:
+        environment_cache: Where a complete training environment is.
+        byte_code: Where Python may write byte code, so that not every client compiles the SDKs anew.
+    """
     return {
         "LLAMALIFT_ENVIRONMENT_CACHE": str(environment_cache),
         "LLAMALIFT_MACHINES": MachineKind.IN_PROCESS.value,
         "OMP_NUM_THREADS": "1",
+        "PYTHONPYCACHEPREFIX": str(byte_code),
+        "PYTHONDONTWRITEBYTECODE": "",
     }
