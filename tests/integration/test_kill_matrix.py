@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.training, pytest.mark.timeout(900)]
 def test_a_client_killed_again_and_again_leaves_and_doubles_nothing(
     tmp_path: Path, machine_python: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One run goes through five dead clients to its model, three are torn down by another client: no leak, no double."""
+    """One run comes through five dead clients to its model, three are torn down by another: no leak, no double."""
     for name, value in cheapest(machine_python.parents[2], tmp_path / "byte-code").items():
         monkeypatch.setenv(name, value)
     verdicts = Room(tmp_path).run(sample())
