@@ -27,6 +27,7 @@ _VERSIONS = {
     "microsoft.compute/": "2026-04-01",
     "microsoft.network/": "2026-03-01",
     "microsoft.devtestlab/": "2018-09-15",
+    "microsoft.authorization/locks": "2020-05-01",
     "microsoft.authorization/": "2022-04-01",
     "microsoft.resourcegraph/": "2021-03-01",
     "": "2025-04-01",

@@ -1,4 +1,4 @@
-"""The private door for ourselves and for tests: health, faults, settings, what was called and done, going away."""
+"""The private door for ourselves and for tests: health, faults, settings, clock, evictions, what was done, leaving."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
+from provisioning.rehearsal.arm.clock import jump
+from provisioning.rehearsal.arm.compute.evictions import announce
+from provisioning.rehearsal.arm.compute.references import MACHINE_TYPE
 from provisioning.rehearsal.arm.errors import ArmError
 from provisioning.rehearsal.arm.faults import Fault
 from provisioning.rehearsal.arm.http import Response, error_response
@@ -47,7 +50,10 @@ class ControlApplication:
         except ArmError as error:
             return error_response(error)
 
-    def _answer(self, request: Request, words: list[str]) -> Response:  # noqa: PLR0911  (one for each question)
+    def _answer(self, request: Request, words: list[str]) -> Response:
+        return self._look(request, words) or self._change(request, words) or Response(404)
+
+    def _look(self, request: Request, words: list[str]) -> Response | None:
         match request.method, words:
             case "GET", ["health" | "witness" as what]:
                 return Response(200, self._health() if what == "health" else self._witness())
@@ -55,6 +61,15 @@ class ControlApplication:
                 return Response(200, {"ports": self._world.machines.ports_at(address)})
             case method, ["clients", client] if method in {"PUT", "DELETE"}:
                 return self._greet(client, request) if method == "PUT" else self._part(client)
+        return None
+
+    def _change(self, request: Request, words: list[str]) -> Response | None:
+        match request.method, words:
+            case "POST", ["clock"]:
+                jump(self._world, float(request.json()["jump_seconds"]))
+                return Response(200, {"now": self._world.now_text()})
+            case "POST", ["evictions"]:
+                return self._evict(request)
             case "PATCH", ["settings"]:
                 return self._settings(request)
             case "GET", ["requests"]:
@@ -62,7 +77,7 @@ class ControlApplication:
                 return Response(200, {"requests": [dataclasses.asdict(one) for one in logged]})
             case method, ["faults"] if method in {"GET", "PUT"}:
                 return self._faults(request)
-        return Response(404)
+        return None
 
     def _health(self) -> Json:
         return {"pid": os.getpid(), "empty": self._world.empty}
@@ -75,6 +90,16 @@ class ControlApplication:
         if request.method == "PUT":
             self._world.faults.replace([Fault.from_json(fault) for fault in request.json().get("faults", [])])
         return Response(200, {"matched": self._world.faults.matched()})
+
+    def _evict(self, request: Request) -> Response:
+        """Take a machine away, spot or not, whatever its policy: `{"machine": name, "notice_seconds": n}`."""
+        wanted = request.json()
+        with self._world.store.lock:
+            for machine in self._world.store.all(MACHINE_TYPE):
+                if machine.name == wanted["machine"]:
+                    announce(self._world, machine, float(wanted.get("notice_seconds", 0.0)))
+                    return Response(200, {})
+        raise ArmError(404, "NotFound", f"no such machine: {wanted['machine']}")
 
     def _settings(self, request: Request) -> Response:
         known = {each.name for each in dataclasses.fields(self._world.settings)}

@@ -25,8 +25,8 @@ COLUMNS = (
     *("plan", "properties", "tags", "identity", "zones", "extendedLocation"),
 )
 _DISK_TYPE = "Microsoft.Compute/disks"
-# Role assignments have a table of their own, which nobody asks.
-_ELSEWHERE = frozenset({GROUP_TYPE, "Microsoft.Authorization/roleAssignments"})
+# Role assignments and locks are in other tables, which nobody asks.
+_ELSEWHERE = frozenset({GROUP_TYPE, "Microsoft.Authorization/roleAssignments", "Microsoft.Authorization/locks"})
 
 
 def _resources(world: World, known: Sequence[Resource]) -> list[Row]:

@@ -98,8 +98,9 @@ def delete_everything(world: World, operation: Operation, kinds: Mapping[str, Ki
     if group is None:
         return
     survivors = str(operation.scripted.get("survivors", ""))
-    while _erase_free(world, group, kinds, survivors):
-        # Reserved interfaces are waited out, as Azure does.
+    give_up_at = time.monotonic() + world.settings.group_patience_seconds
+    while _erase_free(world, group, kinds, survivors) and time.monotonic() < give_up_at:
+        # Reserved interfaces are waited out, as Azure mostly does.
         time.sleep(_RESERVATION_PAUSE_SECONDS)
     left = world.store.all(group=group.name)
     if left:
