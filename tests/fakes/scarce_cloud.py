@@ -20,16 +20,14 @@ from provisioning.types import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from provisioning.survey_types import Survey, SurveyRequest
-    from provisioning.types import Ledger, MachinePower, PlannedResource, Progress, Renewal
+    from provisioning.types import Ledger, Progress
 
 _MACHINE = ResourceRef(ResourceKind.VIRTUAL_MACHINE, "vm", "/vm")
 
 
 class ScarceCloud:
-    """Implements `provisioning.types.Cloud`.
+    """The part of `provisioning.types.Cloud` that a search uses.
 
     Attributes:
         script: For each place what its next tries raise, first to last; None is a machine. A place without a script has
@@ -65,10 +63,6 @@ class ScarceCloud:
         """A version that tells the region."""
         return ImageReference(image.publisher, image.offer, image.sku, f"1.0.{len(region)}")
 
-    def planned(self, request: MachineRequest) -> Sequence[PlannedResource]:  # noqa: ARG002  (the protocol's)
-        """Nothing that a test asks for."""
-        return []
-
     def provision(self, request: MachineRequest, ledger: Ledger, progress: Progress) -> Machine:  # noqa: ARG002  (the protocol's)
         """What the script says, with the intent in the ledger before it."""
         place = Placement(request.region, request.zone, request.size, request.spot)
@@ -98,39 +92,11 @@ class ScarceCloud:
         if self.machine is None:
             ledger.gone(DeletionProof(_MACHINE, datetime.now(UTC)))
 
-    def deallocate(self, run_id: str, progress: Progress) -> None:
-        """Nothing to do."""
-
-    def remaining(self, run_id: str) -> Sequence[ResourceRef]:  # noqa: ARG002  (the protocol's)
-        """The machine."""
-        return [_MACHINE] if self.machine else []
-
-    def destroy(
-        self,
-        run_id: str,  # noqa: ARG002  (the protocol's)
-        refs: Sequence[ResourceRef],
-        ledger: Ledger,
-        progress: Progress,  # noqa: ARG002  (the protocol's)
-    ) -> Sequence[DeletionProof]:
-        """Everything goes."""
-        self.machine = None
-        proofs = [DeletionProof(ref, datetime.now(UTC)) for ref in refs]
-        for proof in proofs:
-            ledger.gone(proof)
-        return proofs
-
     def survey(self, request: SurveyRequest, progress: Progress) -> Survey:  # noqa: ARG002  (the protocol's)
         """As scripted."""
         if isinstance(self.survey_answer, ProvisioningError):
             raise self.survey_answer
         return self.survey_answer
-
-    def power(self, run_id: str) -> MachinePower | None:  # noqa: ARG002  (the protocol's)
-        """Nothing that a test asks for."""
-        return None
-
-    def renew(self, run_id: str, renewal: Renewal, ledger: Ledger, progress: Progress) -> None:
-        """Nothing to do."""
 
     def close(self) -> None:
         """Nothing to do."""
