@@ -33,17 +33,15 @@ def decide(context: RunContext, market: Market, place: Placement) -> Decided:
     spec, cloud, one = context.spec, context.cloud, market.at(place)
     account = cloud.account()
     plan = plan_at(context.loaded, place, market.survey)
-    before = context.get(Decided)
-    if before is not None and before.region == place.region:
-        image = before.image
-    else:
-        image = str(cloud.resolve_image(place.region, ImageReference(*spec.machine.image.split(":"))))
+    image = market.image_in(place.region)
+    if image is None:
+        image = cloud.resolve_image(place.region, ImageReference(*spec.machine.image.split(":")))
     allowed = spec.machine.allow_from
     return Decided(
         subscription_id=account.subscription_id,
         region=place.region,
         zone=place.zone,
-        image=image,
+        image=str(image),
         caller_address=cloud.caller_address() if allowed == "auto" else allowed,
         workspace_gib=plan.workspace_gib,
         size=place.size,

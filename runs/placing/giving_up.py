@@ -45,7 +45,8 @@ def _hint(context: RunContext, kind: type[ProvisioningError], walk: Walk) -> str
     again = f"go on trying with: llamalift up {context.row.run_file} --retry-until 6h"
     seen = f"see every try with: llamalift attempts {context.run_id}"
     advice = walk.advice or (walk.last_error.hint if walk.last_error else "")
-    if kind is QuotaError and advice:
+    # Waiting helps against a lack of machines only.
+    if advice and (kind is QuotaError or walk.last_error is None):
         return f"{advice}\n{seen}"
     return f"{again}; or name more places under machine.regions, machine.zones or machine.other_sizes\n{seen}"
 

@@ -12,7 +12,7 @@ from runs.journal.attempts import Outcome
 from runs.plan import make_plan
 from runs.plan.obstacles import Why
 from runs.plan.placements import PricedPlacement, ranked_placements
-from runs.plan.verdict import offer_of
+from runs.plan.verdict import offer_of, region_of
 
 if TYPE_CHECKING:
     from provisioning.survey_types import Survey
@@ -45,6 +45,11 @@ class Market:
         """The price of one of the places."""
         return next(one for one in self.places if one.placement == placement)
 
+    def image_in(self, region: str) -> ImageReference | None:
+        """The image with its exact version, as far as the cloud was asked."""
+        offer = None if self.survey is None else region_of(self.survey, region)
+        return None if offer is None else offer.image
+
     def limit_of(self, placement: Placement) -> tuple[str, str]:
         """What a limit that is met there counts for: the region, and the family of sizes (or spot) as far as known."""
         offer = None if self.survey is None else offer_of(self.survey, placement.size, placement.region)
@@ -63,7 +68,7 @@ def unasked_market(context: RunContext) -> Market:
 
 
 def ask_market(context: RunContext, progress: Progress) -> Market:
-    """The market as the cloud sees it now: sizes, limits and prices. Without an answer, as without asking.
+    """The market as the cloud sees it now: sizes, limits, image and prices. Without an answer, as without asking.
 
     Raises:
         SignInError: No usable credential.
@@ -76,7 +81,7 @@ def ask_market(context: RunContext, progress: Progress) -> Market:
         image=ImageReference(*spec.machine.image.split(":")),
         workspace_gib=make_plan(context.loaded).workspace_gib,
         workspace_disk_type=spec.storage.disk_type,
-        topics=HEADROOM | {Topic.PRICES},
+        topics=HEADROOM | {Topic.PRICES, Topic.IMAGE},
     )
     try:
         survey = context.cloud.survey(request, progress)
