@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from provisioning.adoption_types import FoundRun, RunInCloud
+
 
 class ResourceKind(StrEnum):
     """Everything that a run may own in the cloud; the value is the word that the user reads."""
@@ -247,6 +249,41 @@ class Cloud(Protocol):
         Raises:
             LeftoversError: Something is still there when the deadline is over; it names what.
         """
+        ...
+
+    def runs(self) -> Sequence[FoundRun]:
+        """Every run of which the subscription has a resource group, by the groups' tags."""
+        ...
+
+    def describe(self, run_id: str) -> RunInCloud | None:
+        """Everything that the cloud shows of a run, or None when it has no group. Only reads.
+
+        Raises:
+            RequestRefusedError: The group of the run's name is not the run's.
+        """
+        ...
+
+    def start(self, run_id: str, progress: Progress) -> None:
+        """Start the run's machine after it was deallocated; the compute bill begins again."""
+        ...
+
+    def run_script(self, run_id: str, script: str, progress: Progress) -> str:
+        """Run a POSIX shell script as root on the run's running machine, without its network.
+
+        Gives the last 4,096 bytes of what it printed on standard output, whether it failed or not.
+        """
+        ...
+
+    def admit(self, run_id: str, caller_address: str, progress: Progress) -> str:
+        """Let `caller_address` (CIDR) reach port 22 instead of whoever may now; gives who may afterwards."""
+        ...
+
+    def read_mark(self, run_id: str, name: str) -> str | None:
+        """A tag of the run's group: empty when it has none of that name, None when there is no group."""
+        ...
+
+    def write_mark(self, run_id: str, name: str, value: str) -> None:
+        """Give a tag of the run's group a value (at most 256 characters). No group is no error."""
         ...
 
     def close(self) -> None:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from provisioning.azure.clients import Clients
     from provisioning.azure.operations import Wait
 
+SSH_RULE = "ssh-from-caller"
+"""Its only rule of ours."""
+
 
 @dataclass(frozen=True, slots=True)
 class NetworkSecurityGroup(OwnedResource):
@@ -58,7 +61,7 @@ class NetworkSecurityGroup(OwnedResource):
 
     def _ssh_rule(self) -> dict[str, Any]:
         return {
-            "name": "ssh-from-caller",
+            "name": SSH_RULE,
             "properties": {
                 "priority": 1000,
                 "direction": "Inbound",

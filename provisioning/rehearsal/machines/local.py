@@ -63,7 +63,7 @@ def boot(spec: LocalMachineSpec) -> RunningMachine:
     with locked(disk, deadline_seconds=_PREVIOUS_SECONDS) as lock:
         machine = _boot(spec, way.kind, disk, lock)
     processes.hold(machine)
-    return RunningMachine(machine.pid, spec.address, spec.port, way.kind, disk.console_log)
+    return RunningMachine(machine.pid, spec.address, spec.port, way.kind, disk.console_log, disk.programs)
 
 
 def end_leftovers(folder: Path) -> None:
