@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from cli.boundary import guarded
+from cli.commands.adopt import adopt
 from cli.commands.collect import collect
 from cli.commands.doctor import doctor
 from cli.commands.down import down
@@ -41,7 +42,7 @@ app = typer.Typer(
 # What follows the run is another machine's command line: its options are not ours.
 _FOREIGN = {"allow_interspersed_args": False}
 
-for command in (init, schema, plan, up, resume, status, logs, ls, collect, down, ssh, doctor):
+for command in (init, schema, plan, up, resume, status, logs, ls, collect, down, adopt, ssh, doctor):
     app.command(cls=QuickCommand, context_settings=_FOREIGN if command is ssh else None)(command)
 
 

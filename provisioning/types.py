@@ -93,6 +93,7 @@ class MachineRequest:
         tags: Tags put on every resource that can carry them.
         shutdown_at: When the auto-shutdown schedule deallocates the machine (UTC; daily, so within 24 h); None sets no
             schedule.
+        group_tags: Tags for the resource group alone, such as change during its life.
     """
 
     run_id: str
@@ -111,6 +112,7 @@ class MachineRequest:
     caller_address: str
     tags: Mapping[str, str]
     shutdown_at: datetime | None = None
+    group_tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,3 +132,14 @@ class Leaving:
     """Teardown was decided on: from now on the run may only be torn down, never rented again."""
 
     at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Whose journal this is, for a run that two computers know.
+
+    Attributes:
+        id: Twelve characters of chance.
+    """
+
+    id: str

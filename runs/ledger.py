@@ -36,4 +36,5 @@ class RunLedger:
         self._note(EffectMoment.GONE, proof.ref)
 
     def _note(self, moment: EffectMoment, ref: ResourceRef) -> None:
+        self.journal.confirm(self.run_id)
         self.journal.note_effect(self.run_id, moment, kind=ref.kind.value, name=ref.name, resource_id=ref.resource_id)
