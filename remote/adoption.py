@@ -10,13 +10,14 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from remote.command import Command, Script
-from remote.errors import SetupError
+from remote.errors import RemoteError, SetupError
 from remote.keys import public_key_bytes
 from remote.text import printable
 
 if TYPE_CHECKING:
     from remote.session import Session
 
+_SHOWN_CHARACTERS = 200
 _ANSWER = re.compile(r"<<llamalift:(?P<json>\{.*?\}):llamalift>>", re.DOTALL)
 
 
@@ -49,15 +50,17 @@ def parse_let_in(output: str) -> LetIn:
         SetupError: There is none, or the machine could not do it.
     """
     found = _ANSWER.search(output)
+    if found is None:
+        raise _failed(f"it said: {output[-_SHOWN_CHARACTERS:] or 'nothing'}")
     try:
-        answer = json.loads(found["json"]) if found else {"error": f"it said: {printable(output[-200:]) or 'nothing'}"}
-        if "error" in answer:
-            raise _failed(str(answer["error"]))
-        key = str(answer["host_key"])
-        public_key_bytes(key)
-        return LetIn(key, bool(answer["one_time"]), int(answer["removed"]), str(answer["workspace"]))
-    except (ValueError, KeyError, TypeError) as error:
+        answer = json.loads(found["json"])
+        if "error" not in answer:
+            key = str(answer["host_key"])
+            public_key_bytes(key)
+            return LetIn(key, bool(answer["one_time"]), int(answer["removed"]), str(answer["workspace"]))
+    except (ValueError, KeyError, TypeError, RemoteError) as error:
         raise _failed(f"its answer cannot be understood: {error}") from error
+    raise _failed(str(answer["error"]))
 
 
 def read_file(session: Session, path: str) -> bytes | None:
