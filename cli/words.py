@@ -44,3 +44,8 @@ def time_of_day(at: float) -> str:
 def dollars(amount: float) -> str:
     """`$0.42`, `$41.20`."""
     return f"${amount:,.2f}"
+
+
+def cents(amount: float) -> str:
+    """`$41.20`, and below a dollar to a hundredth of a cent: `$0.0042`."""
+    return f"${amount:,.2f}" if amount >= 1 or amount == 0 else f"${amount:.4f}"

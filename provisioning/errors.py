@@ -6,6 +6,7 @@ ProvisioningError
 ├── SubscriptionError    unknown or unusable subscription, provider not registered
 ├── QuotaError           the subscription's limit is too small
 ├── CapacityError        the cloud has no such machine free here now
+│   └── NotOfferedError  the subscription cannot have such a machine here; another place may have it
 ├── ThrottledError       too many requests for longer than we wait
 ├── TransientError       the cloud or the network failed; the same call may work later
 ├── RequestRefusedError  the cloud refuses what we asked (our mistake or the run file's)
@@ -18,7 +19,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from provisioning.types import ResourceRef
 
@@ -53,8 +54,18 @@ class CapacityError(ProvisioningError):
     """The cloud has no such machine free here now; another zone, region or time may have."""
 
 
+class NotOfferedError(CapacityError):
+    """The subscription cannot have such a machine here; another zone, region or size may be had."""
+
+
 class ThrottledError(ProvisioningError):
-    """The cloud asked us to slow down for longer than we are willing to wait inside one call."""
+    """The cloud asked us to slow down for longer than we are willing to wait inside one call.
+
+    Attributes:
+        wait_seconds: For how long, in seconds; None when it did not say.
+    """
+
+    wait_seconds: float | None = None
 
 
 class TransientError(ProvisioningError):
@@ -74,8 +85,17 @@ class LeftoversError(ProvisioningError):
 
     Attributes:
         remaining: What, by id.
+        reasons: Why, as far as the cloud said so, by resource id.
     """
 
-    def __init__(self, fact: str, remaining: Sequence[ResourceRef], *, hint: str = "") -> None:
+    def __init__(
+        self,
+        fact: str,
+        remaining: Sequence[ResourceRef],
+        *,
+        reasons: Mapping[str, str] | None = None,
+        hint: str = "",
+    ) -> None:
         super().__init__(fact, hint=hint)
         self.remaining = tuple(remaining)
+        self.reasons = dict(reasons or {})

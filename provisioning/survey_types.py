@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,6 +11,23 @@ if TYPE_CHECKING:
 
     from provisioning.errors import ProvisioningError
     from provisioning.types import Account, ImageReference
+
+
+class Topic(StrEnum):
+    """One kind of question; the value is the word that the user reads."""
+
+    PROVIDERS = "resource providers"
+    RIGHTS = "rights"
+    SIZES = "sizes"
+    QUOTA = "quota"
+    IMAGE = "image"
+    PRICES = "prices"
+    SPOT = "spot market"
+
+
+EVERYTHING = frozenset(Topic)
+# What tells a hopeless region from one that is worth a try: two calls per region, nothing else.
+HEADROOM = frozenset({Topic.SIZES, Topic.QUOTA})
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +40,7 @@ class SurveyRequest:
         image: The image, its version may be `latest`.
         workspace_gib: Size of the workspace disk in GiB.
         workspace_disk_type: Its type, for example `Premium_LRS`.
+        topics: What to ask; the answers of other topics stay empty and are not counted as unanswered.
     """
 
     sizes: tuple[str, ...]
@@ -29,6 +48,7 @@ class SurveyRequest:
     image: ImageReference
     workspace_gib: int
     workspace_disk_type: str
+    topics: frozenset[Topic] = EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +88,14 @@ class SizeOffer:
     Attributes:
         size: VM size.
         region: Azure region.
-        is_offered: Whether the region has it for this subscription at all.
-        restriction: Why not, as Azure codes it (`NotAvailableForSubscription`, `QuotaId`); empty without one.
+        is_offered: Whether the region has it for this subscription at all; None when that got no answer. It stays True
+            when only zones are restricted: a machine without a zone may still be had.
+        restriction: Why not, or why not in `restricted_zones`, as Azure codes it (`NotAvailableForSubscription`,
+            `QuotaId`: the subscription's kind of offer has no right to it); empty without one.
         zones: Zones in which it can be had (logical, per subscription); empty where there are none.
         restricted_zones: Zones in which it exists and this subscription may not have it.
-        vcpus: Virtual processors; what quotas count.
-        gpus: Number of GPUs.
+        vcpus: Virtual processors, which quotas count; 0 when unknown.
+        gpus: Number of GPUs; 0 when there are none, or unknown.
         family: Name of its quota, as the usages API spells it; empty when unknown.
         is_spot_capable: Whether it can be had as spot.
         quotas: The limits that count for it: its family, `cores` and `lowPriorityCores`, as far as they are known.
@@ -86,7 +108,7 @@ class SizeOffer:
 
     size: str
     region: str
-    is_offered: bool
+    is_offered: bool | None
     restriction: str
     zones: tuple[str, ...]
     restricted_zones: tuple[str, ...]
@@ -140,15 +162,32 @@ class Rights:
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """A question that got no answer; the rest of the survey stands without it."""
+    """A question that got no answer; the rest of the survey stands without it.
 
-    topic: str
+    Attributes:
+        topic: What was asked.
+        region: Where; empty when it does not depend on a region.
+        error: Why there is no answer.
+    """
+
+    topic: Topic
+    region: str
     error: ProvisioningError
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """All answers. `at` is when they were given, in seconds since the epoch."""
+    """All answers.
+
+    Attributes:
+        at: When they were given, in seconds since the epoch.
+        account: Who pays.
+        rights: What the caller may do.
+        providers: The resource providers that a run uses.
+        offers: One for each size and region of the request, regions first, in its order.
+        regions: One for each region, in the order of the request.
+        unanswered: What could not be found out.
+    """
 
     at: float
     account: Account

@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from provisioning.adoption_types import FoundRun, RunInCloud
+    from provisioning.adoption_types import RunInCloud
+    from provisioning.owned_types import OwnedRun
+    from provisioning.survey_types import Survey, SurveyRequest
 
 
 class ResourceKind(StrEnum):
@@ -116,6 +118,22 @@ class MachineRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Renewal:
+    """A run's new end.
+
+    Attributes:
+        region: Where its machine is.
+        tags: Tags of the resource group to set; its other tags stay.
+        shutdown_at: When the auto-shutdown deallocates the machine (UTC; daily, so within 24 h); None takes the
+            schedule away.
+    """
+
+    region: str
+    tags: Mapping[str, str]
+    shutdown_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class ResourceRef:
     """One cloud resource by its full ARM id."""
 
@@ -162,6 +180,14 @@ class Machine:
     region: str
     zone: str | None
     power: PowerState
+
+
+@dataclass(frozen=True, slots=True)
+class MachinePower:
+    """A machine's power state, and since when the cloud says that it is so (None when it does not say)."""
+
+    power: PowerState
+    since: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,8 +279,39 @@ class Cloud(Protocol):
         """
         ...
 
-    def runs(self) -> Sequence[FoundRun]:
-        """Every run of which the subscription has a resource group, by the groups' tags."""
+    def survey(self, request: SurveyRequest, progress: Progress) -> Survey:
+        """Ask the cloud what a run would meet: sizes, limits, rights, image, prices. Creates nothing.
+
+        All questions go out side by side, each with 20 seconds, so the whole takes seconds. A question that fails
+        stands in `unanswered` and does not spoil the others. `request.topics` narrows it: with
+        `survey_types.HEADROOM` it is two calls per region, cheap enough to ask again before each attempt.
+
+        Raises:
+            SignInError: No usable credential.
+            SubscriptionError: The subscription cannot be used.
+        """
+        ...
+
+    def vacate(self, run_id: str, keep: Placement | None, ledger: Ledger, progress: Progress) -> None:
+        """Delete what of the run could not serve a machine at `keep`, with a 404 for each; None keeps only the group.
+
+        The workspace disk goes, too, when it is elsewhere: only for a run without anything on it.
+        """
+        ...
+
+    def power(self, run_id: str) -> MachinePower | None:
+        """The power state of the run's machine and since when, or None when there is none. One read."""
+        ...
+
+    def renew(self, run_id: str, renewal: Renewal, ledger: Ledger, progress: Progress) -> None:
+        """Give a run that exists another end: its tags, and its auto-shutdown. Idempotent; no group is no error."""
+        ...
+
+    def owned(self, *, confirm: bool = True) -> Sequence[OwnedRun]:
+        """Everything of ours in the subscription, run by run, whichever computer made it; changes nothing.
+
+        With `confirm`, each find is read, and nothing young is missed; without, up to 1,000 runs take one call.
+        """
         ...
 
     def describe(self, run_id: str) -> RunInCloud | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from runs.errors import TrainingFailedError
 from runs.facts import Leaving, Submitted, Trained
 from runs.pipeline import run_stages
+from runs.power import deallocate
 from runs.stages.teardown import Teardown
 
 if TYPE_CHECKING:
@@ -31,8 +32,7 @@ def settle(context: RunContext, error: Exception) -> Aftermath:
     if aftermath is Aftermath.DELETED:
         run_stages(context, [Teardown()])
     elif aftermath is Aftermath.DEALLOCATED:
-        context.hang_up()
-        context.cloud.deallocate(context.run_id, lambda message: context.journal.event(context.run_id, message))
+        deallocate(context, "the run failed", lambda message: context.journal.event(context.run_id, message))
     return aftermath
 
 

@@ -14,10 +14,13 @@ from runs.after_failure import settle
 from runs.context import RunContext
 from runs.driver import driving
 from runs.errors import NotCollectedError, RunBusyError, RunNotFoundError, SpecError
-from runs.facts import Collected, Leaving, Prepared, Submitted, Trained
+from runs.extend import extend
+from runs.facts import Collected, Estimate, Leaving, Prepared, Submitted, Trained
 from runs.journal import Journal
 from runs.journal.lease import lease
+from runs.pause import go_on, pause
 from runs.pipeline import OUR_ERRORS, run_stages
+from runs.power import try_settle_power
 from runs.receipt import Receipt, make_receipt
 from runs.secrets import read_secrets
 from runs.spec.load import load_run_file, load_run_text
@@ -27,6 +30,8 @@ from runs.types import RunRow, RunState, Silent
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from runs.facts import Extension
+    from runs.pause import Paused
     from runs.stages.base import Stage
     from runs.types import Reporter
 
@@ -55,7 +60,7 @@ class Run:
 
         loaded = load_run_file(run_file)
         # What can be refused is refused here, before anything exists.
-        make_plan(loaded)
+        plan = make_plan(loaded)
         read_secrets(loaded.spec.secrets)
         _refuse_full_target(loaded.resolve(loaded.spec.collect.target))
         state = state or StateFolder.of_user()
@@ -66,6 +71,8 @@ class Run:
             spec_sha256=loaded.sha256, state=RunState.ACTIVE,
         )  # fmt: skip
         journal.add_run(row)
+        hours = None if plan.time is None else plan.time.total_seconds / 3600
+        journal.put(row.run_id, Estimate(dollars=plan.cost.total, hours=hours))
         return cls(row, state, journal)
 
     @classmethod
@@ -118,6 +125,9 @@ class Run:
                 refuse_without(self.row)
             if context.get(Submitted) is None:
                 read_secrets(context.spec.secrets)
+            # What ended without us is found before anything is started again.
+            try_settle_power(context)
+            go_on(context)
             try:
                 run_stages(context, self._stages(context, keep=keep))
             except RunBusyError:
@@ -127,6 +137,34 @@ class Run:
                 _settle(context, error)
                 raise
         return make_receipt(self.journal, self.run_id)
+
+    def pause(self, reporter: Reporter | None = None, *, at_once: bool = False) -> Paused:
+        """Stop the job at a checkpoint and deallocate the machine; its disk stays, and `up` goes on from there.
+
+        Args:
+            reporter: Is told what happens.
+            at_once: Do not wait for a checkpoint.
+
+        Raises:
+            RunBusyError: Another client drives the run.
+            SpecError: There is no machine to pause.
+        """
+        with lease(self.journal, self.run_id), self.context(reporter) as context:
+            return pause(context, context.reporter.note, at_once=at_once)
+
+    def extend(self, reporter: Reporter | None = None, *, hours: float = 0.0, dollars: float = 0.0) -> Extension:
+        """Raise the limits of a run that lives, whoever drives it.
+
+        Args:
+            reporter: Is told what happens.
+            hours: Hours more.
+            dollars: Dollars more.
+
+        Raises:
+            SpecError: Nothing would be raised, or there is no machine at work.
+        """
+        with self.context(reporter) as context:
+            return extend(context, hours=hours, dollars=dollars, progress=context.reporter.note)
 
     def collect(self, reporter: Reporter | None = None) -> Collected:
         """Bring the finished model home again or for the first time; nothing is torn down.
@@ -159,6 +197,7 @@ class Run:
         with lease(self.journal, self.run_id), self.context(reporter) as context, driving(context):
             if not discard and context.get(Leaving) is None:
                 _refuse_loss(context)
+            try_settle_power(context)
             run_stages(context, [Teardown()])
         return make_receipt(self.journal, self.run_id)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING, Any
 
-from provisioning.azure.inventory import or_none
-from provisioning.azure.naming import namespace_of
+from provisioning.azure.inventory import Inventory
+from provisioning.azure.naming import API_VERSIONS, namespace_of
 from provisioning.azure.network_security_group import SSH_RULE
 from provisioning.azure.operations import Operations
+from provisioning.types import ResourceKind, ResourceRef
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,25 +35,34 @@ def admit(clients: Clients, names: Names, caller_address: str, progress: Progres
     Raises:
         ProvisioningError: There is no such group, or the account may not change it.
     """
-    from azure.mgmt.network.models import NetworkSecurityGroup
-
-    groups = clients.network.network_security_groups
-    doing = f"open port 22 in {names.security_group}"
-    found = or_none(lambda: groups.get(names.group, names.security_group), doing)
+    inventory = Inventory(clients, names)
+    kind = ResourceKind.NETWORK_SECURITY_GROUP
+    ref = ResourceRef(kind, names.security_group, names.id_of(kind, names.security_group))
+    found = inventory.read(ref)
     now = admitted(found) if found is not None else ""
     if found is None or covers(now, caller_address):
         return now or caller_address
     progress(f"opening port 22 to {caller_address}")
-    for rule in found["properties"]["securityRules"]:
-        if rule["name"] == SSH_RULE:
-            rule["properties"]["sourceAddressPrefix"] = caller_address
-    moved = NetworkSecurityGroup(found)
+    body = _moved(found, caller_address)
+    by_id, version = clients.resources.resources, API_VERSIONS[kind]
     Operations(clients).run(
-        doing,
-        namespace_of(str(found["id"])),
-        lambda wait: wait(groups.begin_create_or_update(names.group, names.security_group, moved)),
+        f"open port 22 in {names.security_group}",
+        namespace_of(ref.resource_id),
+        lambda wait: wait(by_id.begin_create_or_update_by_id(ref.resource_id, body, api_version=version)),
     )
     return caller_address
+
+
+def _moved(found: Mapping[str, Any], caller_address: str) -> dict[str, Any]:
+    """The group as it is to be: our rule moved, everybody else's as it was, without what only Azure may say."""
+    rules = []
+    for rule in found["properties"]["securityRules"]:
+        properties = {key: value for key, value in rule["properties"].items() if key != "provisioningState"}
+        if rule["name"] == SSH_RULE:
+            properties["sourceAddressPrefix"] = caller_address
+        rules.append({"name": rule["name"], "properties": properties})
+    body = {"location": found["location"], "properties": {"securityRules": rules}}
+    return {**body, "tags": dict(found["tags"])} if found.get("tags") else body
 
 
 def covers(admitted_address: str, caller_address: str) -> bool:

@@ -12,11 +12,12 @@ from provisioning.azure import pipeline
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from azure.core import PipelineClient
     from azure.core.credentials import TokenCredential
     from azure.core.rest import HttpRequest, HttpResponse
     from azure.mgmt.compute import ComputeManagementClient
-    from azure.mgmt.network import NetworkManagementClient
     from azure.mgmt.resource.resources import ResourceManagementClient
+    from azure.mgmt.resourcegraph import ResourceGraphClient
 
     from provisioning.azure.endpoint import ArmEndpoint
 
@@ -45,22 +46,34 @@ class Clients:
         return self._open(ComputeManagementClient)
 
     @cached_property
-    def network(self) -> NetworkManagementClient:
-        """Addresses, networks, interfaces."""
-        from azure.mgmt.network import NetworkManagementClient
-
-        return self._open(NetworkManagementClient)
-
-    @cached_property
     def resources(self) -> ResourceManagementClient:
         """Groups, listings, anything by id."""
         from azure.mgmt.resource.resources import ResourceManagementClient
 
         return self._open(ResourceManagementClient)
 
+    @cached_property
+    def graph(self) -> ResourceGraphClient:
+        """What exists in the whole subscription, in one query; it hears of changes late."""
+        from azure.mgmt.resourcegraph import ResourceGraphClient
+
+        options = pipeline.client_options(self.endpoint, self._credential)
+        # Of all the clients, this one belongs to no subscription: each query names its own.
+        return self._opened_now(ResourceGraphClient(self._credential, base_url=self.endpoint.base_url, **options))
+
+    @cached_property
+    def arm(self) -> ARMPipelineClient[HttpRequest, HttpResponse]:
+        """The Resource Manager itself, for what no management package asks."""
+        return self._opened_now(bare_client(self.endpoint, self._credential))
+
+    @cached_property
+    def prices(self) -> PipelineClient[HttpRequest, HttpResponse]:
+        """The Retail Prices API; nobody is signed in to it."""
+        return self._opened_now(pipeline.prices_client(self.endpoint))
+
     def open_all(self) -> None:
-        """Make every client now, before threads ask for the same one at the same time."""
-        _ = self.compute, self.network, self.resources
+        """Make the clients of a launch now, before threads ask for the same one at the same time."""
+        _ = self.compute, self.resources
 
     def close(self) -> None:
         """Close the connections."""
@@ -73,7 +86,11 @@ class Clients:
 
     def _open(self, make: Callable[..., ClientT]) -> ClientT:
         options = pipeline.client_options(self.endpoint, self._credential)
-        client = make(self._credential, self.subscription_id, base_url=self.endpoint.base_url, **options)
+        return self._opened_now(
+            make(self._credential, self.subscription_id, base_url=self.endpoint.base_url, **options)
+        )
+
+    def _opened_now(self, client: ClientT) -> ClientT:
         self._opened.append(client)
         return client
 

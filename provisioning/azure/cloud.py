@@ -12,25 +12,43 @@ from provisioning.azure.console import console_log
 from provisioning.azure.deallocate import deallocate
 from provisioning.azure.destroy import Destruction
 from provisioning.azure.endpoint import SSH_PORT
-from provisioning.azure.found_runs import describe, found_runs
+from provisioning.azure.found_runs import describe
 from provisioning.azure.images import resolve_image
 from provisioning.azure.inventory import Inventory, or_none
 from provisioning.azure.marks import read_mark, write_mark
-from provisioning.azure.naming import Names
+from provisioning.azure.naming import Names, ref_of
+from provisioning.azure.owned import OwnedSearch
 from provisioning.azure.pipeline import sign_in
+from provisioning.azure.power import look_at_power
 from provisioning.azure.provision import Provisioning
 from provisioning.azure.public_address import public_address
+from provisioning.azure.renew import renew
 from provisioning.azure.run_command import run_script
 from provisioning.azure.stack import Stack
 from provisioning.azure.start import start
-from provisioning.types import Machine, PlannedResource, PowerState
+from provisioning.azure.survey.survey import take_survey
+from provisioning.azure.vacate import Vacating
+from provisioning.types import Machine, PlannedResource, PowerState, ResourceKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from provisioning.adoption_types import FoundRun, RunInCloud
+    from provisioning.adoption_types import RunInCloud
     from provisioning.azure.endpoint import ArmEndpoint
-    from provisioning.types import Account, DeletionProof, ImageReference, Ledger, MachineRequest, Progress, ResourceRef
+    from provisioning.owned_types import OwnedRun
+    from provisioning.survey_types import Survey, SurveyRequest
+    from provisioning.types import (
+        Account,
+        DeletionProof,
+        ImageReference,
+        Ledger,
+        MachinePower,
+        MachineRequest,
+        Placement,
+        Progress,
+        Renewal,
+        ResourceRef,
+    )
 
 
 class AzureCloud:
@@ -93,13 +111,13 @@ class AzureCloud:
     def find_machine(self, run_id: str) -> Machine | None:
         """The run's machine as the cloud sees it now, or None."""
         clients, names = self._open(), self._names(run_id)
-        machines, addresses = clients.compute.virtual_machines, clients.network.public_ip_addresses
+        machines = clients.compute.virtual_machines
         machine = or_none(
             lambda: machines.get(names.group, names.machine, expand="instanceView"), f"look at {names.machine}"
         )
         if machine is None:
             return None
-        address = or_none(lambda: addresses.get(names.group, names.public_ip), f"look at {names.public_ip}")
+        address = Inventory(clients, names).read(ref_of(names.id_of(ResourceKind.PUBLIC_IP, names.public_ip)))
         username = str(seen.value_at(machine, "properties.osProfile.adminUsername") or "")
         return self._machine(machine, address or {}, username, seen.power_of(machine))
 
@@ -122,13 +140,44 @@ class AzureCloud:
         """
         return Destruction(self._open(), run_id, ledger, progress).run(refs)
 
+    def vacate(self, run_id: str, keep: Placement | None, ledger: Ledger, progress: Progress) -> None:
+        """Delete what of the run could not serve a machine at `keep`, with a 404 for each; None keeps only the group.
+
+        Raises:
+            RequestRefusedError: The group of the run's name is not the run's.
+            ProvisioningError: Something cannot be deleted now; the next call goes on from there.
+        """
+        Vacating(self._open(), self._names(run_id), keep, ledger, progress).run()
+
+    def owned(self, *, confirm: bool = True) -> Sequence[OwnedRun]:
+        """Everything of ours in the subscription; see `OwnedSearch.run`."""
+        return OwnedSearch(self._open()).run(confirm=confirm)
+
     def console_log(self, run_id: str) -> str:
         """The machine's serial log, for when SSH never comes up; empty while the cloud has none."""
         return console_log(self._open(), self._names(run_id))
 
-    def runs(self) -> Sequence[FoundRun]:
-        """Every run of which the subscription has a resource group, by the groups' tags."""
-        return found_runs(self._open())
+    def survey(self, request: SurveyRequest, progress: Progress) -> Survey:
+        """What the cloud says about a wish before anything is created; see `provisioning.types.Cloud.survey`.
+
+        Raises:
+            SignInError: No usable credential.
+            SubscriptionError: The subscription cannot be used.
+        """
+        account = self.account()
+        return take_survey(self._open(), account, request, progress)
+
+    def power(self, run_id: str) -> MachinePower | None:
+        """The power state of the run's machine and since when, or None when there is none. One read."""
+        return look_at_power(self._open(), self._names(run_id))
+
+    def renew(self, run_id: str, renewal: Renewal, ledger: Ledger, progress: Progress) -> None:
+        """Give a run that exists another end: its tags, and its auto-shutdown. Idempotent; no group is no error.
+
+        Raises:
+            RequestRefusedError: The group of the run's name is not the run's.
+        """
+        renew(self._open(), self._names(run_id), renewal, ledger, progress)
 
     def describe(self, run_id: str) -> RunInCloud | None:
         """Everything that the cloud shows of a run, or None when it has no group. Only reads.
@@ -137,10 +186,9 @@ class AzureCloud:
             RequestRefusedError: The group of the run's name is not the run's.
         """
         clients, names = self._open(), self._names(run_id)
-        addresses = clients.network.public_ip_addresses
 
         def find(machine: Mapping[str, Any]) -> Machine:
-            address = or_none(lambda: addresses.get(names.group, names.public_ip), f"look at {names.public_ip}")
+            address = Inventory(clients, names).read(ref_of(names.id_of(ResourceKind.PUBLIC_IP, names.public_ip)))
             username = str(seen.value_at(machine, "properties.osProfile.adminUsername") or "")
             return self._machine(machine, address or {}, username, seen.power_of(machine))
 

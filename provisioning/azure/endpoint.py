@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 AZURE_BASE_URL = "https://management.azure.com"
 AZURE_AUTHORITY = "https://login.microsoftonline.com"
+AZURE_PRICES_URL = "https://prices.azure.com"
 # Compute allows 15 reads of one operation a minute; faster than this only earns throttling.
 AZURE_POLL_SECONDS = 5.0
 SSH_PORT = 22
@@ -28,6 +29,7 @@ class ArmEndpoint:
     Attributes:
         name: `azure` or `rehearsal`.
         base_url: Its https address, without a slash at the end.
+        prices_url: The address of the Retail Prices API, which asks for no sign-in.
         authority: Where tokens come from (https).
         ca_file: Certificate authority to trust instead of the system's; None on Azure.
         subscription_id: The subscription to use; None finds it out.
@@ -41,6 +43,7 @@ class ArmEndpoint:
 
     name: str
     base_url: str
+    prices_url: str
     authority: str
     ca_file: Path | None
     subscription_id: str | None
@@ -57,6 +60,7 @@ def azure_endpoint(subscription_id: str | None) -> ArmEndpoint:
     return ArmEndpoint(
         name="azure",
         base_url=AZURE_BASE_URL,
+        prices_url=AZURE_PRICES_URL,
         authority=AZURE_AUTHORITY,
         ca_file=None,
         subscription_id=subscription_id,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from provisioning.errors import (
     CapacityError,
+    NotOfferedError,
     ProvisioningError,
     QuotaError,
     RequestRefusedError,
@@ -48,6 +49,7 @@ QUOTA = Meaning(
 )
 THROTTLED = Meaning(ThrottledError, "too many requests", f"wait a few minutes, then {_RESUME}")
 NO_CAPACITY = Meaning(CapacityError, "Azure has no such machine free here now", _ELSEWHERE)
+NOT_OFFERED = Meaning(NotOfferedError, "this subscription cannot have such a machine here", _ELSEWHERE)
 SIGN_IN = Meaning(SignInError, "no usable sign-in", _SIGN_IN)
 RIGHTS = Meaning(RightsError, "not allowed", _RIGHTS)
 REFUSED = Meaning(RequestRefusedError, "Azure refuses the request", _REPORT)
@@ -72,6 +74,12 @@ SPOT = Meaning(
     "Azure refuses spot here",
     "set machine.spot: false in the run file, or change machine.max_price",
 )
+NO_SPOT = Meaning(NotOfferedError, "this size cannot be had at the spot price here", _ELSEWHERE)
+SPOT_PRICE = Meaning(
+    CapacityError,
+    "the spot price here is above machine.max_price now",
+    "raise machine.max_price in the run file, or try again later with: llamalift resume RUN",
+)
 IMMUTABLE = Meaning(
     RequestRefusedError,
     "this cannot be changed on something that exists",
@@ -83,9 +91,15 @@ DYING_GROUP = Meaning(
 
 _MEANINGS = {
     NO_CAPACITY: (
-        "AllocationFailed ZonalAllocationFailed OverconstrainedAllocationRequest OverconstrainedZonalAllocationRequest "
-        "SkuNotAvailable"
+        "AllocationFailed ZonalAllocationFailed OverconstrainedAllocationRequest OverconstrainedZonalAllocationRequest"
     ),
+    # The size is restricted for the subscription, or sold out for it; the zones and regions beside it may not be.
+    NOT_OFFERED: (
+        "SkuNotAvailable AvailabilityZoneNotSupported InvalidAvailabilityZone LocationNotAvailableForResourceType "
+        "LocationNotAvailableForResourceGroup"
+    ),
+    NO_SPOT: "AzureSpotIsNotSupportedForThisVMSize",
+    SPOT_PRICE: "SpotPriceGreaterThanProvidedMaxPrice",
     # OperationNotAllowed at 429 with an inner TooManyRequests is throttling; `meaning_of` looks there first.
     QUOTA: "OperationNotAllowed QuotaExceeded PublicIPCountLimitReached ResourceQuotaExceeded",
     THROTTLED: "TooManyRequests SubscriptionRequestsThrottled ResourceRequestsThrottled",
@@ -115,10 +129,8 @@ _MEANINGS = {
         "OperationTimedOut OSProvisioningTimedOut PrincipalNotFound"
     ),
     SPOT: (
-        "SpotPriceGreaterThanProvidedMaxPrice MaxPriceValueInvalid "
-        "EvictionPolicyCanBeSetOnlyOnAzureSpotVirtualMachines "
-        "AzureSpotIsNotSupportedForThisVMSize VMPriorityCannotBeApplied AzureSpotFeatureNotEnabledForSubscription "
-        "MaxPriceChangeNotAllowedForAllocatedVMs"
+        "MaxPriceValueInvalid EvictionPolicyCanBeSetOnlyOnAzureSpotVirtualMachines VMPriorityCannotBeApplied "
+        "AzureSpotFeatureNotEnabledForSubscription MaxPriceChangeNotAllowedForAllocatedVMs"
     ),
 }
 _BY_CODE = {code.lower(): meaning for meaning, codes in _MEANINGS.items() for code in codes.split()}
@@ -135,6 +147,8 @@ BUSY_CODES = frozenset(
         "principalnotfound",
     }
 )
+# The subscription itself is fine: one of its resource providers waits to be registered.
+NOT_REGISTERED_CODES = frozenset(code.lower() for code in _MEANINGS[NOT_REGISTERED].split())
 
 
 def meaning_of(status: int | None, codes: list[str]) -> Meaning:

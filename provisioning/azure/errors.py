@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from provisioning.azure.error_codes import NETWORK, QUOTA, SIGN_IN, THROTTLED, Meaning, meaning_of
+from provisioning.errors import ThrottledError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -53,7 +54,11 @@ def our_error(doing: str, error: AzureError) -> ProvisioningError:
     is_sign_in = isinstance(error, ClientAuthenticationError) and not codes
     meaning = SIGN_IN if is_sign_in else meaning_of(error.status_code, codes)
     said = _first_line(error.message) if is_sign_in else _said(meaning, error)
-    return _made(meaning, doing, shown=code or type(error).__name__, said=said, code=code)
+    made = _made(meaning, doing, shown=code or type(error).__name__, said=said, code=code)
+    asked = _asked_to_wait(error)
+    if isinstance(made, ThrottledError) and asked and asked.isdigit():
+        made.wait_seconds = float(asked)
+    return made
 
 
 def _status_as_code(error: HttpResponseError) -> str:

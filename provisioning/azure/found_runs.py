@@ -1,4 +1,4 @@
-"""What runs exist, and all that can be read of one: for a computer that has only the account."""
+"""All that can be read of one run: for a computer that has only the account."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from provisioning.adoption_types import FoundRun, RunInCloud
 from provisioning.azure import observed as seen
 from provisioning.azure.admission import admitted
-from provisioning.azure.errors import translated
 from provisioning.azure.inventory import Inventory, or_none, unique
 from provisioning.azure.naming import RUN_TAG, Names, ref_of
 from provisioning.azure.provision import foreign_group
@@ -20,15 +19,8 @@ if TYPE_CHECKING:
     from provisioning.types import Machine
 
 
-def found_runs(clients: Clients) -> list[FoundRun]:
-    """Every group of the subscription that carries the run tag, with one call."""
-    with translated(f"list the resource groups that are tagged {RUN_TAG}"):
-        groups = list(clients.resources.resource_groups.list(filter=f"tagName eq '{RUN_TAG}'"))
-    return [_found(group) for group in groups]
-
-
 def describe(clients: Clients, names: Names, find_machine: Callable[[Mapping[str, Any]], Machine]) -> RunInCloud | None:
-    """Read everything of one run; None when it has no group. At most seven calls, all of them reads.
+    """Read everything of one run; None when it has no group. A handful of calls, all of them reads.
 
     Args:
         clients: The SDK clients.
@@ -44,14 +36,14 @@ def describe(clients: Clients, names: Names, find_machine: Callable[[Mapping[str
         return None
     if not inventory.is_ours(group):
         raise foreign_group(names)
-    refs = [ref_of(names.group_id), *inventory.in_group()]
-    machine = _read_machine(clients, names) if _has(refs, ResourceKind.VIRTUAL_MACHINE, names.machine) else None
-    disk = _read_disk(clients, names) if _has(refs, ResourceKind.DISK, names.workspace_disk) else None
-    security = _read_security(clients, names) if _has(refs, ResourceKind.NETWORK_SECURITY_GROUP) else None
+    refs = unique([ref_of(names.group_id), *inventory.contents()])
+    machine = _read_machine(clients, names) if _find(refs, ResourceKind.VIRTUAL_MACHINE, names.machine) else None
+    disk = _read(inventory, _find(refs, ResourceKind.DISK, names.workspace_disk))
+    security = _read(inventory, _find(refs, ResourceKind.NETWORK_SECURITY_GROUP, names.security_group))
     return RunInCloud(
         group=_found(group),
         tags={**_tags(group), **_tags(disk), **_tags(machine)},
-        refs=tuple(unique([*refs, *_unlisted(inventory, names, machine)])),
+        refs=tuple(refs),
         machine=find_machine(machine) if machine is not None else None,
         placement=_placement(machine) if machine is not None else None,
         image=_image(machine) if machine is not None else "",
@@ -60,33 +52,17 @@ def describe(clients: Clients, names: Names, find_machine: Callable[[Mapping[str
     )
 
 
-def _has(refs: Sequence[ResourceRef], kind: ResourceKind, name: str | None = None) -> bool:
-    return any(ref.kind is kind and (name is None or ref.name.lower() == name.lower()) for ref in refs)
+def _find(refs: Sequence[ResourceRef], kind: ResourceKind, name: str) -> ResourceRef | None:
+    return next((ref for ref in refs if ref.kind is kind and ref.name.lower() == name.lower()), None)
+
+
+def _read(inventory: Inventory, ref: ResourceRef | None) -> Mapping[str, Any] | None:
+    return inventory.read(ref) if ref is not None else None
 
 
 def _read_machine(clients: Clients, names: Names) -> Mapping[str, Any] | None:
     machines = clients.compute.virtual_machines
     return or_none(lambda: machines.get(names.group, names.machine, expand="instanceView"), f"look at {names.machine}")
-
-
-def _read_disk(clients: Clients, names: Names) -> Mapping[str, Any] | None:
-    return or_none(
-        lambda: clients.compute.disks.get(names.group, names.workspace_disk), f"look at {names.workspace_disk}"
-    )
-
-
-def _read_security(clients: Clients, names: Names) -> Mapping[str, Any] | None:
-    groups = clients.network.network_security_groups
-    return or_none(lambda: groups.get(names.group, names.security_group), f"look at {names.security_group}")
-
-
-def _unlisted(inventory: Inventory, names: Names, machine: Mapping[str, Any] | None) -> list[ResourceRef]:
-    """The role assignment: no listing of a group shows it, but its name follows from the machine's identity."""
-    principal = seen.value_at(machine, "identity.principalId") if machine is not None else None
-    if not principal:
-        return []
-    assignment = ref_of(names.id_of(ResourceKind.ROLE_ASSIGNMENT, names.role_assignment(str(principal))))
-    return [assignment] if inventory.exists(assignment) else []
 
 
 def _found(group: Mapping[str, Any]) -> FoundRun:

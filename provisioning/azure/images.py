@@ -25,9 +25,7 @@ def resolve_image(clients: Clients, region: str, image: ImageReference) -> Image
     """
     if image.version != LATEST:
         return image
-    with translated(f"list the versions of the image {image} in {region}"):
-        offered = clients.compute.virtual_machine_images.list(region, image.publisher, image.offer, image.sku)
-    versions = [one.name for one in offered if one.name]
+    versions = _versions(clients, region, image)
     if not versions:
         raise RequestRefusedError(
             f"no version of this image is on offer in {region}: {image}",
@@ -35,6 +33,29 @@ def resolve_image(clients: Clients, region: str, image: ImageReference) -> Image
             f"az vm image list --location {region} --publisher {image.publisher} --all --output table",
         )
     return replace(image, version=newest(versions))
+
+
+def find_image(clients: Clients, region: str, image: ImageReference) -> ImageReference | None:
+    """`image` with an exact version that the region offers, or None when it does not.
+
+    Raises:
+        ProvisioningError: No answer.
+    """
+    versions = _versions(clients, region, image)
+    wanted = newest(versions) if versions and image.version == LATEST else image.version
+    return replace(image, version=wanted) if wanted in versions else None
+
+
+def _versions(clients: Clients, region: str, image: ImageReference) -> list[str]:
+    """Those on offer; none where the region does not know the image."""
+    from azure.core.exceptions import ResourceNotFoundError
+
+    with translated(f"list the versions of the image {image} in {region}"):
+        try:
+            offered = clients.compute.virtual_machine_images.list(region, image.publisher, image.offer, image.sku)
+        except ResourceNotFoundError:
+            return []
+    return [one.name for one in offered if one.name]
 
 
 def newest(versions: Sequence[str]) -> str:

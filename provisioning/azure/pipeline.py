@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from azure.core import PipelineClient
 from azure.core.pipeline.policies import (
     ContentDecodePolicy,
     DistributedTracingPolicy,
@@ -18,16 +19,18 @@ from azure.core.pipeline.policies import (
     RedirectPolicy,
     RequestIdPolicy,
     RetryPolicy,
-    SansIOHTTPPolicy,
     SensitiveHeaderCleanupPolicy,
     UserAgentPolicy,
 )
 from azure.core.rest import HttpRequest, HttpResponse
 from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy, ARMHttpLoggingPolicy
 
+from provisioning.azure.credential import SharedCredential
+from provisioning.azure.pacing import LONGEST_WAIT_SECONDS, PolitePolling
+
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
-    from azure.core.pipeline import PipelineRequest, PipelineResponse
+    from azure.core.pipeline import PipelineResponse
 
     from provisioning.azure.endpoint import ArmEndpoint
 
@@ -35,9 +38,9 @@ if TYPE_CHECKING:
 for _name in ("azure", "msal"):
     logging.getLogger(_name).addHandler(logging.NullHandler())
 
-LONGEST_WAIT_SECONDS = 60.0
 CONNECT_SECONDS = 10
 READ_SECONDS = 60
+PRICES_PAUSE_SECONDS = 3.0
 _PASSING_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 
 
@@ -52,22 +55,12 @@ class BoundedRetry(RetryPolicy[HttpRequest, HttpResponse]):
         return asked_seconds <= LONGEST_WAIT_SECONDS and bool(super().is_retry(settings, response))
 
 
-class PolitePolling(SansIOHTTPPolicy[HttpRequest, HttpResponse]):
-    """Keeps the pause between two looks at a running operation between our own interval and a minute."""
+class PricesRetry(BoundedRetry):
+    """The Retail Prices API answers 429 without saying how long; others of its clients wait 3 seconds, and so do we."""
 
-    def __init__(self, poll_seconds: float) -> None:
-        self._shortest_seconds = min(poll_seconds, LONGEST_WAIT_SECONDS)
-
-    def on_response(
-        self,
-        request: PipelineRequest[HttpRequest],  # noqa: ARG002  (the SDK's signature)
-        response: PipelineResponse[HttpRequest, HttpResponse],
-    ) -> None:
-        """Bound the server's `Retry-After`, which the SDK's poller follows blindly."""
-        headers = response.http_response.headers
-        asked = headers.get("Retry-After", "")
-        if response.http_response.status_code < 400 and asked.isdigit():
-            headers["Retry-After"] = str(min(max(float(asked), self._shortest_seconds), LONGEST_WAIT_SECONDS))
+    def get_backoff_time(self, settings: dict[str, Any]) -> float:  # noqa: ARG002  (the SDK's signature)
+        """Seconds before the next try, where the answer names none."""
+        return PRICES_PAUSE_SECONDS
 
 
 def policies(endpoint: ArmEndpoint, credential: TokenCredential) -> list[Any]:
@@ -108,18 +101,41 @@ def client_options(endpoint: ArmEndpoint, credential: TokenCredential) -> dict[s
     return options
 
 
+def prices_client(endpoint: ArmEndpoint) -> PipelineClient[HttpRequest, HttpResponse]:
+    """A client for the Retail Prices API: the same bounds, and no credential that could leak to it."""
+    return PipelineClient(
+        endpoint.prices_url,
+        policies=[
+            HeadersPolicy(),
+            UserAgentPolicy(base_user_agent="llamalift"),
+            ProxyPolicy(),
+            ContentDecodePolicy(),
+            RedirectPolicy(),
+            PricesRetry(),
+            NetworkTraceLoggingPolicy(),
+            DistributedTracingPolicy(),
+            ARMHttpLoggingPolicy(),
+        ],
+        connection_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        connection_verify=str(endpoint.ca_file) if endpoint.ca_file else True,
+    )
+
+
 def sign_in(endpoint: ArmEndpoint) -> TokenCredential:
     """The credential of an endpoint. Nothing is sent yet."""
     from azure.identity import ClientSecretCredential, DefaultAzureCredential
 
     if endpoint.client_id is None or endpoint.client_secret is None or endpoint.tenant_id is None:
-        return DefaultAzureCredential()
-    return ClientSecretCredential(
-        endpoint.tenant_id,
-        endpoint.client_id,
-        endpoint.client_secret,
-        authority=endpoint.authority,
-        # Instance discovery asks the public internet whether the authority is a real one.
-        disable_instance_discovery=True,
-        connection_verify=str(endpoint.ca_file) if endpoint.ca_file else True,
+        return SharedCredential(DefaultAzureCredential())
+    return SharedCredential(
+        ClientSecretCredential(
+            endpoint.tenant_id,
+            endpoint.client_id,
+            endpoint.client_secret,
+            authority=endpoint.authority,
+            # Instance discovery asks the public internet whether the authority is a real one.
+            disable_instance_discovery=True,
+            connection_verify=str(endpoint.ca_file) if endpoint.ca_file else True,
+        )
     )

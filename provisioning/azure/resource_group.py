@@ -20,6 +20,8 @@ class ResourceGroup(OwnedResource):
     """One group per run is what makes teardown whole."""
 
     kind: ClassVar[ResourceKind] = ResourceKind.RESOURCE_GROUP
+    # Not its location: that is only where Azure keeps its record; what is in it may be anywhere.
+    fixed: ClassVar[tuple[str, ...]] = ()
 
     @property
     def name(self) -> str:

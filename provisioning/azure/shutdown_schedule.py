@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from provisioning.azure.generic_resource import GenericResource
 from provisioning.types import ResourceKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from provisioning.azure.naming import Names
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +41,20 @@ class ShutdownSchedule(GenericResource):
 
     def body(self) -> dict[str, Any]:
         """When, and which machine."""
-        return {
-            "location": self.request.region,
-            "tags": self.tags,
-            "properties": {
-                "status": "Enabled",
-                "taskType": "ComputeVmShutdownTask",
-                "dailyRecurrence": {"time": f"{self.at.astimezone(UTC):%H%M}"},
-                "timeZoneId": "UTC",
-                "notificationSettings": {"status": "Disabled"},
-                "targetResourceId": self.names.id_of(ResourceKind.VIRTUAL_MACHINE, self.names.machine),
-            },
-        }
+        return schedule_body(self.names, self.request.region, self.tags, self.at)
+
+
+def schedule_body(names: Names, region: str, tags: Mapping[str, str], at: datetime) -> dict[str, Any]:
+    """The schedule's body: daily at the hour and minute of `at`, for the run's machine."""
+    return {
+        "location": region,
+        "tags": dict(tags),
+        "properties": {
+            "status": "Enabled",
+            "taskType": "ComputeVmShutdownTask",
+            "dailyRecurrence": {"time": f"{at.astimezone(UTC):%H%M}"},
+            "timeZoneId": "UTC",
+            "notificationSettings": {"status": "Disabled"},
+            "targetResourceId": names.id_of(ResourceKind.VIRTUAL_MACHINE, names.machine),
+        },
+    }

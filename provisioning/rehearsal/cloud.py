@@ -47,6 +47,7 @@ def rehearsal_endpoint(handle: EmulatorHandle) -> ArmEndpoint:
     return ArmEndpoint(
         name=NAME,
         base_url=handle.base_url,
+        prices_url=handle.base_url,
         authority=handle.base_url,
         ca_file=handle.ca_file,
         subscription_id=handle.subscription_id,

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 from provisioning.rehearsal import files
 from provisioning.rehearsal.arm.accounts import RehearsalAccount
 from provisioning.rehearsal.arm.app import ArmApplication
+from provisioning.rehearsal.arm.clock import tick
 from provisioning.rehearsal.arm.control import ControlApplication
 from provisioning.rehearsal.arm.faults import FaultList
+from provisioning.rehearsal.arm.ids import type_of
 from provisioning.rehearsal.arm.machine_room import MachineRoom
 from provisioning.rehearsal.arm.metadata import MetadataApplication
 from provisioning.rehearsal.arm.operation_urls import OperationUrls
@@ -47,7 +49,11 @@ class Emulator:
         self.world = _world(state, environment_cache, self._arm_server.port, self._metadata_server.port)
         arm = ArmApplication(self.world)
         _write_address(state, self._arm_server.port, self._metadata_server.port)
-        self.world.operations.use(actions(self.world), lambda operation: note_failure(self.world, operation))
+        self.world.operations.use(
+            actions(self.world),
+            lambda operation: note_failure(self.world, operation),
+            lambda action, target: self.world.settings.latencies.of_operation(action, type_of(target)),
+        )
         revive(self.world)
         self._arm_server.serve(self._noting_calls(ControlApplication(self.world, arm, self.leave)))
         self._metadata_server.serve(self._noting_calls(MetadataApplication(self.world)))
@@ -65,6 +71,7 @@ class Emulator:
         while not self._leave.wait(_WATCH_SECONDS):
             if not self._address_file.exists():
                 return
+            tick(self.world)
             idle = time.monotonic() - self._last_call > idle_seconds
             if idle and self.world.empty:
                 return

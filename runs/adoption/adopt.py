@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from provisioning.adoption_types import FoundRun, RunInCloud
+    from provisioning.adoption_types import RunInCloud
     from runs.context import RunContext
     from runs.state_folder import StateFolder
 
@@ -91,7 +91,7 @@ def adopt(wish: Wish, state: StateFolder, say: Callable[[str], None]) -> Adoptio
         say("looking for the run in the cloud")
         found = cloud.describe(wish.run_id)
         if found is None:
-            raise not_found(wish.run_id, cloud.runs())
+            raise not_found(wish.run_id, [run.run_id for run in cloud.owned()])
         sha256 = found.tags.get(SHA256_TAG, "")
         text = read_copy(wish.run_file, sha256) if wish.run_file else ""
         journal = Journal(state.journal)
@@ -114,9 +114,9 @@ def adopt(wish: Wish, state: StateFolder, say: Callable[[str], None]) -> Adoptio
         cloud.close()
 
 
-def not_found(run_id: str, runs: Sequence[FoundRun]) -> RunNotFoundError:
+def not_found(run_id: str, runs: Sequence[str]) -> RunNotFoundError:
     """The error for a run that the subscription does not have, with those that it has."""
-    there = ", ".join(sorted(run.run_id for run in runs)) or "none"
+    there = ", ".join(sorted(runs)) or "none"
     return RunNotFoundError(
         f"the subscription has no such run: {run_id}; the runs in it: {there}",
         hint="give a whole run id; another subscription is looked at with `--subscription ID`, "

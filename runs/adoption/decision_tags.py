@@ -46,6 +46,8 @@ def decided_from(found: RunInCloud, subscription_id: str) -> Decided:
     What neither shows (the run was made by an older llamalift, or its tags were changed) is 0, or the word `unknown`.
     """
     machine, terms = _mapping(found.tags.get(MACHINE_TAG)), _mapping(found.tags.get(TERMS_TAG))
+    # Limits are only ever raised, and `extend` tells the group alone.
+    raised = _mapping(found.group.tags.get(TERMS_TAG))
     image = found.image or str(machine.get("image", ""))
     decided = Decided(
         subscription_id=subscription_id,
@@ -61,8 +63,8 @@ def decided_from(found: RunInCloud, subscription_id: str) -> Decided:
         address_dollars_per_hour=_number(terms, "address"),
         price_basis=str(terms.get("basis") or UNKNOWN),
         dollars_per_hour=_number(terms, "hour"),
-        dollars_cap=_number(terms, "cap"),
-        deadline_at=_number(terms, "deadline"),
+        dollars_cap=max(_number(terms, "cap"), _number(raised, "cap")),
+        deadline_at=max(_number(terms, "deadline"), _number(raised, "deadline")),
         save_seconds=_number(terms, "save"),
     )
     place = found.placement

@@ -89,11 +89,12 @@ class Journal:
                 raise
             db.execute("COMMIT")
 
-    def _write(self, sql: str, *values: object) -> None:
+    def write(self, sql: str, *values: object) -> None:
+        """One statement as a transaction of its own; for the modules of this package."""
         with self.transaction() as db:
             db.execute(sql, values)
 
-    def _write_as_driver(self, run_id: str, sql: str, *values: object) -> None:
+    def write_as_driver(self, run_id: str, sql: str, *values: object) -> None:
         """Write unless another client has taken the run over from this one."""
         with self.transaction() as db:
             confirm(db, run_id, self.holders.get(run_id))
@@ -111,7 +112,8 @@ class Journal:
         with self.transaction() as db:
             confirm(db, run_id, self.holders.get(run_id))
 
-    def _read(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+    def read(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """The rows of one query; for the modules of this package."""
         with self._open() as db:
             return db.execute(sql, values).fetchall()
 
@@ -119,14 +121,14 @@ class Journal:
 
     def add_run(self, row: RunRow) -> None:
         """Record a run before anything else is done for it."""
-        self._write(
+        self.write(
             "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             row.run_id, row.name, row.cloud, row.created_at, row.run_file, row.spec_text, row.spec_sha256, row.state,
         )  # fmt: skip
 
     def runs(self) -> list[RunRow]:
         """All runs, newest first."""
-        rows = self._read("SELECT * FROM runs ORDER BY created_at DESC, run_id")
+        rows = self.read("SELECT * FROM runs ORDER BY created_at DESC, run_id")
         return [RunRow(r[0], r[1], r[2], r[3], r[4], r[5], r[6], RunState(r[7])) for r in rows]
 
     def run(self, run_id: str) -> RunRow:
@@ -150,13 +152,13 @@ class Journal:
 
     def set_run_state(self, run_id: str, state: RunState) -> None:
         """Record where the run stands as a whole."""
-        self._write_as_driver(run_id, "UPDATE runs SET state = ? WHERE run_id = ?", state, run_id)
+        self.write_as_driver(run_id, "UPDATE runs SET state = ? WHERE run_id = ?", state, run_id)
 
     # Stages
 
     def stage_started(self, run_id: str, stage: StageName) -> None:
         """Record that a stage begins, or begins again."""
-        self._write_as_driver(
+        self.write_as_driver(
             run_id,
             "INSERT INTO stages VALUES (?, ?, ?, ?, NULL, '') ON CONFLICT (run_id, stage) DO UPDATE SET"
             " state = excluded.state, ended_at = NULL, summary = ''",
@@ -165,7 +167,7 @@ class Journal:
 
     def stage_ended(self, run_id: str, stage: StageName, state: StageState, summary: str) -> None:
         """Record how a stage ended."""
-        self._write_as_driver(
+        self.write_as_driver(
             run_id,
             "UPDATE stages SET state = ?, ended_at = ?, summary = ? WHERE run_id = ? AND stage = ?",
             state, time.time(), summary, run_id, stage,
@@ -173,7 +175,7 @@ class Journal:
 
     def stages(self, run_id: str) -> list[StageRow]:
         """The stages that have begun, in order."""
-        rows = self._read(
+        rows = self.read(
             "SELECT stage, state, started_at, ended_at, summary FROM stages WHERE run_id = ? ORDER BY started_at",
             run_id,
         )
@@ -183,27 +185,48 @@ class Journal:
 
     def effects(self, run_id: str) -> list[EffectRow]:
         """Every cloud resource that was ever meant for the run, in order of intent."""
-        rows = self._read(
+        rows = self.read(
             "SELECT kind, name, resource_id, create_intended_at, created_at, delete_intended_at, gone_at"
             " FROM effects WHERE run_id = ? ORDER BY seq",
             run_id,
         )
         return [EffectRow(*row) for row in rows]
 
-    def note_effect(self, run_id: str, moment: EffectMoment, *, kind: str, name: str, resource_id: str) -> None:
-        """Write the time of one moment in a resource's life; an intent to create opens a new life."""
+    def note_effect(
+        self,
+        run_id: str,
+        moment: EffectMoment,
+        *,
+        kind: str,
+        name: str,
+        resource_id: str,
+        also: Callable[[sqlite3.Connection], None] | None = None,
+    ) -> None:
+        """Write the time of one moment in a resource's life; an intent to create opens a new life.
+
+        Args:
+            run_id: The run.
+            moment: Which moment.
+            kind: The resource's kind.
+            name: Its name.
+            resource_id: Its id in the cloud.
+            also: What is written in the same transaction, all or nothing.
+        """
         reborn = moment is EffectMoment.CREATE_INTENDED
         forget = ", created_at = NULL, delete_intended_at = NULL, gone_at = NULL" if reborn else ""
-        self._write_as_driver(
-            run_id,
-            f"INSERT INTO effects (run_id, kind, name, resource_id, {moment}) VALUES (?, ?, ?, ?, ?)"  # noqa: S608 - an enum
-            f" ON CONFLICT (run_id, resource_id) DO UPDATE SET {moment} = excluded.{moment}{forget}",
-            run_id, kind, name, resource_id, time.time(),
-        )  # fmt: skip
+        with self.transaction() as db:
+            confirm(db, run_id, self.holders.get(run_id))
+            db.execute(
+                f"INSERT INTO effects (run_id, kind, name, resource_id, {moment}) VALUES (?, ?, ?, ?, ?)"  # noqa: S608 - an enum
+                f" ON CONFLICT (run_id, resource_id) DO UPDATE SET {moment} = excluded.{moment}{forget}",
+                (run_id, kind, name, resource_id, time.time()),
+            )
+            if also is not None:
+                also(db)
 
     def overview_rows(self) -> list[tuple[str, str, float, str, str, str, int]]:
         """Every run, newest first: id, cloud, created at, state, last stage, its state, resources not proven gone."""
-        return self._read(
+        return self.read(
             """
             SELECT r.run_id, r.cloud, r.created_at, r.state, coalesce(s.stage, ''), coalesce(s.state, ''),
                    (SELECT count(*) FROM effects e WHERE e.run_id = r.run_id AND e.gone_at IS NULL)
@@ -217,7 +240,7 @@ class Journal:
 
     def put(self, run_id: str, fact: DataclassInstance) -> None:
         """Record a fact, replacing an earlier one of the same kind."""
-        self._write_as_driver(
+        self.write_as_driver(
             run_id,
             "INSERT INTO facts VALUES (?, ?, ?, ?) ON CONFLICT (run_id, kind) DO UPDATE SET"
             " at = excluded.at, value = excluded.value",
@@ -226,21 +249,21 @@ class Journal:
 
     def get(self, run_id: str, kind: type[_Fact]) -> _Fact | None:
         """The newest fact of a kind, or None."""
-        rows = self._read("SELECT value FROM facts WHERE run_id = ? AND kind = ?", run_id, kind.__name__)
+        rows = self.read("SELECT value FROM facts WHERE run_id = ? AND kind = ?", run_id, kind.__name__)
         return kind(**json.loads(rows[0][0])) if rows else None
 
     def forget(self, run_id: str, kind: type[object]) -> None:
         """Take a fact back that no longer holds."""
-        self._write_as_driver(run_id, "DELETE FROM facts WHERE run_id = ? AND kind = ?", run_id, kind.__name__)
+        self.write_as_driver(run_id, "DELETE FROM facts WHERE run_id = ? AND kind = ?", run_id, kind.__name__)
 
     # Events
 
     def event(self, run_id: str, text: str) -> None:
         """Record something that happened, in plain words."""
-        self._write("INSERT INTO events (run_id, at, text) VALUES (?, ?, ?)", run_id, time.time(), text)
+        self.write("INSERT INTO events (run_id, at, text) VALUES (?, ?, ?)", run_id, time.time(), text)
 
     def events(self, run_id: str) -> Sequence[tuple[float, str]]:
         """What happened, oldest first, as (seconds since the epoch, text)."""
         return [
-            (row[0], row[1]) for row in self._read("SELECT at, text FROM events WHERE run_id = ? ORDER BY seq", run_id)
+            (row[0], row[1]) for row in self.read("SELECT at, text FROM events WHERE run_id = ? ORDER BY seq", run_id)
         ]

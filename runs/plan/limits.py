@@ -6,28 +6,30 @@ import math
 from typing import TYPE_CHECKING
 
 from runs.plan.plan import Cost, LimitsInForce
-from runs.plan.prices import PUBLIC_IP_DOLLARS_PER_HOUR, disk_price, machine_price
 
 if TYPE_CHECKING:
-    from runs.plan.disk import DiskChoice
     from runs.plan.estimate import TimeEstimate
-    from runs.plan.sizes import VmSize
+    from runs.plan.placements import PricedPlacement
     from runs.spec.limits import Limits
-    from runs.spec.run_file import RunFile
 
 # An automatic limit is this much above the estimate, and never so short that a slow boot would end the run.
 MARGIN = 1.5
 LEAST_HOURS, HOURS_WHEN_UNKNOWN = 1.0, 24.0
 
 
-def cost_of(spec: RunFile, size: VmSize, disk: DiskChoice, time: TimeEstimate | None) -> Cost:
-    """Price a run at the on-demand price, or at the run file's own highest spot price."""
-    price = machine_price(size.name, spec.machine.regions[0])
-    machine = price.dollars_per_hour if spec.machine.max_price is None else spec.machine.max_price
-    of_disk = disk_price(disk.disk_type, disk.gib)
-    per_hour = machine + of_disk + PUBLIC_IP_DOLLARS_PER_HOUR
-    total = None if time is None else per_hour * time.total_seconds / 3600
-    return Cost(machine, of_disk, PUBLIC_IP_DOLLARS_PER_HOUR, price.is_of_region, total)
+def cost_of(priced: PricedPlacement) -> Cost:
+    """Give what a run costs on one machine in one place."""
+    return Cost(
+        machine_per_hour=priced.machine_dollars_per_hour,
+        on_demand_per_hour=priced.on_demand_dollars_per_hour,
+        disk_per_hour=priced.disk_dollars_per_hour,
+        os_disk_per_hour=priced.os_disk_dollars_per_hour,
+        address_per_hour=priced.address_dollars_per_hour,
+        egress=priced.egress_dollars,
+        basis=priced.price_basis,
+        is_of_region=priced.is_of_region,
+        hours=priced.hours,
+    )
 
 
 def limits_of(limits: Limits, time: TimeEstimate | None, cost: Cost) -> LimitsInForce:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from provisioning.survey_types import Survey
     from runs.plan.disk import DiskChoice, DiskNeed
     from runs.plan.estimate import TimeEstimate
+    from runs.plan.memory_fit import MemoryFit
     from runs.plan.model_size import ModelSize
+    from runs.plan.placements import PricedPlacement
     from runs.plan.sizes import VmSize
     from runs.plan.steps import DataSize
 
@@ -35,23 +38,43 @@ class Cost:
     """US dollars.
 
     Attributes:
-        machine_per_hour: The machine.
+        machine_per_hour: The machine, spot or on demand.
+        on_demand_per_hour: The same machine on demand.
         disk_per_hour: The workspace disk; goes on while the machine is deallocated.
+        os_disk_per_hour: The system disk; like the workspace disk.
         address_per_hour: The public address.
-        is_of_region: False when the first region's price is unknown and a dearer one stands in.
-        total: For the whole run; None when its length is unknown.
+        egress: Bringing the finished model home, once, as if the free 100 GB of the month were used up.
+        basis: Where the machine's price comes from.
+        is_of_region: False when the region's price is unknown and a dearer one stands in.
+        hours: Hours of the run; None when its length is unknown.
     """
 
     machine_per_hour: float
+    on_demand_per_hour: float
     disk_per_hour: float
+    os_disk_per_hour: float
     address_per_hour: float
+    egress: float
+    basis: str
     is_of_region: bool
-    total: float | None
+    hours: float | None
 
     @property
     def per_hour(self) -> float:
         """All of it, in dollars an hour."""
-        return self.machine_per_hour + self.disk_per_hour + self.address_per_hour
+        return self.machine_per_hour + self.disk_per_hour + self.os_disk_per_hour + self.address_per_hour
+
+    @property
+    def total(self) -> float | None:
+        """The whole run; None when its length is unknown."""
+        return None if self.hours is None else self.per_hour * self.hours + self.egress
+
+    @property
+    def on_demand_total(self) -> float | None:
+        """The whole run, were the machine on demand."""
+        if self.hours is None or self.total is None:
+            return None
+        return self.total + (self.on_demand_per_hour - self.machine_per_hour) * self.hours
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +113,10 @@ class Plan:
         processes: Training processes.
         regions: Where, the first choice first.
         spot: At the spot price.
+        is_wish: Whether the plan chose the size.
+        chosen: The first placement that is worth a try; the first of all when none is.
+        placements: All of them, in the order in which to try.
+        survey: What the cloud said; None when it was not asked.
         model: The base model.
         data: The data; None when it cannot be known before it is on the machine.
         zero_stage: DeepSpeed's ZeRO stage.
@@ -99,9 +126,9 @@ class Plan:
         saves: When it saves; None like `data`.
         need: What must fit on the workspace disk.
         disk: The workspace disk.
-        gpu_state_bytes: Weights, gradients and optimizer state on one GPU; None without GPUs.
+        memory: What it takes on each GPU; None without GPUs.
         time: How long; None like `data`.
-        cost: What it costs, at the prices of the snapshot.
+        cost: What it costs where it is chosen to be.
         limits: When the machine ends itself.
         notes: What is worth knowing.
     """
@@ -114,6 +141,10 @@ class Plan:
     processes: int
     regions: tuple[str, ...]
     spot: bool
+    is_wish: bool
+    chosen: PricedPlacement
+    placements: tuple[PricedPlacement, ...]
+    survey: Survey | None
     model: ModelSize
     data: DataSize | None
     zero_stage: int
@@ -123,7 +154,7 @@ class Plan:
     saves: SavePlan | None
     need: DiskNeed
     disk: DiskChoice
-    gpu_state_bytes: int | None
+    memory: MemoryFit | None
     time: TimeEstimate | None
     cost: Cost
     limits: LimitsInForce
@@ -141,7 +172,7 @@ class Plan:
 
     @property
     def dollars_per_hour(self) -> float:
-        """What the machine's own dollar limit counts with: all of it, at the on-demand price."""
+        """What the machine's own dollar limit counts with: all that runs by the hour."""
         return self.cost.per_hour
 
     @property
@@ -156,9 +187,10 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """Give it as plain values, with the sums that its parts compute."""
-        values = asdict(self)
+        values = asdict(replace(self, survey=None))
+        del values["survey"]
         values["need"] |= {"headroom": self.need.headroom, "total": self.need.total}
-        values["cost"]["per_hour"] = self.cost.per_hour
+        values["cost"] |= {"per_hour": self.cost.per_hour, "total": self.cost.total}
         if self.time:
             values["time"]["total_seconds"] = self.time.total_seconds
         return {"schema": 1, **values}

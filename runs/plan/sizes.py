@@ -103,12 +103,35 @@ def gpus_of(size: str) -> int:
     return found.gpus
 
 
-def processes_of(machine: Machine) -> int:
-    """Give the number of training processes: as the run file says, else one for each GPU, else 2.
+def processes_of(machine: Machine, size: str) -> int:
+    """Give the number of training processes on a size: as the run file says, else one for each GPU, else 2.
 
     Raises:
         SpecError: The size is not in the table.
     """
     if machine.processes != "auto":
         return machine.processes
-    return gpus_of(machine.size) or CPU_PROCESSES
+    return gpus_of(size) or CPU_PROCESSES
+
+
+def wished_sizes(machine: Machine, *, rehearsal: bool) -> tuple[VmSize, ...]:
+    """Give every size that a wish could mean; empty when none does, or when the run file names its size.
+
+    `4xA100-80GB` means sizes with exactly that many of that GPU; `4xA100` takes any memory. `size: auto` means any size
+    with a GPU, or without one on the rehearsal cloud.
+    """
+    if machine.gpus is not None:
+        count, _, name = machine.gpus.lower().partition("x")
+        return tuple(size for size in _SIZES if size.gpu and size.gpus == int(count) and _is_named(size.gpu, name))
+    if machine.size == "auto":
+        return tuple(size for size in _SIZES if (size.gpu is None) == rehearsal)
+    return ()
+
+
+def wish_words() -> tuple[str, ...]:
+    """Give every wish that some size fulfils, as `machine.gpus` takes it."""
+    return tuple(dict.fromkeys(f"{size.gpus}x{size.gpu.name}" for size in _SIZES if size.gpu))
+
+
+def _is_named(gpu: Gpu, wish: str) -> bool:
+    return gpu.name.lower() == wish or gpu.name.lower().startswith(f"{wish}-")

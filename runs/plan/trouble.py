@@ -11,17 +11,37 @@ from runs.spec.load import wrong_run_file
 from runs.spec.yaml_reader import path_words, read_yaml
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from runs.spec.load import LoadedRunFile
-    from runs.spec.yaml_reader import Place
+    from runs.spec.yaml_reader import Document, Place
 
 
 class Trouble:
     """Every reason found so far."""
 
-    def __init__(self, loaded: LoadedRunFile) -> None:
-        self._loaded = loaded
-        self._document = read_yaml(loaded.text.encode())
+    def __init__(self, path: Path, document: Document) -> None:
+        self._path = path
+        self._document = document
         self._problems: list[Problem] = []
+
+    @classmethod
+    def of(cls, loaded: LoadedRunFile) -> Trouble:
+        """Nothing found yet in a run file."""
+        return cls(loaded.path, read_yaml(loaded.text.encode()))
+
+    def fork(self) -> Trouble:
+        """Nothing found yet in the same run file: for what is tried and may be given up."""
+        return Trouble(self._path, self._document)
+
+    def join(self, other: Trouble) -> None:
+        """Take over what another one found."""
+        self._problems += other.problems
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Everything found so far."""
+        return tuple(self._problems)
 
     def add(self, place: Place, message: str, suggestion: str = "") -> None:
         """Note a reason at a place of the run file; the place itself may have been left to its default."""
@@ -29,12 +49,12 @@ class Trouble:
         line, column = (position.line, position.column) if position else (None, None)
         self._problems.append(Problem(path_words(place), message, line, column, suggestion))
 
-    def unknown_size(self, name: str) -> None:
+    def unknown_size(self, place: Place, name: str) -> None:
         """Note a VM size that is not in the table."""
         names = [size.name for size in known_sizes()]
         near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
         message = f"unknown size; this version knows {', '.join(names)}, found: {name}"
-        self.add(("machine", "size"), message, near[0] if near else "")
+        self.add(place, message, near[0] if near else "")
 
     def stop_if_any(self) -> None:
         """Stop when there is any reason.
@@ -43,4 +63,4 @@ class Trouble:
             SpecError: With all of them.
         """
         if self._problems:
-            raise wrong_run_file(self._loaded.path, self._problems)
+            raise wrong_run_file(self._path, self._problems)

@@ -21,7 +21,6 @@ _NOT_YET: Mapping[tuple[str, ...], str] = {
     ("after",): "not yet: inference and evaluation after training",
     ("checkpoints", "relaunch"): "not yet: starting the trainer anew for every interval",
     ("data", "curation"): "not yet: curation rules",
-    ("machine", "gpus"): "not yet: a wish instead of a size; give machine.size",
 }
 
 _EXPECTED: Mapping[str, str] = {

@@ -126,8 +126,11 @@ class Machine(Section):
 
     size: str = Field(
         default="Standard_NC96ads_A100_v4",
-        pattern=patterns.SIZE,
-        description="VM size, as Azure names it. The default has 4 A100 GPUs of 80 GB.",
+        pattern=patterns.SIZE_OR_AUTO,
+        description="VM size, as Azure names it (the default has 4 A100 of 80 GB). auto: the cheapest that does.",
+    )
+    gpus: Annotated[str, Field(pattern=patterns.GPUS)] | None = Field(
+        default=None, description="A wish instead of a size, such as 4xA100-80GB; null: size says it."
     )
     other_sizes: tuple[Annotated[str, Field(pattern=patterns.SIZE)], ...] = Field(
         default=(),
@@ -138,10 +141,12 @@ class Machine(Section):
         default=("eastus", "westus3", "southcentralus"),
         min_length=1,
         max_length=20,
-        description="Azure regions to use, the first choice first.",
+        description="Azure regions to try, the first choice first.",
     )
     zones: tuple[Literal[1, 2, 3], ...] = Field(
-        default=(), max_length=3, description="Availability zones to use, the first choice first; empty: no zone."
+        default=(),
+        max_length=3,
+        description="Availability zones to try, the first choice first, and then no zone; empty: no zone.",
     )
     spot: bool = Field(
         default=False,
@@ -184,5 +189,15 @@ class Machine(Section):
             values = getattr(self, field)
             if len(set(values)) < len(values):
                 broken.append(broken_rule((field,), f"each only once, found: {', '.join(map(str, values))}"))
+        if self.gpus is not None and "size" in self.model_fields_set:
+            broken.append(broken_rule(("gpus",), f"size says what to rent; only one of the two, found: {self.gpus}"))
+        if self.is_wish and self.other_sizes:
+            found = ", ".join(self.other_sizes)
+            broken.append(broken_rule(("other_sizes",), f"a wish chooses among all sizes itself, found: {found}"))
         refuse("machine", broken)
         return self
+
+    @property
+    def is_wish(self) -> bool:
+        """Whether the run file leaves the choice of the size to the plan."""
+        return self.gpus is not None or self.size == "auto"

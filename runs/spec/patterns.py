@@ -5,6 +5,8 @@ from collections.abc import Mapping
 RUN_NAME = r"^[a-z]([a-z0-9-]{0,22}[a-z0-9])?$"
 SUBSCRIPTION = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 SIZE = r"^Standard_[A-Za-z0-9_]{2,60}$"
+SIZE_OR_AUTO = r"^(auto|Standard_[A-Za-z0-9_]{2,60})$"
+GPUS = r"^[1-9][0-9]?x[A-Za-z][A-Za-z0-9-]{1,30}$"
 REGION = r"^[a-z][a-z0-9]{2,40}$"
 IMAGE = r"^[A-Za-z0-9_.-]+:[A-Za-z0-9_.-]+:[A-Za-z0-9_.-]+:[A-Za-z0-9_.-]+$"
 USERNAME = r"^[a-z_][a-z0-9_-]{0,30}$"
@@ -17,6 +19,8 @@ WORDS: Mapping[str, str] = {
     RUN_NAME: "at most 24 lower-case letters, digits and dashes, a letter first and no dash last",
     SUBSCRIPTION: "a subscription id, such as 00000000-0000-0000-0000-000000000000",
     SIZE: "a VM size, such as Standard_NC96ads_A100_v4",
+    SIZE_OR_AUTO: "auto or a VM size, such as Standard_NC96ads_A100_v4",
+    GPUS: "a number of GPUs and their name, such as 4xA100-80GB",
     REGION: "a region as Azure names it, such as eastus",
     IMAGE: "publisher:offer:sku:version",
     USERNAME: "at most 31 lower-case letters, digits, dashes and underscores, a letter first",

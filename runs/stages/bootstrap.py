@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runs.adoption.carried import carry
-from runs.facts import Prepared, Trust
+from runs.extend import carry_out, is_pending
+from runs.facts import Decided, Prepared, Trust
 from runs.types import StageName
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class Bootstrap:
 
     def is_done(self, context: RunContext) -> bool:
         """An earlier pass left its facts; the environment is then complete for good."""
-        return context.get(Prepared) is not None
+        return context.get(Prepared) is not None and not is_pending(context)
 
     def act(self, context: RunContext) -> str:
         """Set up what is missing; each part is cached on the machine."""
@@ -31,11 +32,14 @@ class Bootstrap:
         from remote.machine import wait_for_workspace, wait_until_booted
         from remote.transfer import send_bytes
 
-        session = self._trusted_session(context)
-
         def say(what: str) -> None:
             context.reporter.waiting(self.name, what)
 
+        if context.get(Prepared) is not None:
+            # A machine that was started again has a quarter of an hour until its old limits end it once more.
+            carry_out(context, say)
+            return "the machine knows its new limits"
+        session = self._trusted_session(context)
         # The machine lets us in before its first boot is over.
         layout = RunLayout(wait_for_workspace(session, context.spec.storage.mount, progress=say), context.run_id)
         say("the agent")
@@ -73,7 +77,7 @@ class Bootstrap:
 
         if note := ensure_git_lfs(session):
             context.reporter.note(note)
-        gpus = gpus_of(context.spec.machine.size)
+        gpus = gpus_of(context.require(Decided).size)
         python = install_environment(session, layout, lock_for(gpu=gpus > 0), gpu=gpus > 0, progress=say)
         send_bytes(session, trainer_zipapp(), layout.trainer_zipapp, mode=0o644)
         if gpus:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from remote.errors import UnreachableError
 from runs.adoption.carried import carry
+from runs.backstop import arm_if_due
 from runs.errors import TrainingFailedError
-from runs.facts import Decided, Prepared, Submitted, Synced, Trained
+from runs.facts import Decided, Pausing, Prepared, Submitted, Synced, Trained
 from runs.job import render_job
 from runs.log_copy import LogCopy
+from runs.pause import stop_and_wait
 from runs.types import StageName
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ _POLL_SECONDS = 1.0
 _RECONNECT_SECONDS = 600.0
 # The agent looks for a new job every second.
 _TAKE_SECONDS = 30.0
+# A run longer than a day gets its auto-shutdown on its last one.
+_BACKSTOP_SECONDS = 600.0
 _ENDED_BADLY = frozenset({"failed", "stopped"})
 
 
@@ -52,6 +56,10 @@ class Train:
 
     def _submit_again(self, context: RunContext, copy: LogCopy, submitted: Submitted) -> None:
         """Where an earlier client left off: only its intent may be there, or the job may have ended badly since."""
+        pausing = context.get(Pausing)
+        if pausing is not None and not pausing.is_done:
+            # A pause was killed before its stop came through; the job that goes on must not meet it.
+            stop_and_wait(context, lambda message: context.reporter.waiting(self.name, message))
         phase = self._look(context, copy).phase
         if phase == "waiting":
             self._submit(context, submitted)
@@ -59,6 +67,7 @@ class Train:
             # The user came back to it: once more, from the newest complete checkpoint.
             self._submit(context, replace(submitted, number=submitted.number + 1))
             self._await_start(context, copy)
+        context.journal.forget(context.run_id, Pausing)
 
     def _submit(self, context: RunContext, submitted: Submitted) -> None:
         """Send the secrets, the DeepSpeed config and the job; the agent starts a job exactly once.
@@ -71,13 +80,13 @@ class Train:
         from runs.secrets import read_secrets
 
         layout, session, spec = context.layout(), context.session(self.name), context.spec
-        synced = context.require(Synced)
+        synced, decided = context.require(Synced), context.require(Decided)
         secrets = read_secrets(spec.secrets)
         secrets_file = put_secrets(session, layout, secrets) if secrets else None
         send_bytes(session, context.loaded.deepspeed_config(), layout.path("job", "deepspeed.json"), mode=0o644)
         job = render_job(
             spec, layout, python=context.require(Prepared).python, model=synced.model, data=synced.data,
-            processes=processes_of(spec.machine), save_seconds=context.require(Decided).save_seconds,
+            processes=processes_of(spec.machine, decided.size), save_seconds=decided.save_seconds,
             secrets_file=secrets_file, number=submitted.number,
         )  # fmt: skip
         context.journal.confirm(context.run_id)
@@ -100,9 +109,13 @@ class Train:
             UnreachableError: The machine did not answer for ten minutes.
         """
         said: set[str] = set()
+        look_at_backstop_at = time.monotonic()
         while True:
             context.journal.confirm(context.run_id)
             status = self._look(context, copy)
+            if time.monotonic() >= look_at_backstop_at:
+                arm_if_due(context)
+                look_at_backstop_at = time.monotonic() + _BACKSTOP_SECONDS
             for note in status.notes:
                 if note not in said:
                     said.add(note)

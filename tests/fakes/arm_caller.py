@@ -23,12 +23,17 @@ if TYPE_CHECKING:
 # Those that today's SDK packages send, by the beginning of what follows `/providers/`.
 _VERSIONS = {
     "microsoft.compute/disks": "2026-03-02",
+    "microsoft.compute/skus": "2021-07-01",
     "microsoft.compute/": "2026-04-01",
     "microsoft.network/": "2026-03-01",
     "microsoft.devtestlab/": "2018-09-15",
+    "microsoft.authorization/locks": "2020-05-01",
     "microsoft.authorization/": "2022-04-01",
+    "microsoft.resourcegraph/": "2021-03-01",
     "": "2025-04-01",
 }
+# These do not start below the subscription.
+_WHOLE_PATHS = ("/subscriptions", "/providers/Microsoft.ResourceGraph")
 _DEADLINE_SECONDS = 60.0
 _SSH_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEf0e3WmVJ0xJgYh3vM6oL1u1Qn5t3l1mJ1Y1Z9d2a5e test"
 
@@ -88,7 +93,7 @@ class ArmCaller:
         **query: str,
     ) -> Answer:
         """One signed-in call; `path` starts below the subscription, the api-version follows from it."""
-        full = path if path.startswith("/subscriptions") or path == "/" else f"{self.root}{path}"
+        full = path if path.startswith(_WHOLE_PATHS) or path == "/" else f"{self.root}{path}"
         query.setdefault("api_version", _version(full))
         names = {
             "api_version": "api-version",

@@ -50,7 +50,6 @@ WRONG: dict[str, str] = {
     "key in the wrong case": _with("Limits: {hours: 3}\n"),
     "not yet: after": _with("after: {infer: prompts.jsonl}\n"),
     "not yet: relaunch": _with("checkpoints: {relaunch: true}\n"),
-    "not yet: wish": _with("machine: {gpus: 4xA100-80GB}\n"),
     "not yet: nodes": _with("machine: {nodes: 2}\n"),
     "not yet: curation": "name: x\nmodel: {from: ./weights}\ndata: {from: ./rows.json, curation: []}\n",
     # name, cloud, account
@@ -70,6 +69,9 @@ WRONG: dict[str, str] = {
     "secrets as a mapping": _with("secrets: {HF_TOKEN: hf_abcdef}\n"),
     # machine, storage
     "size without Standard": _with("machine: {size: NC96ads_A100_v4}\n"),
+    "a wish and a size": _with("machine: {size: Standard_D2s_v5, gpus: 4xA100-80GB}\n"),
+    "a wish without a number": _with("machine: {gpus: A100-80GB}\n"),
+    "a wish with other sizes": _with("machine: {gpus: 4xA100-80GB, other_sizes: [Standard_D2s_v5]}\n"),
     "size misspelt key": _with("machine: {siz: Standard_D2s_v5}\n"),
     "region with a space": _with("machine: {regions: [East US]}\n"),
     "regions as text": _with("machine: {regions: eastus}\n"),

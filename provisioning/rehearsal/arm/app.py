@@ -13,6 +13,8 @@ from provisioning.rehearsal.arm.call import Call
 from provisioning.rehearsal.arm.compute.machines import serial_signature
 from provisioning.rehearsal.arm.errors import ArmError
 from provisioning.rehearsal.arm.http import DroppedConnectionError, Response, error_response
+from provisioning.rehearsal.arm.prices.feed import answer_prices
+from provisioning.rehearsal.arm.resources.locks import check_locks
 from provisioning.rehearsal.arm.resources.providers import check_registered
 from provisioning.rehearsal.arm.rights import check_rights
 from provisioning.rehearsal.arm.routes import ROUTES
@@ -20,6 +22,8 @@ from provisioning.rehearsal.arm.routing import Router
 from provisioning.rehearsal.arm.sign_in import answer_sign_in
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from provisioning.rehearsal.arm.faults import Fault
     from provisioning.rehearsal.arm.http import Request
     from provisioning.rehearsal.arm.world import World
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
 # What ARM reports as left of each bucket when the caller has been quiet.
 _LEFT = {"GET": ("reads", "3749"), "HEAD": ("reads", "3749"), "DELETE": ("deletes", "2999")}
 _WRITES = ("writes", "2999")
+_OUR_PACE = "x-ms-retry-after-ms"
 _ALWAYS = {
     "Cache-Control": "no-cache",
     "Pragma": "no-cache",
@@ -45,11 +50,25 @@ class ArmApplication:
         self._router = Router(ROUTES)
 
     def __call__(self, request: Request) -> Response:
-        """Answer one call.
+        """Answer one call and write it into the log.
 
         Raises:
             DroppedConnectionError: A scripted fault wants the connection closed.
         """
+        began_at, began, status = time.time(), time.monotonic(), 0
+        try:
+            response = self._struck_or_answered(request)
+            status = response.status
+        finally:
+            principal = self._world.account.known_principal(
+                request.headers.get("authorization", ""), now=self._world.now()
+            )
+            seconds = time.monotonic() - began
+            self._world.requests.add(request, status=status, principal=principal, began_at=began_at, seconds=seconds)
+        return response
+
+    def _struck_or_answered(self, request: Request) -> Response:
+        time.sleep(self._world.settings.latencies.of_journey)
         fault = self._world.faults.take(request.method, request.path)
         if fault is not None:
             time.sleep(fault.delay_seconds)
@@ -63,8 +82,9 @@ class ArmApplication:
     def _answer(self, request: Request, fault: Fault | None) -> Response:
         try:
             return (
-                answer_sign_in(request, self._world.account, self._world.urls.base_url)
+                answer_sign_in(request, self._world)
                 or self._serial_log(request)
+                or answer_prices(request, self._world)
                 or self._arm(request, fault)
             )
         except ArmError as error:
@@ -75,7 +95,7 @@ class ArmApplication:
 
     def _arm(self, request: Request, fault: Fault | None) -> Response:
         world = self._world
-        principal = world.account.principal_of(request.headers.get("authorization", ""))
+        principal = world.account.principal_of(request.headers.get("authorization", ""), now=world.now())
         route, params = self._router.find(request.method, request.path)
         subscription = params.get("subscription", world.account.subscription_id)
         if subscription.lower() != world.account.subscription_id:
@@ -83,6 +103,8 @@ class ArmApplication:
             raise ArmError(404, "SubscriptionNotFound", message)
         check_api_version(request.query.get("api-version"), route.resource_type)
         check_rights(world, principal, request)
+        time.sleep(world.settings.latencies.of_call(request.method, route.resource_type))
+        check_locks(world, request)
         call = Call(world, request, params, principal, fault)
         # One call at a time changes the cloud; what takes time happens in operations, outside the lock.
         with world.store.lock:
@@ -117,7 +139,15 @@ class ArmApplication:
         if "x-ms-failure-cause" not in response.headers:
             kind, left = _LEFT.get(request.method, _WRITES)
             headers[f"x-ms-ratelimit-remaining-subscription-global-{kind}"] = left
-        return Response(response.status, response.body, {**headers, **response.headers}, response.text)
+        return Response(response.status, response.body, {**headers, **self._paced(response)}, response.text)
+
+    def _paced(self, response: Response) -> Mapping[str, str]:
+        """What says when to look again, in the words of ARM where the cloud takes its time."""
+        asked = self._world.settings.latencies.retry_after_seconds
+        if not asked or _OUR_PACE not in response.headers:
+            return response.headers
+        others = {name: value for name, value in response.headers.items() if name != _OUR_PACE}
+        return {**others, "Retry-After": str(asked)}
 
 
 def _scripted(fault: Fault) -> Response:

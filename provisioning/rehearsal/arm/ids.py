@@ -45,6 +45,12 @@ class ResourceId:
         return ResourceId(self.subscription, self.group, f"{self.type}/{kind}", f"{self.name}/{name}")
 
 
+def type_of(resource_id: str) -> str:
+    """The type of what an id names, resource groups included."""
+    words = resource_id.strip("/").split("/")
+    return ResourceId.parse(resource_id).type if len(words) > 4 else "Microsoft.Resources/resourceGroups"
+
+
 def same_id(left: str, right: str) -> bool:
     """Whether two ids name the same resource."""
     return left.lower() == right.lower()

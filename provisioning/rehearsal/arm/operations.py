@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _PREFIX = "operation:"
 _WORKERS = 16
 _KEPT = timedelta(days=1)
+# A machine boots while the operation is under way; these actions wait out the rest of it themselves.
+_BOOTING = frozenset({"machine-create", "machine-start"})
 
 
 @dataclass(slots=True)
@@ -74,24 +76,36 @@ class Operations:
         self._store = store
         self._actions: dict[str, Action] = {}
         self._on_failure: Callable[[Operation], None] = lambda _operation: None
+        self._latency_seconds: Callable[[str, str], float] = lambda _action, _target: 0.0
         self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="operation")
         self._lock = threading.Lock()
         self._known = _recent(store)
         self._closing = threading.Event()
         self._queues: dict[str, deque[Operation]] = {}
 
-    def use(self, actions: Mapping[str, Action], on_failure: Callable[[Operation], None]) -> None:
-        """Say what the actions do and what marks a target whose operation failed; then continue what was cut off."""
+    def use(
+        self,
+        actions: Mapping[str, Action],
+        on_failure: Callable[[Operation], None],
+        latency_seconds: Callable[[str, str], float],
+    ) -> None:
+        """Say what is not known here, then continue what was cut off.
+
+        Args:
+            actions: What the actions do.
+            on_failure: Marks a target whose operation failed.
+            latency_seconds: How long an action on a target takes at least.
+        """
         self._actions = dict(actions)
         self._on_failure = on_failure
+        self._latency_seconds = latency_seconds
         for operation in self._unfinished():
             self._enqueue(operation)
 
     def start(self, action: str, target: str, fault: Fault | None, **arguments: object) -> Operation:
         """Begin an operation; it is durable when this returns."""
-        operation = Operation(
-            str(uuid.uuid4()), action, target, now_text(), arguments=arguments, scripted=_scripted(fault)
-        )
+        scripted = {"latency_seconds": self._latency_seconds(action, target), **_scripted(fault)}
+        operation = Operation(str(uuid.uuid4()), action, target, now_text(), arguments=arguments, scripted=scripted)
         self._keep(operation)
         self._enqueue(operation)
         return operation
@@ -117,6 +131,11 @@ class Operations:
         """Take no new work; what runs is continued at the next start."""
         self._closing.set()
         self._workers.shutdown(wait=False, cancel_futures=True)
+
+    def wait_out(self, operation: Operation) -> bool:
+        """Let the operation take as long as it is said to take, from its start; False when the emulator is closing."""
+        due = datetime.fromisoformat(operation.started_at).timestamp() + operation.scripted.get("latency_seconds", 0.0)
+        return not self._closing.wait(max(0.0, due - datetime.now(UTC).timestamp()))
 
     def _unfinished(self) -> list[Operation]:
         with self._lock:
@@ -150,6 +169,8 @@ class Operations:
     def _run(self, operation: Operation) -> None:
         # A slow operation has its effect at its end, as on Azure: until then the resource is still there, or not yet.
         if self._closing.wait(float(operation.scripted.get("delay_seconds", 0.0))):
+            return
+        if operation.action not in _BOOTING and not self.wait_out(operation):
             return
         outcome = Operation(**asdict(operation))
         self._try(operation, outcome)
@@ -202,4 +223,6 @@ def _scripted(fault: Fault | None) -> Json:
     scripted: Json = {"delay_seconds": fault.operation_delay_seconds, "effect": fault.operation_effect}
     if fault.operation_error is not None:
         scripted["error"] = dict(fault.operation_error)
+    if fault.survivors:
+        scripted["survivors"] = fault.survivors
     return scripted

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from provisioning.rehearsal.arm.compute import disks, images, machine_actions, machines, quota, run_command
+from provisioning.rehearsal.arm import rights
+from provisioning.rehearsal.arm.compute import disks, images, machine_actions, machines, quota, run_command, skus
 from provisioning.rehearsal.arm.errors import ArmError
+from provisioning.rehearsal.arm.graph import requests as graph_requests
 from provisioning.rehearsal.arm.network import interfaces, networks, public_ips, security_groups
-from provisioning.rehearsal.arm.resources import extensions, groups, listing, polling, providers, subscriptions
+from provisioning.rehearsal.arm.resources import extensions, groups, listing, locks, polling, providers, subscriptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,6 +34,10 @@ _MODULES = (
     images,
     quota,
     machines,
+    graph_requests,
+    locks,
+    rights,
+    skus,
     run_command,
 )
 ROUTES = [route for module in _MODULES for route in module.ROUTES]
@@ -45,6 +51,7 @@ _KINDS = (
     machines.KIND,
     extensions.SCHEDULE_KIND,
     extensions.ASSIGNMENT_KIND,
+    locks.KIND,
 )
 KINDS: Mapping[str, Kind] = {kind.type.lower(): kind for kind in _KINDS}
 
@@ -117,6 +124,9 @@ def note_failure(world: World, operation: Operation) -> None:
         resource.properties["provisioningState"] = "Succeeded" if is_group else "Failed"
         if operation.action == "machine-create":
             machine_actions.note_failure(world, resource, operation.error or ArmError(500, "InternalError", "").error())
+        elif operation.action == "machine-start" and resource.private.get("power") == "starting":
+            # It never got its hardware back.
+            resource.private["power"] = "deallocated"
         world.store.put(resource)
 
 

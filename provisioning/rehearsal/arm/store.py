@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+import time
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,8 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS resources (key TEXT PRIMARY KEY, record TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS facts (key TEXT PRIMARY KEY, record TEXT NOT NULL);
 """
+# How far back the past can be looked at.
+_REMEMBERED_SECONDS = 600.0
 
 
 @dataclass(slots=True)
@@ -66,6 +70,8 @@ class Store:
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute("PRAGMA synchronous=NORMAL")
         self._database.executescript(_SCHEMA)
+        # When each resource last changed, and what it was before; None where it was not there.
+        self._changes: deque[tuple[float, str, str | None]] = deque()
         rows = self._database.execute("SELECT key, record FROM resources ORDER BY rowid")
         self._resources = {key: Resource(**json.loads(record)) for key, record in rows}
 
@@ -79,6 +85,7 @@ class Store:
         with self.lock:
             resource.revision += 1
             key = resource.id.lower()
+            self._remember(key)
             self._resources[key] = resource
             record = {name: getattr(resource, name) for name in Resource.__slots__}
             self._database.execute(
@@ -90,6 +97,7 @@ class Store:
     def remove(self, resource_id: str) -> None:
         """Forget a resource; durable when this returns."""
         with self.lock:
+            self._remember(resource_id.lower())
             self._resources.pop(resource_id.lower(), None)
             self._database.execute("DELETE FROM resources WHERE key = ?", (resource_id.lower(),))
 
@@ -97,6 +105,28 @@ class Store:
         """Every resource, in order of creation, optionally of one type and in one group."""
         with self.lock:
             return list(self._matching(resource_type, group))
+
+    def as_of(self, seconds_ago: float) -> list[Resource]:
+        """Every resource as it was, at most ten minutes back and not before the emulator was started."""
+        with self.lock:
+            moment = time.monotonic() - seconds_ago
+            if not self._changes or self._changes[-1][0] <= moment:
+                return list(self._resources.values())
+            then = dict(self._resources)
+            for changed_at, key, before in reversed(self._changes):
+                if changed_at <= moment:
+                    break
+                then.pop(key, None)
+                if before is not None:
+                    then[key] = Resource(**json.loads(before))
+            return list(then.values())
+
+    def _remember(self, key: str) -> None:
+        row = self._database.execute("SELECT record FROM resources WHERE key = ?", (key,)).fetchone()
+        now = time.monotonic()
+        self._changes.append((now, key, row[0] if row else None))
+        while self._changes[0][0] < now - _REMEMBERED_SECONDS:
+            self._changes.popleft()
 
     def _matching(self, resource_type: str | None, group: str | None) -> Iterator[Resource]:
         for resource in self._resources.values():

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from provisioning.rehearsal.arm.addresses import free_address, machine_port
+from provisioning.rehearsal.arm.compute.capacity import check_allocation
 from provisioning.rehearsal.arm.compute.disks import erase as erase_disk
 from provisioning.rehearsal.arm.compute.disks import folder_of, new_disk
 from provisioning.rehearsal.arm.compute.references import disks_of, interface_ids, vm_id
@@ -18,6 +19,7 @@ from provisioning.rehearsal.machines import LocalMachineSpec
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from provisioning.rehearsal.arm.faults import Fault
     from provisioning.rehearsal.arm.json_types import Json
     from provisioning.rehearsal.arm.operations import Operation
     from provisioning.rehearsal.arm.store import Resource
@@ -38,9 +40,13 @@ def start(world: World, operation: Operation) -> None:
     """Boot it from its disks; one whose creation failed may not have them yet."""
     machine = _target(world, operation)
     with world.store.lock:
+        # One that runs as far as Azure knows comes back with the emulator: it never gave its hardware back.
+        if machine.private.get("power") != "running":
+            check_allocation(world, machine)
         _make_disks(world, machine)
     _boot(world, machine)
-    _settle(world, operation.target)
+    if world.operations.wait_out(operation):
+        _settle(world, operation.target)
 
 
 def restart(world: World, operation: Operation) -> None:
@@ -52,6 +58,21 @@ def restart(world: World, operation: Operation) -> None:
 def deallocate(world: World, operation: Operation) -> None:
     """Stop it and give the hardware back: no compute bill any more."""
     _stop(world, _target(world, operation), "deallocated")
+
+
+def begin_deallocation(world: World, machine: Resource) -> None:
+    """Start to deallocate a machine that runs; nobody asked over ARM."""
+    if machine.state in {"Creating", "Deleting"} or machine.private.get("power") in {"deallocating", "deallocated"}:
+        return
+    begin(world, machine, "machine-deallocate", "deallocating", None)
+
+
+def begin(world: World, machine: Resource, action: str, power: str, fault: Fault | None) -> Operation:
+    """Start an operation that changes a machine's power, and show that it is under way."""
+    machine.private["power"] = power
+    machine.properties["provisioningState"] = "Updating"
+    world.store.put(machine)
+    return world.operations.start(action, machine.id, fault)
 
 
 def power_off(world: World, operation: Operation) -> None:
@@ -73,6 +94,7 @@ def _settle(world: World, resource_id: str) -> None:
             return
         machine.properties["provisioningState"] = "Succeeded"
         machine.private.pop("failure", None)
+        machine.private["settled_at"] = world.now_text()
         touch(machine)
         world.store.put(machine)
 
@@ -100,6 +122,7 @@ def erase(world: World, machine: Resource) -> None:
     world.machines.stop(vm_id(machine))
     with world.store.lock:
         world.store.remove(machine.id)
+        world.witness.gone(machine.id)
         for disk in disks_of(machine):
             if disk["deleteOption"] == "Delete":
                 _erase_disk(world, disk["managedDisk"].get("id"))
@@ -151,7 +174,8 @@ def _make_disk(world: World, machine: Resource, disk: Json) -> Resource:
 def _boot(world: World, machine: Resource) -> None:
     with world.store.lock:
         spec = _specification(world, machine)
-    world.machines.boot(vm_id(machine), spec)
+    if world.machines.boot(vm_id(machine), spec):
+        world.witness.started(machine.id)
     with world.store.lock:
         if world.store.get(machine.id) is machine:
             machine.private["power"] = "running"

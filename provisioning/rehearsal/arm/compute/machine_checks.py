@@ -6,9 +6,11 @@ import base64
 import binascii
 from typing import TYPE_CHECKING
 
+from provisioning.rehearsal.arm.compute.capacity import check_at_once
 from provisioning.rehearsal.arm.compute.disks import TYPE as DISK_TYPE
 from provisioning.rehearsal.arm.compute.quota import check_quota
 from provisioning.rehearsal.arm.compute.references import machine_of_disk
+from provisioning.rehearsal.arm.compute.restrictions import check_restrictions
 from provisioning.rehearsal.arm.compute.sizes import SIZES
 from provisioning.rehearsal.arm.errors import ArmError, size_not_available
 from provisioning.rehearsal.arm.ids import same_id
@@ -43,11 +45,13 @@ def check_new_machine(world: World, machine_id: ResourceId, body: Json) -> None:
     check_zones(zones, region)
     _check_present(properties)
     size = offered_size(properties, region)
+    check_restrictions(world, size, region, zones)
     _check_spot(properties, size)
     _check_os(properties.get("osProfile") or {})
     _check_interfaces(world, machine_id, properties, region)
     _check_data_disks(world, machine_id, properties, size, (region, zones))
     check_quota(world, region, size, spot=_is_spot(properties))
+    check_at_once(world, str(machine_id), body)
 
 
 def _check_present(properties: Json) -> None:

@@ -22,6 +22,7 @@ _AT_FIRST = {
     "microsoft.network": ("Microsoft.Network", "Registered"),
     "microsoft.resources": ("Microsoft.Resources", "Registered"),
     "microsoft.authorization": ("Microsoft.Authorization", "Registered"),
+    "microsoft.resourcegraph": ("Microsoft.ResourceGraph", "Registered"),
     "microsoft.devtestlab": ("Microsoft.DevTestLab", "NotRegistered"),
 }
 
@@ -45,7 +46,10 @@ def check_registered(world: World, resource_type: str) -> None:
 
 def _state(world: World, key: str) -> str:
     known = world.store.facts(f"{_PREFIX}{key}")
-    return str(next(iter(known.values()))["state"]) if known else _AT_FIRST[key][1]
+    if known:
+        return str(next(iter(known.values()))["state"])
+    namespace, at_first = _AT_FIRST[key]
+    return "NotRegistered" if namespace in world.settings.unregistered_providers else at_first
 
 
 def _body(call: Call, key: str, state: str | None = None) -> Json:

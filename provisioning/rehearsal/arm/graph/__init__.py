@@ -1,0 +1,1 @@
+"""Microsoft.ResourceGraph: a small part of the Kusto Query Language over what exists."""

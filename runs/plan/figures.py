@@ -1,0 +1,160 @@
+"""What a run takes on one VM size: disk, saves, memory and time. Prices and places come later."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from runs.plan.deepspeed_lint import Lint, lint
+from runs.plan.disk import (
+    CPU_ENVIRONMENT_BYTES,
+    GIB,
+    GPU_ENVIRONMENT_BYTES,
+    UNKNOWN_DATA_BYTES,
+    DiskChoice,
+    DiskNeed,
+    choose_disk,
+)
+from runs.plan.estimate import TimeEstimate, around_seconds, step_seconds
+from runs.plan.memory import Sharding
+from runs.plan.memory_fit import Fit, MemoryFit, MemoryUse, memory_fit
+from runs.plan.plan import SavePlan
+from runs.plan.sizes import CPU_PROCESSES
+from runs.plan.steps import rows_per_step, total_steps
+from templates.training.save_schedule import save_steps
+from templates.training.sizes import checkpoint_bytes, model_bytes
+
+if TYPE_CHECKING:
+    from runs.plan.sizes import VmSize
+    from runs.plan.trouble import Trouble
+    from runs.plan.workload import Workload
+    from runs.spec.train import Train
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a run takes on one VM size.
+
+    Attributes:
+        size: The machine.
+        processes: Training processes.
+        config: What the DeepSpeed config says.
+        need: What must fit on the workspace disk.
+        disk: The workspace disk.
+        steps: Optimizer steps; None when the data cannot be known before it is on the machine.
+        one_step_seconds: One optimizer step.
+        saves: When it saves; None like `steps`.
+        time: How long; None like `steps`.
+        memory: What it takes on each GPU; None without GPUs.
+    """
+
+    size: VmSize
+    processes: int
+    config: Lint
+    need: DiskNeed
+    disk: DiskChoice
+    steps: int | None
+    one_step_seconds: float
+    saves: SavePlan | None
+    time: TimeEstimate | None
+    memory: MemoryFit | None
+
+
+def figures_of(work: Workload, size: VmSize, trouble: Trouble) -> Figures:
+    """Work out what a run takes on a size; what cannot work on it is noted in `trouble`."""
+    spec = work.loaded.spec
+    if size.gpus and spec.cloud == "rehearsal":
+        trouble.add(("machine", "size"), f"a rehearsal machine has no GPU; take Standard_D2s_v5, found: {size.name}")
+    processes = _processes(work, size, trouble)
+    config = lint(work.loaded.deepspeed_config(), spec.train, processes, gpus=size.gpus)
+    for fault in config.faults:
+        trouble.add(("train", "deepspeed"), fault)
+    need = _need(work, size, config)
+    disk = _disk(work, size, need, trouble)
+    steps = None if work.data is None else total_steps(work.data.rows, spec.train, processes)
+    one_step = _step_seconds(work, size, processes)
+    saves = None if steps is None else _saves(work, steps, one_step, need.checkpoint / (disk.mb_per_second * 1e6))
+    time = None if steps is None or saves is None else _time(spec.cloud, steps, one_step, saves, need)
+    memory = _memory(work, size, processes, config, trouble)
+    return Figures(size, processes, config, need, disk, steps, one_step, saves, time, memory)
+
+
+def _processes(work: Workload, size: VmSize, trouble: Trouble) -> int:
+    wanted = work.loaded.spec.machine.processes
+    if wanted == "auto":
+        return size.gpus or CPU_PROCESSES
+    most = size.gpus or size.vcpus
+    if wanted > most:
+        what = "GPUs" if size.gpus else "CPU cores"
+        trouble.add(("machine", "processes"), f"at most the {most} {what} of {size.name}, found: {wanted}")
+    return wanted
+
+
+def _need(work: Workload, size: VmSize, config: Lint) -> DiskNeed:
+    spec, parameters = work.loaded.spec, work.model.parameters
+    precision = spec.train.precision
+    return DiskNeed(
+        weights=work.model.weight_bytes,
+        checkpoint=checkpoint_bytes(parameters, config.stage, precision),
+        checkpoints=spec.kept_checkpoints + 1,
+        final=model_bytes(parameters, precision),
+        data=(work.data_bytes or UNKNOWN_DATA_BYTES) + work.synced_bytes,
+        environment=GPU_ENVIRONMENT_BYTES if size.gpus else CPU_ENVIRONMENT_BYTES,
+    )
+
+
+def _disk(work: Workload, size: VmSize, need: DiskNeed, trouble: Trouble) -> DiskChoice:
+    storage = work.loaded.spec.storage
+    wanted = None if storage.workspace_gib == "auto" else storage.workspace_gib
+    least = math.ceil(need.total / GIB)
+    if wanted is not None and wanted < least:
+        trouble.add(("storage", "workspace_gib"), f"too small for what must fit: {least} GiB, found: {wanted}")
+    return choose_disk(
+        need,
+        storage.disk_type,
+        wanted_gib=wanted,
+        machine_mb_per_second=size.disk_mb_per_second,
+        parameters=work.model.parameters,
+    )
+
+
+def _step_seconds(work: Workload, size: VmSize, processes: int) -> float:
+    train = work.loaded.spec.train
+    tokens = train.model_max_length if work.data is None else work.data.tokens_per_row
+    tokens_per_step = rows_per_step(train, processes) * tokens
+    return step_seconds(work.model.parameters, tokens_per_step, size, processes, train)
+
+
+def _saves(work: Workload, steps: int, one_step: float, one_save: float) -> SavePlan:
+    saved = save_steps(work.loaded.spec.save_schedule, steps, one_step, one_save)
+    widest = max(after - before for before, after in zip((0, *saved), saved, strict=False))
+    training, saving = steps * one_step, len(saved) * one_save
+    return SavePlan(saved, one_save, widest * one_step, saving / (training + saving))
+
+
+def _time(cloud: str, steps: int, one_step: float, saves: SavePlan, need: DiskNeed) -> TimeEstimate:
+    around = around_seconds(cloud, need.weights + need.data + need.final)
+    return TimeEstimate(one_step, steps * one_step, len(saves.steps) * saves.save_seconds, around)
+
+
+def _memory(work: Workload, size: VmSize, processes: int, config: Lint, trouble: Trouble) -> MemoryFit | None:
+    if size.gpu is None:
+        return None
+    train = work.loaded.spec.train
+    sharding = Sharding(config.stage, config.offloads_optimizer, config.offloads_parameters)
+    memory = memory_fit(MemoryUse(work.model.parameters, work.shape, train, size.gpu, processes), sharding)
+    if memory.fit is Fit.TOO_LARGE:
+        trouble.add(("machine", "size"), _too_large(memory, sharding, train), "")
+    return memory
+
+
+def _too_large(memory: MemoryFit, sharding: Sharding, train: Train) -> str:
+    """What it would take, the first way that would do instead, and what there is."""
+    parts = f"weights and optimizer state {memory.states_bytes / 1e9:.0f} under {sharding.words}"
+    if memory.activations_bytes is not None:
+        rows, tokens = train.per_device_train_batch_size, train.model_max_length
+        parts += f", activations {memory.activations_bytes / 1e9:.0f} for {rows} rows of {tokens:,} tokens"
+    other = next((stage.words for stage in memory.stages if stage.fit is not Fit.TOO_LARGE), None)
+    remedy = f"; {other} would fit" if other else ""
+    return f"each GPU would need {memory.taken_bytes / 1e9:.0f} GB ({parts}){remedy}; it has: {memory.gpu_gb} GB"

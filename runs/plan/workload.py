@@ -1,0 +1,88 @@
+"""What a run has to do, whatever machine does it: the model and the data, found out once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from runs.plan.model_shape import ModelShape, model_shape
+from runs.plan.model_size import ModelSize, model_size
+from runs.plan.steps import DataSize, data_size
+from runs.spec.sources import LocalSource, parse_source
+from templates.training.errors import DataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from runs.plan.trouble import Trouble
+    from runs.spec.load import LoadedRunFile
+
+# A rehearsal trains on this computer's CPU: beyond this a step takes minutes and the memory is gone.
+MOST_REHEARSAL_PARAMETERS = 500_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """The work of a run.
+
+    Attributes:
+        loaded: The run file.
+        model: The base model.
+        shape: Its shape; None when nothing tells.
+        data: The data; None when it cannot be known before it is on the machine.
+        data_bytes: Bytes of the data set on this computer; 0 when it comes from elsewhere.
+        synced_bytes: Bytes of the further files.
+    """
+
+    loaded: LoadedRunFile
+    model: ModelSize
+    shape: ModelShape | None
+    data: DataSize | None
+    data_bytes: int
+    synced_bytes: int
+
+
+def workload_of(loaded: LoadedRunFile, trouble: Trouble) -> Workload:
+    """Find out what a run has to do; what cannot work is noted in `trouble`."""
+    spec = loaded.spec
+    return Workload(
+        loaded,
+        _model(loaded, trouble),
+        model_shape(loaded),
+        _data(loaded, trouble),
+        _local_bytes(loaded, spec.data.source),
+        sum(_local_bytes(loaded, item.source) for item in spec.sync),
+    )
+
+
+def _model(loaded: LoadedRunFile, trouble: Trouble) -> ModelSize:
+    found = model_size(loaded)
+    if found is None:
+        trouble.add(("model",), "nothing tells how large the model is; give model.parameters_billion")
+        return ModelSize(1, 1, "unknown")
+    if loaded.spec.cloud == "rehearsal" and found.parameters > MOST_REHEARSAL_PARAMETERS:
+        billions = found.parameters / 1e9
+        trouble.add(
+            ("model", "from"),
+            f"a rehearsal trains on this computer's CPU: at most 0.5 billion parameters, found: {billions:.1f}",
+        )
+    return found
+
+
+def _data(loaded: LoadedRunFile, trouble: Trouble) -> DataSize | None:
+    try:
+        return data_size(loaded)
+    except DataError as error:
+        trouble.add(("data", "from"), str(error))
+        return None
+
+
+def _local_bytes(loaded: LoadedRunFile, source: str) -> int:
+    parsed = parse_source(source)
+    return _tree_bytes(loaded.resolve(parsed.path)) if isinstance(parsed, LocalSource) else 0
+
+
+def _tree_bytes(path: Path) -> int:
+    if path.is_file():
+        return path.stat().st_size
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())

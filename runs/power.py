@@ -1,0 +1,67 @@
+"""The machine's power and what it costs: switched off by us, or found switched off by somebody else."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from provisioning.errors import ProvisioningError
+from provisioning.types import PowerState
+from runs.facts import Leaving, Rented
+from runs.journal.charges import Component, charges_of, end_machine_charge
+
+if TYPE_CHECKING:
+    from provisioning.types import MachinePower, Progress
+    from runs.context import RunContext
+
+
+def deallocate(context: RunContext, why: str, progress: Progress) -> None:
+    """Give the machine's hardware back and end its charge; intent before, outcome after, repeatable.
+
+    Raises:
+        ProvisioningError: The cloud refuses, or does not answer.
+    """
+    journal, run_id = context.journal, context.run_id
+    # If a limit has done so already, its hours ended then and not now.
+    seen = settle_power(context)
+    journal.event(run_id, f"deallocating the machine: {why}")
+    context.hang_up()
+    context.cloud.deallocate(run_id, progress)
+    end_machine_charge(journal, run_id, time.time())
+    if seen is None or seen.power is not PowerState.DEALLOCATED:
+        journal.event(run_id, "the machine is deallocated")
+
+
+def settle_power(context: RunContext) -> MachinePower | None:
+    """Ask the cloud for the power state of a machine that the journal counts as paid for, and correct the journal.
+
+    A limit of the agent's, an eviction and Azure's auto-shutdown all end the machine's hours without this computer.
+    None when there is nothing to ask about, or no machine.
+
+    Raises:
+        ProvisioningError: The cloud does not answer.
+    """
+    journal, run_id = context.journal, context.run_id
+    if context.get(Rented) is None or context.get(Leaving) is not None or not is_charged(context):
+        return None
+    seen = context.cloud.power(run_id)
+    if seen is not None and seen.power is PowerState.DEALLOCATED:
+        # The cloud's clock is not ours: never in the future.
+        at = min(time.time(), seen.since.timestamp()) if seen.since else time.time()
+        end_machine_charge(journal, run_id, at)
+        journal.event(run_id, f"found deallocated since {time.strftime('%Y-%m-%d %H:%M:%S UTC', time.gmtime(at))}")
+    return seen
+
+
+def try_settle_power(context: RunContext) -> None:
+    """The same where the question is not what the user came for: without an answer the journal stays as it is."""
+    try:
+        settle_power(context)
+    except ProvisioningError as error:
+        context.journal.event(context.run_id, f"the cloud did not say whether the machine runs: {error}")
+
+
+def is_charged(context: RunContext) -> bool:
+    """Whether the journal counts the machine's hours at this moment."""
+    charges = charges_of(context.journal, context.run_id)
+    return any(charge.component is Component.MACHINE and charge.ended_at is None for charge in charges)

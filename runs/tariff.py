@@ -1,0 +1,62 @@
+"""What each resource of a run costs an hour, from what was decided for the run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from provisioning.types import ResourceKind
+from runs.facts import Decided
+from runs.journal.charges import Component, Rate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from provisioning.types import ResourceRef
+    from runs.journal import Journal
+
+# The system disk's type (provisioning.azure.virtual_machine); it is made and deleted together with the machine.
+SYSTEM_DISK_TYPE = "Premium_LRS"
+# Azure's list price for data that leaves it for the internet, to North America and Europe; the first 100 GB of a
+# month are free, which another run may have used up (azure.microsoft.com/pricing/details/bandwidth, 2026).
+EGRESS_DOLLARS_PER_GB = 0.087
+_PRICED = frozenset({ResourceKind.VIRTUAL_MACHINE, ResourceKind.DISK, ResourceKind.PUBLIC_IP})
+
+
+def rates_of(journal: Journal, run_id: str, ref: ResourceRef) -> Sequence[Rate]:
+    """What `ref` costs while it exists; nothing for what is free, or when nothing was decided yet.
+
+    A machine carries its own system disk, so that what the cloud makes by itself is counted, too.
+    """
+    if ref.kind not in _PRICED:
+        return ()
+    decided = journal.get(run_id, Decided)
+    if decided is None:
+        return ()
+    if ref.kind is ResourceKind.VIRTUAL_MACHINE:
+        return machine_rates(decided, _system_disk_gib(journal, run_id))
+    if ref.kind is ResourceKind.PUBLIC_IP:
+        return (Rate(Component.ADDRESS, "Standard", decided.address_dollars_per_hour, decided.price_basis),)
+    if not ref.name.endswith("-workspace"):
+        return ()
+    gib = f"{decided.workspace_gib:,} GiB"
+    return (Rate(Component.WORKSPACE_DISK, gib, decided.disk_dollars_per_hour, decided.price_basis),)
+
+
+def machine_rates(decided: Decided, system_disk_gib: int) -> Sequence[Rate]:
+    """The machine and its system disk."""
+    from runs.plan.prices import SNAPSHOT_DATE, disk_price
+
+    terms = f"{decided.size}{', spot' if decided.spot else ''}"
+    disk = disk_price(SYSTEM_DISK_TYPE, system_disk_gib)
+    return (
+        Rate(Component.MACHINE, terms, decided.machine_dollars_per_hour, decided.price_basis),
+        Rate(Component.SYSTEM_DISK, f"{system_disk_gib:,} GiB", disk, f"list prices of {SNAPSHOT_DATE}"),
+    )
+
+
+def _system_disk_gib(journal: Journal, run_id: str) -> int:
+    from runs.spec.load import load_run_text
+
+    row = journal.run(run_id)
+    return load_run_text(row.spec_text, Path(row.run_file)).spec.machine.os_disk_gib
