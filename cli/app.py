@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from cli.boundary import guarded
+from cli.commands.adopt import adopt
 from cli.commands.collect import collect
 from cli.commands.cost import cost
 from cli.commands.doctor import doctor
@@ -59,6 +60,7 @@ for command in (
     extend,
     pause,
     down,
+    adopt,
     ssh,
     doctor,
     smoke,

@@ -27,6 +27,7 @@ class Aftermath(StrEnum):
 
 def settle(context: RunContext, error: Exception) -> Aftermath:
     """Act on the run file's `on_failure` after `error` stopped the run; see `aftermath_of` for the rule."""
+    context.journal.confirm(context.run_id)
     aftermath = aftermath_of(context.journal, context.run_id, context.spec.on_failure, error)
     if aftermath is Aftermath.DELETED:
         run_stages(context, [Teardown()])
