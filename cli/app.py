@@ -22,6 +22,7 @@ from cli.commands.resume import resume
 from cli.commands.schema import schema
 from cli.commands.ssh import ssh
 from cli.commands.status import status
+from cli.commands.sweep import sweep
 from cli.commands.up import up
 from cli.quick import QuickCommand, QuickGroup
 
@@ -42,7 +43,7 @@ app = typer.Typer(
 # What follows the run is another machine's command line: its options are not ours.
 _FOREIGN = {"allow_interspersed_args": False}
 
-for command in (init, schema, plan, up, resume, status, logs, ls, cost, collect, down, ssh, doctor):
+for command in (init, schema, plan, up, resume, status, logs, ls, cost, collect, down, sweep, ssh, doctor):
     app.command(cls=QuickCommand, context_settings=_FOREIGN if command is ssh else None)(command)
 
 

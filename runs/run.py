@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from runs.after_failure import settle
 from runs.context import RunContext
 from runs.errors import NotCollectedError, RunNotFoundError, SpecError
-from runs.facts import Collected, Estimate, Leaving, Prepared, Submitted, Trained
+from runs.facts import Collected, Estimate, Leaving, Submitted, Trained
 from runs.journal import Journal
 from runs.journal.lease import lease
+from runs.loss import may_lose_model
 from runs.pipeline import OUR_ERRORS, run_stages
 from runs.power import try_settle_power
 from runs.receipt import Receipt, make_receipt
@@ -153,7 +154,7 @@ class Run:
         from runs.stages.teardown import Teardown
 
         with lease(self.journal, self.run_id), self.context(reporter) as context:
-            if not discard and context.get(Leaving) is None:
+            if not discard:
                 _refuse_loss(context)
             try_settle_power(context)
             run_stages(context, [Teardown()])
@@ -216,7 +217,7 @@ def _refuse_nothing_to_collect(context: RunContext) -> None:
 
 
 def _refuse_loss(context: RunContext) -> None:
-    if context.get(Submitted) is None or context.get(Prepared) is None or context.get(Collected) is not None:
+    if not may_lose_model(context.journal, context.run_id):
         return
     raise NotCollectedError(
         f"the model of this run is not at home yet: {context.run_id}",

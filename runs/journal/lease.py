@@ -45,6 +45,13 @@ def lease(journal: Journal, run_id: str) -> Iterator[None]:
             db.execute("DELETE FROM leases WHERE run_id = ? AND holder = ?", (run_id, holder))
 
 
+def driver_of(journal: Journal, run_id: str) -> LeaseRow | None:
+    """The living client that drives the run, or None."""
+    with journal.transaction() as db:
+        current = _read(db, run_id)
+    return current if current is not None and _is_alive(current) else None
+
+
 def _take(journal: Journal, run_id: str, holder: str) -> None:
     with journal.transaction() as db:
         current = _read(db, run_id)
