@@ -13,7 +13,7 @@ from provisioning.azure.destroy import Destruction
 from provisioning.azure.endpoint import SSH_PORT
 from provisioning.azure.images import resolve_image
 from provisioning.azure.inventory import Inventory, or_none
-from provisioning.azure.naming import Names
+from provisioning.azure.naming import Names, ref_of
 from provisioning.azure.owned import OwnedSearch
 from provisioning.azure.pipeline import sign_in
 from provisioning.azure.power import look_at_power
@@ -23,7 +23,7 @@ from provisioning.azure.renew import renew
 from provisioning.azure.stack import Stack
 from provisioning.azure.survey.survey import take_survey
 from provisioning.azure.vacate import Vacating
-from provisioning.types import Machine, PlannedResource, PowerState
+from provisioning.types import Machine, PlannedResource, PowerState, ResourceKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -105,13 +105,13 @@ class AzureCloud:
     def find_machine(self, run_id: str) -> Machine | None:
         """The run's machine as the cloud sees it now, or None."""
         clients, names = self._open(), self._names(run_id)
-        machines, addresses = clients.compute.virtual_machines, clients.network.public_ip_addresses
+        machines = clients.compute.virtual_machines
         machine = or_none(
             lambda: machines.get(names.group, names.machine, expand="instanceView"), f"look at {names.machine}"
         )
         if machine is None:
             return None
-        address = or_none(lambda: addresses.get(names.group, names.public_ip), f"look at {names.public_ip}")
+        address = Inventory(clients, names).read(ref_of(names.id_of(ResourceKind.PUBLIC_IP, names.public_ip)))
         username = str(seen.value_at(machine, "properties.osProfile.adminUsername") or "")
         return self._machine(machine, address or {}, username, seen.power_of(machine))
 
