@@ -46,9 +46,6 @@ app = typer.Typer(
 # What follows the run is another machine's command line: its options are not ours.
 _FOREIGN = {"allow_interspersed_args": False}
 
-<<<<<<< HEAD
-for command in (init, schema, plan, up, resume, status, logs, ls, cost, collect, down, sweep, ssh, doctor):
-=======
 for command in (
     init,
     schema,
@@ -63,11 +60,11 @@ for command in (
     extend,
     pause,
     down,
+    sweep,
     ssh,
     doctor,
     smoke,
 ):
->>>>>>> main
     app.command(cls=QuickCommand, context_settings=_FOREIGN if command is ssh else None)(command)
 
 

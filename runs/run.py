@@ -29,6 +29,7 @@ from runs.types import RunRow, RunState, Silent
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from runs.after_failure import Ask
     from runs.facts import Extension
     from runs.pause import Paused
     from runs.stages.base import Stage
@@ -107,12 +108,21 @@ class Run:
         finally:
             context.close()
 
-    def up(self, reporter: Reporter | None = None, *, keep: bool = False) -> Receipt:
+    def up(
+        self,
+        reporter: Reporter | None = None,
+        *,
+        keep: bool = False,
+        on_failure: str = "",
+        ask: Ask | None = None,
+    ) -> Receipt:
         """Go from wherever the run stands to the model at home and nothing left in the cloud.
 
         Args:
             reporter: Is told what happens.
             keep: Leave the machine up after collection.
+            on_failure: What becomes of the machine when the run fails, over the run file's own word.
+            ask: Asks the user where the word is `ask`.
 
         Raises:
             RunBusyError: Another client drives the run.
@@ -127,7 +137,7 @@ class Run:
             try:
                 run_stages(context, self._stages(context, keep=keep))
             except OUR_ERRORS as error:
-                _settle(context, error)
+                _settle(context, error, on_failure, ask)
                 raise
         return make_receipt(self.journal, self.run_id)
 
@@ -222,10 +232,10 @@ def _refuse_full_target(target: Path) -> None:
         )
 
 
-def _settle(context: RunContext, error: Exception) -> None:
+def _settle(context: RunContext, error: Exception, policy: str, ask: Ask | None) -> None:
     """Look after the machine of a failed run; trouble with that never hides what went wrong first."""
     try:
-        aftermath = settle(context, error)
+        aftermath = settle(context, error, policy, ask)
     except OUR_ERRORS as second:
         context.reporter.note(f"cleaning up failed, too: {second}; try `llamalift down --discard {context.run_id}`")
         context.journal.event(context.run_id, f"cleaning up failed: {second}")
