@@ -26,6 +26,7 @@ from cli.commands.schema import schema
 from cli.commands.smoke import smoke
 from cli.commands.ssh import ssh
 from cli.commands.status import status
+from cli.commands.sweep import sweep
 from cli.commands.up import up
 from cli.quick import QuickCommand, QuickGroup
 
@@ -61,6 +62,7 @@ for command in (
     pause,
     down,
     adopt,
+    sweep,
     ssh,
     doctor,
     smoke,
