@@ -94,7 +94,6 @@ class Inventory:
 
     def read(self, ref: ResourceRef) -> Mapping[str, Any] | None:
         """The resource as it is; None only on a 404."""
-        """The resource as it is, or None on a 404."""
         by_id = self._clients.resources.resources
         version = self.api_version(ref)
         return or_none(lambda: by_id.get_by_id(ref.resource_id, api_version=version), f"look at {ref.name}")
