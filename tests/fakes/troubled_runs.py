@@ -239,7 +239,7 @@ class TroubledRun(RuleBasedStateMachine):
         """Every schedule begins with a run of which nothing exists."""
         self._begin(policy)
 
-    # One rule for all: of several, Hypothesis leaves some out of each schedule, and without `up` there is nothing to see.
+    # One rule for all: of several, Hypothesis leaves some out of each schedule, and without `up` nothing happens.
     @rule(step=STEPS, policy=st.sampled_from(POLICIES))
     def act(self, step: Step, policy: str) -> None:
         """One more thing happens; a run that has ended is judged and followed by another."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.benchmarks.random_faults import try_schedules
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 SCHEDULES = 10
 
