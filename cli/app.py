@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from cli.boundary import guarded
+from cli.commands.adopt import adopt
 from cli.commands.collect import collect
 from cli.commands.cost import cost
 from cli.commands.doctor import doctor
@@ -60,6 +61,7 @@ for command in (
     extend,
     pause,
     down,
+    adopt,
     sweep,
     ssh,
     doctor,

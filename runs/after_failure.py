@@ -64,6 +64,7 @@ def settle(context: RunContext, error: Exception, policy: str = "", ask: Ask | N
         policy: What to do, over the run file's `on_failure`; empty leaves it to the run file.
         ask: Asks the user where the policy says `ask`; None, or nothing to decide, is answered like `auto`.
     """
+    context.journal.confirm(context.run_id)
     policy = policy or context.spec.on_failure
     if policy == "ask":
         policy = _answer(context, error, ask)

@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runs.adoption.run_file import refuse_without, stand_in
 from runs.after_failure import settle
 from runs.context import RunContext
-from runs.errors import NotCollectedError, RunNotFoundError, SpecError
+from runs.driver import driving
+from runs.errors import NotCollectedError, RunBusyError, RunNotFoundError, SpecError
 from runs.extend import extend
 from runs.facts import Collected, Estimate, Leaving, Submitted, Trained
 from runs.journal import Journal
@@ -101,7 +103,8 @@ class Run:
     @contextmanager
     def context(self, reporter: Reporter | None = None) -> Iterator[RunContext]:
         """What a stage works with, for as long as the block lasts."""
-        loaded = load_run_text(self.row.spec_text, Path(self.row.run_file))
+        text = self.row.spec_text or stand_in(self.row)
+        loaded = load_run_text(text, Path(self.row.run_file))
         context = RunContext(self.row, loaded, self.journal, self.state, reporter or Silent())
         try:
             yield context
@@ -128,7 +131,9 @@ class Run:
             RunBusyError: Another client drives the run.
             ProvisioningError, RemoteError, RunError: What stopped it; the run can be resumed or torn down.
         """
-        with lease(self.journal, self.run_id), self.context(reporter) as context:
+        with lease(self.journal, self.run_id), self.context(reporter) as context, driving(context):
+            if context.get(Leaving) is None:
+                refuse_without(self.row)
             if context.get(Submitted) is None:
                 read_secrets(context.spec.secrets)
             # What ended without us is found before anything is started again.
@@ -136,6 +141,9 @@ class Run:
             go_on(context)
             try:
                 run_stages(context, self._stages(context, keep=keep))
+            except RunBusyError:
+                # What becomes of the machine is for the client that drives the run now.
+                raise
             except OUR_ERRORS as error:
                 _settle(context, error, on_failure, ask)
                 raise
@@ -178,6 +186,7 @@ class Run:
         from runs.stages.collect import Collect
 
         with lease(self.journal, self.run_id), self.context(reporter) as context:
+            refuse_without(self.row)
             if not Collect().is_done(context):
                 _refuse_nothing_to_collect(context)
             run_stages(context, [Collect()])
@@ -196,7 +205,7 @@ class Run:
         """
         from runs.stages.teardown import Teardown
 
-        with lease(self.journal, self.run_id), self.context(reporter) as context:
+        with lease(self.journal, self.run_id), self.context(reporter) as context, driving(context):
             if not discard:
                 _refuse_loss(context)
             try_settle_power(context)
