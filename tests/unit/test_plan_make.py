@@ -171,7 +171,7 @@ def test_a_plan_is_plain_json(folder: Path) -> None:
         (BIG + "storage: {workspace_gib: 256}\n", r".*workspace_gib: too small .* 4\d\d GiB, found: 256"),
         (
             BIG.replace("}\ndata", ", parameters_billion: 70}\ndata"),
-            r".*: machine\.size: each GPU would need 330 GB \(.* 316 under .*\); ZeRO-3 \+ offload would fit; it has: 80 GB",
+            r".*: machine\.size: each GPU would need 330 GB .*; ZeRO-3 \+ offload would fit; it has: 80 GB",
         ),
         (
             BIG + "train: {deepspeed: zero2, per_device_train_batch_size: 4}\nmachine: {size: Standard_ND96asr_v4}\n",
@@ -179,7 +179,7 @@ def test_a_plan_is_plain_json(folder: Path) -> None:
         ),
         (
             BIG + "train: {deepspeed: zero1}\nmachine: {size: Standard_ND96asr_v4}\n",
-            r".*: machine\.size: each GPU would need 55 GB .* 8 rows of 2,048 tokens\); ZeRO-3 would fit; it has: 40 GB",
+            r".*: machine\.size: each GPU would need 55 GB .* for 8 rows .*; ZeRO-3 would fit; it has: 40 GB",
         ),
         (SMALL.replace("rows.json", "other.json"), r".*: data\.from: not JSON: FOLDER/other\.json: .*"),
         (SMALL.replace("rows.json", "empty.json"), r".*: data\.from: no rows in the data: FOLDER/empty\.json"),

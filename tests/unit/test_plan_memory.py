@@ -13,7 +13,6 @@ from runs.plan.model_size import known_models
 from runs.plan.sizes import find_size
 from runs.spec.load import load_run_file
 from runs.spec.train import Train
-from templates.training.tiny_llama import write_tiny_llama
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -134,15 +133,22 @@ def test_an_unknown_shape_leaves_the_activations_unknown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("config", "expected"), [(None, ModelShape(128, 4, 352, 1000, 4, 4)), ("{}", None), ("[1", None), ("[]", None)]
+    ("config", "expected"),
+    [
+        (
+            '{"num_attention_heads": 4, "hidden_size": 128, "num_hidden_layers": 4, "intermediate_size": 352, '
+            '"vocab_size": 1000}',
+            ModelShape(128, 4, 352, 1000, 4, 4),
+        ),
+        ("{}", None),
+        ("[1", None),
+        ("[]", None),
+    ],
 )
-def test_a_local_models_shape_is_read_from_its_config(
-    tmp_path: Path, config: str | None, expected: ModelShape | None
-) -> None:
+def test_a_local_models_shape_is_read_from_its_config(tmp_path: Path, config: str, expected: ModelShape | None) -> None:
     """Another family, or a broken file, is unknown and no error."""
-    write_tiny_llama(tmp_path / "tiny")
-    if config is not None:
-        (tmp_path / "tiny" / "config.json").write_text(config)
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / "config.json").write_text(config)
     (tmp_path / "rows.json").write_text("[]")
     (tmp_path / "run.yaml").write_text("name: a\nmodel: {from: ./tiny}\ndata: {from: ./rows.json}\n")
     assert model_shape(load_run_file(tmp_path / "run.yaml")) == expected
