@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from runs.plan.plan import Plan
 
 _GAP = "  "
-# Side by side where there is room for every limit and for the history of the spot price, else the limit that is tightest.
+# Every limit and the history of the spot price where there is room, else the limit that is tightest.
 _TIGHTEST, _ONLY_WIDE = "vCPUs free", ("family", "cores", "spot pool", "90 days")
 _MOST_OFFERS = 8
 _MARK, _NO_MARK = "> ", "  "

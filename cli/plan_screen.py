@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from runs.plan.plan import Plan, SavePlan
 
 _LABEL_WIDTH, _LEAST_ROOM = 14, 40
-_MOST_DISK_OPTIONS = 3
+# A save that takes no longer is no reason for another disk.
+_WORTH_ANOTHER_DISK_SECONDS, _MOST_DISK_OPTIONS = 10.0, 3
 
 
 def print_plan(plan: Plan, run_file: Path, *, now: float, works: bool) -> None:
@@ -72,7 +73,8 @@ def _lines(plan: Plan, now: float) -> Iterator[tuple[str, str]]:
     )
     yield "data", _data(plan)
     yield "disk", _disk(plan)
-    yield "other disks", _disk_options(plan)
+    if plan.save_seconds >= _WORTH_ANOTHER_DISK_SECONDS:
+        yield "other disks", _disk_options(plan)
     if plan.memory is not None:
         yield "memory", _memory(plan)
         yield "stages", _stages(plan)

@@ -19,6 +19,7 @@ from provisioning.rehearsal.machines import LocalMachineSpec
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from provisioning.rehearsal.arm.faults import Fault
     from provisioning.rehearsal.arm.json_types import Json
     from provisioning.rehearsal.arm.operations import Operation
     from provisioning.rehearsal.arm.store import Resource
@@ -59,6 +60,21 @@ def deallocate(world: World, operation: Operation) -> None:
     _stop(world, _target(world, operation), "deallocated")
 
 
+def begin_deallocation(world: World, machine: Resource) -> None:
+    """Start to deallocate a machine that runs; nobody asked over ARM."""
+    if machine.state in {"Creating", "Deleting"} or machine.private.get("power") in {"deallocating", "deallocated"}:
+        return
+    begin(world, machine, "machine-deallocate", "deallocating", None)
+
+
+def begin(world: World, machine: Resource, action: str, power: str, fault: Fault | None) -> Operation:
+    """Start an operation that changes a machine's power, and show that it is under way."""
+    machine.private["power"] = power
+    machine.properties["provisioningState"] = "Updating"
+    world.store.put(machine)
+    return world.operations.start(action, machine.id, fault)
+
+
 def power_off(world: World, operation: Operation) -> None:
     """Stop it but keep the hardware: it is still billed."""
     _stop(world, _target(world, operation), "stopped")
@@ -78,6 +94,7 @@ def _settle(world: World, resource_id: str) -> None:
             return
         machine.properties["provisioningState"] = "Succeeded"
         machine.private.pop("failure", None)
+        machine.private["settled_at"] = world.now_text()
         touch(machine)
         world.store.put(machine)
 

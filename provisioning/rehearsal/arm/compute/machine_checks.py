@@ -10,6 +10,7 @@ from provisioning.rehearsal.arm.compute.capacity import check_at_once
 from provisioning.rehearsal.arm.compute.disks import TYPE as DISK_TYPE
 from provisioning.rehearsal.arm.compute.quota import check_quota
 from provisioning.rehearsal.arm.compute.references import machine_of_disk
+from provisioning.rehearsal.arm.compute.restrictions import check_restrictions
 from provisioning.rehearsal.arm.compute.sizes import SIZES
 from provisioning.rehearsal.arm.errors import ArmError, size_not_available
 from provisioning.rehearsal.arm.ids import same_id
@@ -44,6 +45,7 @@ def check_new_machine(world: World, machine_id: ResourceId, body: Json) -> None:
     check_zones(zones, region)
     _check_present(properties)
     size = offered_size(properties, region)
+    check_restrictions(world, size, region, zones)
     _check_spot(properties, size)
     _check_os(properties.get("osProfile") or {})
     _check_interfaces(world, machine_id, properties, region)

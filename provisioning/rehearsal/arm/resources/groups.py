@@ -96,8 +96,9 @@ def delete_everything(world: World, operation: Operation, kinds: Mapping[str, Ki
     group = world.store.get(operation.target)
     if group is None:
         return
-    while _erase_free(world, group, kinds):
-        # Reserved interfaces are waited out, as Azure does.
+    give_up_at = time.monotonic() + world.settings.group_patience_seconds
+    while _erase_free(world, group, kinds) and time.monotonic() < give_up_at:
+        # Reserved interfaces are waited out, as Azure mostly does.
         time.sleep(_RESERVATION_PAUSE_SECONDS)
     left = world.store.all(group=group.name)
     if left:
