@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from runs.plan.memory_fit import Fit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from rich.text import Text
@@ -33,18 +33,27 @@ def print_plan(plan: Plan, run_file: Path, *, now: float, works: bool) -> None:
     from rich.text import Text
 
     from cli.console import data, talk
-    from cli.plan_places import places_table, reasons
 
-    width = data().width
-    screen = [Text(_heading(plan), style="bold")]
-    screen += [line for label, words in _lines(plan, now) for line in _block(label, words, width)]
-    screen += [Text(), *(Text("  ") + line for line in places_table(plan, width - 2))]
-    screen += [Text(f"    {line}", style="yellow") for line in reasons(plan)]
-    data().print(Text("\n").join(screen), soft_wrap=True)
+    data().print(Text("\n").join(plan_lines(plan, data().width, now)), soft_wrap=True)
     for note in plan.notes:
         talk().print(Text.assemble(("note:", "yellow"), f" {note}"))
     if works:
         talk().print(Text.assemble(("next:", "bold cyan"), f" llamalift up {run_file}"))
+
+
+def plan_lines(plan: Plan, width: int, now: float) -> Sequence[Text]:
+    """Give the lines of a plan for a screen of `width` columns."""
+    from rich.text import Text
+
+    from cli.plan_places import places_table, reasons
+
+    return [
+        Text(_heading(plan), style="bold"),
+        *(line for label, words in _lines(plan, now) for line in _block(label, words, width)),
+        Text(),
+        *(Text("  ") + line for line in places_table(plan, width - 2)),
+        *(Text(f"    {line}", style="yellow") for line in reasons(plan)),
+    ]
 
 
 def _block(label: str, words: str, width: int) -> Iterator[Text]:
@@ -57,9 +66,10 @@ def _block(label: str, words: str, width: int) -> Iterator[Text]:
 
 
 def _heading(plan: Plan) -> str:
-    terms, region = "spot" if plan.spot else "on demand", plan.chosen.placement.region
-    others = [other for other in plan.regions if other != region]
-    places = " -> ".join([region, *others]) if not plan.is_wish else region
+    terms = "spot" if plan.spot else "on demand"
+    tried = [one for one in plan.placements if one.obstacle is None] or [plan.chosen]
+    regions = dict.fromkeys(one.placement.region for one in tried)
+    places = plan.chosen.placement.region if plan.is_wish else " -> ".join(regions)
     return f"{plan.name}   {plan.size.words}   {plan.size.name}   {terms}, {plan.cloud} {places}"
 
 

@@ -12,7 +12,6 @@ from runs.plan.facts_cache import FactsCache
 from runs.plan.make import make_plan
 
 if TYPE_CHECKING:
-    from provisioning.survey_types import SurveyRequest
     from provisioning.types import Cloud, Progress
     from runs.plan.plan import Plan
     from runs.spec.load import LoadedRunFile
@@ -26,7 +25,7 @@ def informed_plan(
 
     Args:
         loaded: The run file.
-        state: Where answers are kept: limits for 10 minutes, prices for an hour.
+        state: Where answers are kept.
         progress: Is told what is asked.
         offline: Ask nobody: take what was kept, however old, else list prices.
         refresh: Ask everything anew.
@@ -35,39 +34,50 @@ def informed_plan(
         SpecError: The run cannot work as it is; carries every reason. Nobody was asked.
         ProvisioningError: The account cannot be used, or the rehearsal cloud cannot be started.
     """
-    # What is wrong with the run file is said before anybody is asked.
-    request = survey_request(loaded)
-    cache = FactsCache(state, loaded.spec.cloud, request)
     if offline:
-        facts = replace(cache.read(loaded.spec.subscription), is_offline=True)
-    else:
-        facts = _asked(loaded, state, cache, request, progress, refresh=refresh)
-    return make_plan(loaded, facts.survey, facts=facts)
-
-
-def _asked(
-    loaded: LoadedRunFile,
-    state: StateFolder,
-    cache: FactsCache,
-    request: SurveyRequest,
-    progress: Progress,
-    *,
-    refresh: bool,
-) -> Facts:
+        return make_plan(loaded, facts=kept_facts(loaded, state))
+    # What is wrong with the run file is said before anybody is asked.
+    survey_request(loaded)
     from provisioning.clouds import open_cloud
 
     cloud = open_cloud(loaded.spec.cloud, subscription_id=loaded.spec.subscription, state_folder=state.root)
     try:
-        progress("signing in")
-        known = NOTHING if refresh else cache.read(cloud.account().subscription_id)
-        return _brought_up_to_date(cloud, known, cache, request, progress)
+        return make_plan(loaded, facts=asked_facts(cloud, loaded, state, progress, refresh=refresh))
     finally:
         cloud.close()
 
 
-def _brought_up_to_date(
-    cloud: Cloud, known: Facts, cache: FactsCache, request: SurveyRequest, progress: Progress
+def kept_facts(loaded: LoadedRunFile, state: StateFolder) -> Facts:
+    """Give what was kept, however old, of the run file's subscription, or of the one that was asked last.
+
+    Raises:
+        SpecError: The run cannot work as it is; carries every reason.
+    """
+    cache = FactsCache(state, loaded.spec.cloud, survey_request(loaded))
+    return replace(cache.read(loaded.spec.subscription), is_offline=True)
+
+
+def asked_facts(
+    cloud: Cloud, loaded: LoadedRunFile, state: StateFolder, progress: Progress, *, refresh: bool = False
 ) -> Facts:
+    """Ask a cloud what was not asked lately: limits keep for 10 minutes, prices for an hour.
+
+    Args:
+        cloud: The cloud of the run file; it is signed in to in any case.
+        loaded: The run file.
+        state: Where answers are kept. What got no answer is not.
+        progress: Is told what is asked.
+        refresh: Ask everything anew.
+
+    Raises:
+        SpecError: The run cannot work as it is; carries every reason.
+        ProvisioningError: The account cannot be used.
+    """
+    request = survey_request(loaded)
+    cache = FactsCache(state, loaded.spec.cloud, request)
+    progress("signing in")
+    account = cloud.account()
+    known = NOTHING if refresh else cache.read(account.subscription_id)
     topics = stale_topics(known, time.time())
     if not topics:
         return known

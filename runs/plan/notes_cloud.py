@@ -32,8 +32,8 @@ def cloud_notes(
     if chosen.obstacle is None:
         if not is_wish:
             yield from _better(survey, chosen, [one for one in placements if one.obstacle is None])
-        if chosen.placement.zone is not None:
-            yield from _passed_zones(chosen, placements)
+        yield from _passed_zones(chosen, placements)
+        yield from _moving_price(survey, chosen)
     unanswered = dict.fromkeys((one.topic, one.region, one.error.fact) for one in survey.unanswered)
     for topic, region, fact in unanswered:
         yield f"no answer about {topic}{f' in {region}' if region else ''}, so that is unknown: {fact}"
@@ -51,6 +51,16 @@ def _passed_zones(chosen: PricedPlacement, placements: Iterable[PricedPlacement]
         same = (one.placement.size, one.placement.region) == (place.size, place.region)
         if same and one.obstacle is not None and one.obstacle.why is Why.ZONE:
             yield f"{place.region}: {one.obstacle.fact}"
+
+
+def _moving_price(survey: Survey, chosen: PricedPlacement) -> Iterator[str]:
+    """The machine's own dollar limit knows one price an hour; a spot price moves."""
+    offer = offer_of(survey, chosen.placement.size, chosen.placement.region)
+    if not chosen.placement.spot or offer is None or offer.spot_dollars_per_hour is None:
+        return
+    most = max((price.dollars_per_hour for price in offer.spot_history), default=None)
+    known = "" if most is None else f" (in 90 days it was at most ${most:.2f})"
+    yield f"the dollar limit counts with today's spot price{known}; machine.max_price bounds what an hour may cost"
 
 
 def _better(survey: Survey, chosen: PricedPlacement, open_places: list[PricedPlacement]) -> Iterator[str]:
