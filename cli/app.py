@@ -10,18 +10,23 @@ from typing import Annotated
 import typer
 
 from cli.boundary import guarded
+from cli.commands.adopt import adopt
 from cli.commands.collect import collect
 from cli.commands.cost import cost
 from cli.commands.doctor import doctor
 from cli.commands.down import down
+from cli.commands.extend import extend
 from cli.commands.init import init
 from cli.commands.logs import logs
 from cli.commands.ls import ls
+from cli.commands.pause import pause
 from cli.commands.plan import plan
 from cli.commands.resume import resume
 from cli.commands.schema import schema
+from cli.commands.smoke import smoke
 from cli.commands.ssh import ssh
 from cli.commands.status import status
+from cli.commands.sweep import sweep
 from cli.commands.up import up
 from cli.quick import QuickCommand, QuickGroup
 
@@ -42,7 +47,26 @@ app = typer.Typer(
 # What follows the run is another machine's command line: its options are not ours.
 _FOREIGN = {"allow_interspersed_args": False}
 
-for command in (init, schema, plan, up, resume, status, logs, ls, cost, collect, down, ssh, doctor):
+for command in (
+    init,
+    schema,
+    plan,
+    up,
+    resume,
+    status,
+    logs,
+    ls,
+    cost,
+    collect,
+    extend,
+    pause,
+    down,
+    adopt,
+    sweep,
+    ssh,
+    doctor,
+    smoke,
+):
     app.command(cls=QuickCommand, context_settings=_FOREIGN if command is ssh else None)(command)
 
 

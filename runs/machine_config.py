@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from provisioning.types import ResourceKind
+from runs.adoption.decision_tags import decision_tags
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -37,6 +38,7 @@ def tags(row: RunRow, spec: RunFile, decided: Decided) -> Mapping[str, str]:
         "llamalift-owner": _owner(),
         "llamalift-expires": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(decided.deadline_at)),
         "llamalift-spec-sha256": row.spec_sha256,
+        **decision_tags(row, decided),
     }
 
 
@@ -56,12 +58,17 @@ def agent_config(row: RunRow, spec: RunFile, decided: Decided, *, now: float) ->
         "workspace": spec.storage.mount,
         "data_disk_lun": 0,
         "deadline_at": decided.deadline_at,
-        "dollars_per_hour": decided.dollars_per_hour,
+        # On the rehearsal cloud, too: its dollars are what Azure would have taken, and a cap can be rehearsed.
+        "dollars_per_hour": decided.machine_dollars_per_hour
+        + decided.disk_dollars_per_hour
+        + decided.address_dollars_per_hour,
         "dollars_cap": decided.dollars_cap,
         "idle_seconds": spec.limits.idle_minutes * 60,
         "lost_client_seconds": spec.limits.lost_client_hours * 3600,
+        "discard_after_seconds": spec.limits.discard_after_days * _DAY_SECONDS,
         "machine_started_at": now,
         "created_at": row.created_at,
+        "run_file": row.run_file,
     }
 
 

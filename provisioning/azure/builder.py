@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from provisioning.azure import observed as seen
 from provisioning.azure.activity import Activity
@@ -15,9 +15,15 @@ from provisioning.types import ResourceKind
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from azure.core.polling import LROPoller
+
+    from provisioning.azure.clients import Clients
     from provisioning.azure.operations import Operations, Wait
     from provisioning.azure.resource import OwnedResource
     from provisioning.types import Ledger, Progress, ResourceRef
+
+
+T = TypeVar("T")
 
 
 class Builder:
@@ -46,23 +52,49 @@ class Builder:
         """The resource as Azure described it last."""
         return self._made[resource.kind]
 
-    def ensure(self, resource: OwnedResource, *, limit_seconds: float = OPERATION_SECONDS) -> None:
+    def ensure(
+        self,
+        resource: OwnedResource,
+        *,
+        limit_seconds: float = OPERATION_SECONDS,
+        on_accepted: Callable[[], None] = lambda: None,
+    ) -> None:
         """Leave it as it is when it fits, create it otherwise.
+
+        Args:
+            resource: What is asked for.
+            limit_seconds: Deadline for its creation.
+            on_accepted: Called as soon as it exists, be it still in the making.
 
         Raises:
             RequestRefusedError: It exists with something that cannot be changed and is not as asked for.
         """
         found = self.settled(resource)
         if found is None or _needs_creating(resource, found):
-            self.create(resource, limit_seconds=limit_seconds)
+            self.create(resource, limit_seconds=limit_seconds, on_accepted=on_accepted)
         else:
             self.accept(resource, found)
+            on_accepted()
 
-    def create(self, resource: OwnedResource, *, limit_seconds: float = OPERATION_SECONDS) -> None:
+    def create(
+        self,
+        resource: OwnedResource,
+        *,
+        limit_seconds: float = OPERATION_SECONDS,
+        on_accepted: Callable[[], None] = lambda: None,
+    ) -> None:
         """Create it, with its intent in the ledger before and its outcome after."""
+
+        def create(clients: Clients, wait: Wait) -> Mapping[str, Any]:
+            def accepted(poller: LROPoller[T]) -> T:
+                on_accepted()
+                return wait(poller)
+
+            return resource.create(clients, accepted)
+
         self._ledger.intend_create(resource.ref)
         with self._activity.on(str(resource.kind)):
-            self._made[resource.kind] = self.call("create", resource, resource.create, limit_seconds=limit_seconds)
+            self._made[resource.kind] = self.call("create", resource, create, limit_seconds=limit_seconds)
         self._ledger.created(resource.ref)
 
     def accept(self, resource: OwnedResource, found: Mapping[str, Any]) -> None:

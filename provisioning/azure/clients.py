@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
     from azure.core.rest import HttpRequest, HttpResponse
     from azure.mgmt.compute import ComputeManagementClient
-    from azure.mgmt.network import NetworkManagementClient
     from azure.mgmt.resource.resources import ResourceManagementClient
     from azure.mgmt.resourcegraph import ResourceGraphClient
 
@@ -47,13 +46,6 @@ class Clients:
         return self._open(ComputeManagementClient)
 
     @cached_property
-    def network(self) -> NetworkManagementClient:
-        """Addresses, networks, interfaces."""
-        from azure.mgmt.network import NetworkManagementClient
-
-        return self._open(NetworkManagementClient)
-
-    @cached_property
     def resources(self) -> ResourceManagementClient:
         """Groups, listings, anything by id."""
         from azure.mgmt.resource.resources import ResourceManagementClient
@@ -80,8 +72,8 @@ class Clients:
         return self._opened_now(pipeline.prices_client(self.endpoint))
 
     def open_all(self) -> None:
-        """Make every client now, before threads ask for the same one at the same time."""
-        _ = self.compute, self.network, self.resources
+        """Make the clients of a launch now, before threads ask for the same one at the same time."""
+        _ = self.compute, self.resources
 
     def close(self) -> None:
         """Close the connections."""

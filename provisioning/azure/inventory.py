@@ -74,7 +74,7 @@ class Inventory:
 
     def carries_our_tag(self, ref: ResourceRef) -> bool:
         """Whether `ref` exists and carries this run's tag itself."""
-        found = self._read(ref)
+        found = self.read(ref)
         return found is not None and self.is_ours(found)
 
     def everything(self) -> list[ResourceRef]:
@@ -90,9 +90,10 @@ class Inventory:
 
     def exists(self, ref: ResourceRef) -> bool:
         """Whether a read finds it; False only on a 404."""
-        return self._read(ref) is not None
+        return self.read(ref) is not None
 
-    def _read(self, ref: ResourceRef) -> Mapping[str, Any] | None:
+    def read(self, ref: ResourceRef) -> Mapping[str, Any] | None:
+        """The resource as it is; None only on a 404."""
         by_id = self._clients.resources.resources
         version = self.api_version(ref)
         return or_none(lambda: by_id.get_by_id(ref.resource_id, api_version=version), f"look at {ref.name}")

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from provisioning.azure.resource import OwnedResource
+from provisioning.azure.generic_resource import GenericResource
 from provisioning.types import ResourceKind
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from provisioning.azure.clients import Clients
-    from provisioning.azure.operations import Wait
 
 
 @dataclass(frozen=True, slots=True)
-class NetworkInterface(OwnedResource):
+class NetworkInterface(GenericResource):
     """Accelerated, because the weights travel through it. The public address goes when the machine goes."""
 
     kind: ClassVar[ResourceKind] = ResourceKind.NETWORK_INTERFACE
@@ -32,12 +26,18 @@ class NetworkInterface(OwnedResource):
         return "accelerated networking"
 
     def body(self) -> dict[str, Any]:
-        """In the subnet, with the public address."""
+        """In the subnet, with the public address, behind the security group.
+
+        Not the subnet has the group, so that network and group are made side by side.
+        """
         return {
             "location": self.request.region,
             "tags": self.tags,
             "properties": {
                 "enableAcceleratedNetworking": True,
+                "networkSecurityGroup": {
+                    "id": self.names.id_of(ResourceKind.NETWORK_SECURITY_GROUP, self.names.security_group)
+                },
                 "ipConfigurations": [
                     {
                         "name": "main",
@@ -55,18 +55,3 @@ class NetworkInterface(OwnedResource):
                 ],
             },
         }
-
-    def read(self, clients: Clients) -> Mapping[str, Any]:
-        """The interface as it is."""
-        return clients.network.network_interfaces.get(self.names.group, self.name)
-
-    def create(self, clients: Clients, wait: Wait) -> Mapping[str, Any]:
-        """Create it."""
-        from azure.mgmt.network.models import NetworkInterface
-
-        interfaces = clients.network.network_interfaces
-        return wait(interfaces.begin_create_or_update(self.names.group, self.name, NetworkInterface(self.body())))
-
-    def destroy(self, clients: Clients, wait: Wait) -> None:
-        """Delete it; its machine must be gone."""
-        wait(clients.network.network_interfaces.begin_delete(self.names.group, self.name))

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from provisioning.azure.resource import OwnedResource
+from provisioning.azure.generic_resource import GenericResource
 from provisioning.types import ResourceKind
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from provisioning.azure.clients import Clients
-    from provisioning.azure.operations import Wait
+SSH_RULE = "ssh-from-caller"
+"""Its only rule of ours."""
 
 
 @dataclass(frozen=True, slots=True)
-class NetworkSecurityGroup(OwnedResource):
+class NetworkSecurityGroup(GenericResource):
     """A Standard public address is closed by default; this opens one port to one address."""
 
     kind: ClassVar[ResourceKind] = ResourceKind.NETWORK_SECURITY_GROUP
@@ -41,24 +38,9 @@ class NetworkSecurityGroup(OwnedResource):
             "properties": {"securityRules": [self._ssh_rule()]},
         }
 
-    def read(self, clients: Clients) -> Mapping[str, Any]:
-        """The group as it is."""
-        return clients.network.network_security_groups.get(self.names.group, self.name)
-
-    def create(self, clients: Clients, wait: Wait) -> Mapping[str, Any]:
-        """Create it, or renew its rule."""
-        from azure.mgmt.network.models import NetworkSecurityGroup
-
-        groups = clients.network.network_security_groups
-        return wait(groups.begin_create_or_update(self.names.group, self.name, NetworkSecurityGroup(self.body())))
-
-    def destroy(self, clients: Clients, wait: Wait) -> None:
-        """Delete it; its network must be gone."""
-        wait(clients.network.network_security_groups.begin_delete(self.names.group, self.name))
-
     def _ssh_rule(self) -> dict[str, Any]:
         return {
-            "name": "ssh-from-caller",
+            "name": SSH_RULE,
             "properties": {
                 "priority": 1000,
                 "direction": "Inbound",

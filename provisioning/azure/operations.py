@@ -101,6 +101,15 @@ class Operations:
             self.pause(self.clients.endpoint.poll_seconds)
         return found
 
+    def wait_for(self, event: threading.Event) -> None:
+        """Wait until another part of the same work sets `event`.
+
+        Raises:
+            AbandonedWaitError: `stop` was set.
+        """
+        while not event.wait(_SHORT_NAP_SECONDS):
+            self.pause(0.0)
+
     def pause(self, seconds: float) -> None:
         """Sleep, but not past an interruption.
 

@@ -13,9 +13,9 @@ from provisioning.azure.extras import extras_of
 from provisioning.azure.graph import Task, run_all
 from provisioning.azure.inventory import Inventory
 from provisioning.azure.naming import Names
-from provisioning.azure.operations import Operations
+from provisioning.azure.operations import AbandonedWaitError, Operations
 from provisioning.azure.stack import Stack
-from provisioning.errors import ProvisioningError, RequestRefusedError, TransientError
+from provisioning.errors import ProvisioningError, RequestRefusedError, RightsError, TransientError
 from provisioning.types import DeletionProof, PowerState
 
 if TYPE_CHECKING:
@@ -23,14 +23,16 @@ if TYPE_CHECKING:
 
     from provisioning.azure.clients import Clients
     from provisioning.azure.resource import OwnedResource
-    from provisioning.types import Ledger, MachineRequest, Progress
+    from provisioning.types import Ledger, MachineRequest, Progress, ResourceKind
 
 _EXTRA_SECONDS = 180.0
+# So long a machine boots anyway.
+_EARLY_EXTRA_SECONDS = 60.0
 _STEADY = frozenset({PowerState.RUNNING, PowerState.STOPPED, PowerState.DEALLOCATED, PowerState.FAILED})
 
 
 class Provisioning:
-    """A fresh run costs one read (is there such a group?) and then only writes."""
+    """A fresh run reads once before it writes (is there such a group?), and once more for its machine's identity."""
 
     def __init__(self, clients: Clients, request: MachineRequest, ledger: Ledger, progress: Progress) -> None:
         self._clients = clients
@@ -41,7 +43,10 @@ class Provisioning:
         self._stack = Stack.of(request, self._names)
         self._inventory = Inventory(clients, self._names)
         self._stop = threading.Event()
-        self._builder = Builder(Operations(clients, self._stop), ledger, progress)
+        self._operations = Operations(clients, self._stop)
+        self._builder = Builder(self._operations, ledger, progress)
+        self._machine_accepted = threading.Event()
+        self._decided_extras: set[ResourceKind] = set()
 
     def run(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """Do it; returns the machine and its public address as Azure describes them.
@@ -54,7 +59,7 @@ class Provisioning:
         self._remove_broken_machine()
         run_all(self._tasks(), self._stop)
         self._ensure_running()
-        self._try_extras()
+        self._try_extras(self._builder.made(self._stack.machine), last=True)
         return self._builder.made(self._stack.machine), self._builder.made(self._stack.public_ip)
 
     def _ensure_group(self) -> None:
@@ -73,10 +78,19 @@ class Provisioning:
         self._builder.know(self._inventory.in_group())
 
     def _tasks(self) -> list[Task]:
-        return [
-            Task(str(resource.kind), partial(self._builder.ensure, resource), frozenset(map(str, needs)))
+        tasks = [
+            Task(
+                str(resource.kind),
+                partial(self._builder.ensure, resource, on_accepted=partial(self._accepted, resource)),
+                frozenset(map(str, needs)),
+            )
             for resource, needs in self._stack.in_order()
         ]
+        return [*tasks, Task("extras", self._extras_meanwhile)]
+
+    def _accepted(self, resource: OwnedResource) -> None:
+        if resource is self._stack.machine:
+            self._machine_accepted.set()
 
     def _remove_broken_machine(self) -> None:
         """A machine whose creation failed still exists, and holds its disk and interface."""
@@ -115,17 +129,33 @@ class Provisioning:
             )
         self._builder.accept(machine, found)
 
-    def _try_extras(self) -> None:
-        """What makes the machine able to end itself. The run goes on without."""
-        principal = seen.value_at(self._builder.made(self._stack.machine), "identity.principalId")
-        extras = extras_of(self._request, self._names, str(principal or ""))
-        run_all([Task(str(extra.kind), partial(self._try_extra, extra)) for extra in extras], self._stop)
+    def _extras_meanwhile(self) -> None:
+        """Beside the machine's boot, which takes longer. What Azure refuses so early is asked for again after it."""
+        self._operations.wait_for(self._machine_accepted)
+        machine = self._builder.look_until(self._stack.machine, lambda _found: True)
+        if machine is not None:
+            self._try_extras(machine, last=False)
 
-    def _try_extra(self, extra: OwnedResource) -> None:
+    def _try_extras(self, machine: Mapping[str, Any], *, last: bool) -> None:
+        """What makes the machine able to end itself. The run goes on without."""
+        principal = str(seen.value_at(machine, "identity.principalId") or "")
+        extras = [
+            extra
+            for extra in extras_of(self._request, self._names, principal)
+            if extra.kind not in self._decided_extras
+        ]
+        run_all([Task(str(extra.kind), partial(self._try_extra, extra, last=last)) for extra in extras], self._stop)
+
+    def _try_extra(self, extra: OwnedResource, *, last: bool) -> None:
         try:
-            self._builder.ensure(extra, limit_seconds=_EXTRA_SECONDS)
+            self._builder.ensure(extra, limit_seconds=_EXTRA_SECONDS if last else _EARLY_EXTRA_SECONDS)
+        except AbandonedWaitError:
+            raise
         except ProvisioningError as error:
+            if not last and not isinstance(error, RightsError):
+                return
             self._progress(f"going on without the {extra.kind} ({extra.detail}): {error.fact}")
+        self._decided_extras.add(extra.kind)
 
 
 def foreign_group(names: Names) -> RequestRefusedError:

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from provisioning.azure.resource import OwnedResource
+from provisioning.azure.generic_resource import GenericResource
 from provisioning.types import ResourceKind
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from provisioning.azure.clients import Clients
-    from provisioning.azure.operations import Wait
 
 
 @dataclass(frozen=True, slots=True)
-class PublicIp(OwnedResource):
+class PublicIp(GenericResource):
     """Standard and static (Basic ones are retired); it is also the machine's way out to the internet."""
 
     kind: ClassVar[ResourceKind] = ResourceKind.PUBLIC_IP
@@ -44,18 +38,3 @@ class PublicIp(OwnedResource):
         if self.request.zone:
             body["zones"] = [self.request.zone]
         return body
-
-    def read(self, clients: Clients) -> Mapping[str, Any]:
-        """The address as it is."""
-        return clients.network.public_ip_addresses.get(self.names.group, self.name)
-
-    def create(self, clients: Clients, wait: Wait) -> Mapping[str, Any]:
-        """Create it; a static one has its address at once."""
-        from azure.mgmt.network.models import PublicIPAddress
-
-        addresses = clients.network.public_ip_addresses
-        return wait(addresses.begin_create_or_update(self.names.group, self.name, PublicIPAddress(self.body())))
-
-    def destroy(self, clients: Clients, wait: Wait) -> None:
-        """Delete it; its interface must be gone."""
-        wait(clients.network.public_ip_addresses.begin_delete(self.names.group, self.name))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Group first; then security group, address and disk side by side; network, interface, machine as they can."""
+    """Group first; then security group, network, address and disk side by side; then interface; then machine."""
 
     group: ResourceGroup
     security_group: NetworkSecurityGroup
@@ -51,7 +51,10 @@ class Stack:
             (self.security_group, frozenset()),
             (self.public_ip, frozenset()),
             (self.disk, frozenset()),
-            (self.network, frozenset({ResourceKind.NETWORK_SECURITY_GROUP})),
-            (self.interface, frozenset({ResourceKind.VIRTUAL_NETWORK, ResourceKind.PUBLIC_IP})),
+            (self.network, frozenset()),
+            (
+                self.interface,
+                frozenset({ResourceKind.VIRTUAL_NETWORK, ResourceKind.PUBLIC_IP, ResourceKind.NETWORK_SECURITY_GROUP}),
+            ),
             (self.machine, frozenset({ResourceKind.NETWORK_INTERFACE, ResourceKind.DISK})),
         ]

@@ -207,6 +207,17 @@ def logged_requests(handle: EmulatorHandle, after: int = 0) -> list[LoggedReques
     return [LoggedRequest(**one) for one in body["requests"]]
 
 
+def witness(handle: EmulatorHandle) -> dict[str, Any]:
+    """What exists in the cloud (`existing`, ids), whether work is under way (`busy`), what was done to `machines`.
+
+    The last is the report of `provisioning.rehearsal.arm.witness.Witness`, by resource group.
+
+    Raises:
+        OSError: No answer.
+    """
+    return call(handle, "GET", "witness")[1]
+
+
 def call(
     handle: EmulatorHandle, method: str, path: str, body: Mapping[str, Any] | None = None
 ) -> tuple[int, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The private door for ourselves and for tests: health, faults, settings, clock, evictions, calls so far, leaving."""
+"""The private door for ourselves and for tests: health, faults, settings, clock, evictions, what was done, leaving."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from provisioning.rehearsal.arm.http import Application, Request
+    from provisioning.rehearsal.arm.json_types import Json
     from provisioning.rehearsal.arm.world import World
 
 PREFIX = "/llamalift"
@@ -54,8 +55,8 @@ class ControlApplication:
 
     def _look(self, request: Request, words: list[str]) -> Response | None:
         match request.method, words:
-            case "GET", ["health"]:
-                return Response(200, {"pid": os.getpid(), "empty": self._world.empty})
+            case "GET", ["health" | "witness" as what]:
+                return Response(200, self._health() if what == "health" else self._witness())
             case "GET", ["machines", address]:
                 return Response(200, {"ports": self._world.machines.ports_at(address)})
             case method, ["clients", client] if method in {"PUT", "DELETE"}:
@@ -77,6 +78,13 @@ class ControlApplication:
             case method, ["faults"] if method in {"GET", "PUT"}:
                 return self._faults(request)
         return None
+
+    def _health(self) -> Json:
+        return {"pid": os.getpid(), "empty": self._world.empty}
+
+    def _witness(self) -> Json:
+        existing = [resource.id for resource in self._world.store.all()]
+        return {"existing": existing, "busy": self._world.operations.busy, "machines": self._world.witness.report()}
 
     def _faults(self, request: Request) -> Response:
         if request.method == "PUT":

@@ -9,7 +9,7 @@ from provisioning.errors import RehearsalError
 from provisioning.rehearsal import machines
 
 if TYPE_CHECKING:
-    from provisioning.rehearsal.machines import LocalMachineSpec, RunningMachine
+    from provisioning.rehearsal.machines import LocalMachineSpec, RunningMachine, ScriptResult
 
 
 class MachineRoom:
@@ -19,19 +19,21 @@ class MachineRoom:
         self._lock = threading.Lock()
         self._running: dict[str, RunningMachine] = {}
 
-    def boot(self, vm_id: str, spec: LocalMachineSpec) -> None:
-        """Boot a machine unless it runs; returns when it answers.
+    def boot(self, vm_id: str, spec: LocalMachineSpec) -> bool:
+        """Boot a machine unless it runs; returns when it answers, with whether it had to be booted.
 
         Raises:
             RehearsalError: It did not come up.
         """
-        if not self.is_alive(vm_id):
-            try:
-                machine = machines.boot(spec)
-            except OSError as error:
-                raise RehearsalError(f"the local machine could not be booted: {error}") from error
-            with self._lock:
-                self._running[vm_id] = machine
+        if self.is_alive(vm_id):
+            return False
+        try:
+            machine = machines.boot(spec)
+        except OSError as error:
+            raise RehearsalError(f"the local machine could not be booted: {error}") from error
+        with self._lock:
+            self._running[vm_id] = machine
+        return True
 
     def stop(self, vm_id: str) -> None:
         """End a machine with all its processes; nothing happens when it does not run."""
@@ -45,6 +47,18 @@ class MachineRoom:
         with self._lock:
             machine = self._running.get(vm_id)
         return machine is not None and machines.is_alive(machine)
+
+    def run_script(self, vm_id: str, script: str) -> ScriptResult:
+        """Run a shell script on a machine, and give what it printed.
+
+        Raises:
+            RehearsalError: It does not run, or ended first.
+        """
+        with self._lock:
+            machine = self._running.get(vm_id)
+        if machine is None:
+            raise RehearsalError(f"no such machine runs: {vm_id}")
+        return machines.run_script(machine, script)
 
     def console_log(self, vm_id: str) -> bytes:
         """What the machine has written to its console."""

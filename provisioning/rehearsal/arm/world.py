@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from provisioning.rehearsal.arm import latencies
 from provisioning.rehearsal.arm.graph.quota import QueryQuota
 from provisioning.rehearsal.arm.request_log import RequestLog
+from provisioning.rehearsal.arm.witness import Witness
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,6 +89,7 @@ class World:
     # How often each pool of `settings.capacity` has refused a machine.
     refused: dict[int, int] = field(default_factory=dict)
     requests: RequestLog = field(default_factory=RequestLog)
+    witness: Witness = field(default_factory=Witness)
 
     def now(self) -> float:
         """The cloud's own time, in seconds since the epoch."""

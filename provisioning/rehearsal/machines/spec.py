@@ -11,10 +11,11 @@ if TYPE_CHECKING:
 
 
 class MachineKind(StrEnum):
-    """The ways of booting, best first."""
+    """The ways of booting, best first; `none` boots nothing, for those who study the cloud side alone."""
 
     SANDBOX = "sandbox"
     IN_PROCESS = "in-process"
+    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ class RunningMachine:
         port: Its TCP port.
         kind: How it was booted.
         console_log: What a serial console would have shown.
+        programs: Its `/run/machine`, as this computer sees it.
     """
 
     pid: int
@@ -70,6 +72,7 @@ class RunningMachine:
     port: int
     kind: MachineKind
     console_log: Path
+    programs: Path
 
 
 @dataclass(frozen=True, slots=True)

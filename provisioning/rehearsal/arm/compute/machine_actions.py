@@ -122,6 +122,7 @@ def erase(world: World, machine: Resource) -> None:
     world.machines.stop(vm_id(machine))
     with world.store.lock:
         world.store.remove(machine.id)
+        world.witness.gone(machine.id)
         for disk in disks_of(machine):
             if disk["deleteOption"] == "Delete":
                 _erase_disk(world, disk["managedDisk"].get("id"))
@@ -173,7 +174,8 @@ def _make_disk(world: World, machine: Resource, disk: Json) -> Resource:
 def _boot(world: World, machine: Resource) -> None:
     with world.store.lock:
         spec = _specification(world, machine)
-    world.machines.boot(vm_id(machine), spec)
+    if world.machines.boot(vm_id(machine), spec):
+        world.witness.started(machine.id)
     with world.store.lock:
         if world.store.get(machine.id) is machine:
             machine.private["power"] = "running"

@@ -53,6 +53,7 @@ def _put(call: Call) -> Response:
     custom_data = wanted["properties"]["osProfile"].get("customData") or ""
     machine.private = {"power": "starting", "custom_data": custom_data, "metadata_key": secrets.token_urlsafe(24)}
     call.world.store.put(machine)
+    call.world.witness.made(machine.id)
     operation = call.world.operations.start("machine-create", machine.id, call.fault)
     return Response(201, view(call.world, machine), _headers(call, machine, operation))
 
@@ -62,6 +63,7 @@ def _update(call: Call, machine: Resource, wanted: Json) -> Response:
     if "tags" in wanted:
         machine.body["tags"] = wanted["tags"] or {}
     _change_delete_options(machine, wanted.get("properties") or {})
+    call.world.witness.asked_again(machine.id)
     # Asking again for a machine whose creation failed tries the creation again.
     action = "machine-create" if machine.state == "Failed" else "machine-update"
     machine.properties["provisioningState"] = "Updating"
