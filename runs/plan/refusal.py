@@ -14,12 +14,14 @@ from provisioning.errors import (
 from runs.plan.obstacles import Obstacle, Why
 from runs.plan.trouble import Trouble
 from runs.spec.load import wrong_run_file
+from runs.switches import long_run_refusal
 
 if TYPE_CHECKING:
-    from runs.errors import Problem, RunError
+    from runs.errors import RunError
     from runs.plan.placements import PricedPlacement
     from runs.plan.plan import Plan
     from runs.spec.load import LoadedRunFile
+    from runs.spec.yaml_reader import Place
 
 _RIGHTS_HINT = (
     "ask for Contributor on the subscription, or sign in as someone else with: az login; "
@@ -50,9 +52,15 @@ def refusal_of(loaded: LoadedRunFile, plan: Plan) -> RunError | ProvisioningErro
             f"you may not create what a run needs (a resource group, a network, a machine) in: {name}",
             hint=_RIGHTS_HINT,
         )
-    if plan.chosen.obstacle is None:
-        return None
-    return _error(loaded, *_telling(plan))
+    if plan.chosen.obstacle is not None:
+        return _error(loaded, *_telling(plan))
+    limits = loaded.spec.limits
+    too_long = long_run_refusal(
+        plan.limits.hours,
+        may_assign_roles=None if survey is None else survey.rights.may_assign_roles,
+        is_accepted=limits.accept_power_off,
+    )
+    return None if too_long is None else _of_run_file(loaded, ("limits", "hours"), too_long)
 
 
 def _telling(plan: Plan) -> tuple[PricedPlacement, Obstacle]:
@@ -64,12 +72,12 @@ def _telling(plan: Plan) -> tuple[PricedPlacement, Obstacle]:
 def _error(loaded: LoadedRunFile, one: PricedPlacement, obstacle: Obstacle) -> RunError | ProvisioningError:
     kind = _OF_THE_CLOUD.get(obstacle.why)
     if kind is None:
-        return wrong_run_file(loaded.path, [_problem(loaded, obstacle)])
+        return _of_run_file(loaded, _OF_THE_RUN_FILE[obstacle.why], obstacle.fact)
     where = one.placement.region + (f" zone {one.placement.zone}" if one.placement.zone else "")
     return kind(f"{one.placement.size} cannot be had in {where}: {obstacle.fact}", hint=obstacle.hint)
 
 
-def _problem(loaded: LoadedRunFile, obstacle: Obstacle) -> Problem:
+def _of_run_file(loaded: LoadedRunFile, place: Place, message: str) -> RunError:
     trouble = Trouble.of(loaded)
-    trouble.add(_OF_THE_RUN_FILE[obstacle.why], obstacle.fact)
-    return trouble.problems[0]
+    trouble.add(place, message)
+    return wrong_run_file(loaded.path, list(trouble.problems))

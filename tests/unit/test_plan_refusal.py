@@ -116,3 +116,28 @@ def test_a_refused_wish_tells_of_the_best_that_would_do(tmp_path: Path) -> None:
     )
     assert isinstance(found, SpecError)
     assert [problem.path for problem in found.problems] == ["limits.dollars"]
+
+
+@pytest.mark.parametrize(
+    ("more", "may_assign_roles", "is_refused"),
+    [
+        ("limits: {hours: 40}\n", False, True),
+        ("limits: {hours: 40, accept_power_off: true}\n", False, False),
+        ("limits: {hours: 40}\n", True, False),
+        ("limits: {hours: 40}\n", None, False),
+        ("limits: {hours: 20}\n", False, False),
+    ],
+)
+def test_a_long_run_that_nothing_would_end_must_be_accepted(
+    tmp_path: Path,
+    more: str,
+    may_assign_roles: bool | None,  # noqa: FBT001 (an answer)
+    is_refused: bool,  # noqa: FBT001 (what is expected)
+) -> None:
+    """Beyond a day, without the right to end its own bill, the machine would be billed however long nobody looks."""
+    said = replace(survey(), rights=Rights(may_create=True, may_assign_roles=may_assign_roles))
+    found = refusal(tmp_path, more, said)
+    assert (found is not None) is is_refused
+    if found is not None:
+        assert isinstance(found, SpecError)
+        assert [problem.path for problem in found.problems] == ["limits.hours"]
