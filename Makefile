@@ -57,7 +57,7 @@ docs: $(VENV)/.dev ## Build the documentation into site/, strictly
 
 bench: $(VENV)/.dev ## Run one benchmark: make bench NAME=startup [QUICK=1]
 	@test -n "$(NAME)" || { echo "which one? NAME= one of: $(basename $(notdir $(wildcard tests/benchmarks/*.py)))" >&2; exit 2; }
-	@$(BIN)/python -m tests.benchmarks.$(subst -,_,$(NAME)) $(if $(QUICK),--quick)
+	@$(BIN)/python -m tests.benchmarks.$(subst -,_,$(NAME)) $(if $(QUICK),--quick) $(ARGS)
 
 clean: ## Remove everything that these verbs made in this folder
 	rm -rf $(VENV) .work demo site .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache

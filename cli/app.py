@@ -14,12 +14,15 @@ from cli.commands.collect import collect
 from cli.commands.cost import cost
 from cli.commands.doctor import doctor
 from cli.commands.down import down
+from cli.commands.extend import extend
 from cli.commands.init import init
 from cli.commands.logs import logs
 from cli.commands.ls import ls
+from cli.commands.pause import pause
 from cli.commands.plan import plan
 from cli.commands.resume import resume
 from cli.commands.schema import schema
+from cli.commands.smoke import smoke
 from cli.commands.ssh import ssh
 from cli.commands.status import status
 from cli.commands.up import up
@@ -42,7 +45,24 @@ app = typer.Typer(
 # What follows the run is another machine's command line: its options are not ours.
 _FOREIGN = {"allow_interspersed_args": False}
 
-for command in (init, schema, plan, up, resume, status, logs, ls, cost, collect, down, ssh, doctor):
+for command in (
+    init,
+    schema,
+    plan,
+    up,
+    resume,
+    status,
+    logs,
+    ls,
+    cost,
+    collect,
+    extend,
+    pause,
+    down,
+    ssh,
+    doctor,
+    smoke,
+):
     app.command(cls=QuickCommand, context_settings=_FOREIGN if command is ssh else None)(command)
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from cli.console import data
 from cli.sparkline import sparkline
-from cli.words import age, clock, dollars, duration, size
+from cli.words import age, cents, clock, dollars, duration, size
 from runs.types import RunState, StageName, StageState
+from templates.agent.limits import budget_level
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,15 +55,34 @@ def _facts(seen: RunStatus) -> Iterator[tuple[str, str]]:
             "machine",
             f"{machine.username}@{machine.address}:{machine.ssh_port}, {machine.region}",
         )
-    if seen.silence:
+    if seen.off_since is not None:
+        why = "paused" if seen.paused_at is not None else "deallocated"
+        yield why, f"since {clock(seen.off_since)}; `llamalift resume {seen.row.run_id}` goes on"
+    elif seen.silence:
         training = any(s.stage is StageName.TRAIN and s.state is StageState.RUNNING for s in seen.stages)
         yield "silent", seen.silence + ("; the job goes on without this connection" if training else "")
     if seen.agent is not None:
         yield from _agent_facts(seen.agent)
     if seen.decided is not None and seen.row.state is RunState.ACTIVE:
         yield "deadline", f"{clock(seen.decided.deadline_at)}, cap {dollars(seen.decided.dollars_cap)}"
+        yield from _budget(seen, seen.decided.dollars_cap)
+        billed_on = [switch.name for switch in seen.switches if not switch.in_force]
+        if billed_on:
+            yield "no switch", f"{', '.join(billed_on)}: it would not end the bill (`--json` says why)"
     if seen.collected is not None:
         yield "model", f"{seen.collected.target} ({size(seen.collected.size_bytes)}, verified)"
+
+
+def _budget(seen: RunStatus, cap: float) -> Iterator[tuple[str, str]]:
+    """What is spent, as the journal counts it: disks and address included, which the machine does not see."""
+    if seen.cost is None or not seen.cost.lines:
+        return
+    spent = seen.cost.dollars
+    would = " (rehearsal: what Azure would have taken)" if seen.row.cloud == "rehearsal" else ""
+    level = budget_level(spent, cap)
+    warning = f": {level} % is reached" if level else ""
+    going_on = f", {cents(seen.cost.dollars_per_hour)} an hour goes on" if seen.cost.dollars_per_hour else ""
+    yield "spent", f"{cents(spent)} of {dollars(cap)}{warning}{going_on}{would}"
 
 
 def _gpu(gpu: Gpu) -> str:

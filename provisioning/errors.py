@@ -19,7 +19,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from provisioning.types import ResourceRef
 
@@ -85,8 +85,17 @@ class LeftoversError(ProvisioningError):
 
     Attributes:
         remaining: What, by id.
+        reasons: Why, as far as the cloud said so, by resource id.
     """
 
-    def __init__(self, fact: str, remaining: Sequence[ResourceRef], *, hint: str = "") -> None:
+    def __init__(
+        self,
+        fact: str,
+        remaining: Sequence[ResourceRef],
+        *,
+        reasons: Mapping[str, str] | None = None,
+        hint: str = "",
+    ) -> None:
         super().__init__(fact, hint=hint)
         self.remaining = tuple(remaining)
+        self.reasons = dict(reasons or {})

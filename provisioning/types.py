@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from provisioning.owned_types import OwnedRun
     from provisioning.survey_types import Survey, SurveyRequest
 
 
@@ -301,6 +302,13 @@ class Cloud(Protocol):
 
     def renew(self, run_id: str, renewal: Renewal, ledger: Ledger, progress: Progress) -> None:
         """Give a run that exists another end: its tags, and its auto-shutdown. Idempotent; no group is no error."""
+        ...
+
+    def owned(self, *, confirm: bool = True) -> Sequence[OwnedRun]:
+        """Everything of ours in the subscription, run by run, whichever computer made it; changes nothing.
+
+        With `confirm`, each find is read, and nothing young is missed; without, up to 1,000 runs take one call.
+        """
         ...
 
     def close(self) -> None:

@@ -243,6 +243,26 @@ def stop_job(session: Session, layout: RunLayout) -> None:
     session.run(Command.of("python3", layout.agent_zipapp, "stop", "--run-dir", layout.run_folder))
 
 
+def is_asked_to_stop(session: Session, layout: RunLayout) -> bool:
+    """Whether the agent has a request to stop that it has not read yet."""
+    return session.run(Command.of("test", "-e", layout.path("control", "stop")), check=False).exit_code == 0
+
+
+def raise_limits(session: Session, layout: RunLayout, *, deadline_at: float, dollars_cap: float) -> None:
+    """Tell the agent new limits; it holds the higher of these and its own. Repeatable."""
+    wish = {"deadline_at": deadline_at, "dollars_cap": dollars_cap}
+    send_bytes(session, json.dumps(wish).encode(), layout.path("control", "extend"))
+
+
+def tell_collected(session: Session, layout: RunLayout, manifest_sha256: str) -> None:
+    """Tell the agent that the model with this manifest is at home, verified: nothing on the machine is the only copy.
+
+    When a limit ends the machine after that, the agent may delete the whole run.
+    """
+    told = json.dumps({"manifest_sha256": manifest_sha256}).encode()
+    send_bytes(session, told, layout.path("control", "collected"))
+
+
 def put_secrets(session: Session, layout: RunLayout, secrets: Mapping[str, str]) -> str:
     """Put secrets where the agent gives them to the job; returns the file's path on the machine.
 

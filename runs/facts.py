@@ -145,3 +145,44 @@ class Estimate:
 
     dollars: float | None
     hours: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """Limits that the user raised, and who has heard of it: the journal first, then the cloud, then the machine.
+
+    Attributes:
+        hours: What was asked for, in hours more.
+        dollars: What was asked for, in dollars more.
+        deadline_at: The new deadline, in seconds since the epoch.
+        dollars_cap: The new cap.
+        cloud_knows: Tags and auto-shutdown are as they should be.
+        machine_knows: The agent holds the new limits.
+    """
+
+    hours: float
+    dollars: float
+    deadline_at: float
+    dollars_cap: float
+    cloud_knows: bool = False
+    machine_knows: bool = False
+
+    @property
+    def is_done(self) -> bool:
+        """Everybody has heard of it."""
+        return self.cloud_knows and self.machine_knows
+
+
+@dataclass(frozen=True, slots=True)
+class Pausing:
+    """The user paused the run: its job is stopped at a checkpoint, its machine deallocated, its disk kept.
+
+    Attributes:
+        at: When it was asked for, in seconds since the epoch.
+        is_done: The machine is deallocated.
+        deadline_at: The deadline once the run goes on, later by the pause; None until then.
+    """
+
+    at: float
+    is_done: bool = False
+    deadline_at: float | None = None

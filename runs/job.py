@@ -57,9 +57,14 @@ def render_job(
                 "marker": "markers/verify.json", "max_restarts": 1,
             },
         ],
-        "grace_seconds": _LEAST_GRACE_SECONDS + _GRACE_PER_SAVE * save_seconds,
+        "grace_seconds": grace_seconds(save_seconds),
         "secrets_file": secrets_file,
     }  # fmt: skip
+
+
+def grace_seconds(save_seconds: float) -> float:
+    """How long a trainer that was asked to leave may take for its last checkpoint."""
+    return _LEAST_GRACE_SECONDS + _GRACE_PER_SAVE * save_seconds
 
 
 def trainer_flags(spec: RunFile, layout: RunLayout, *, model: str, data: str) -> list[str]:

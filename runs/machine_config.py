@@ -56,10 +56,14 @@ def agent_config(row: RunRow, spec: RunFile, decided: Decided, *, now: float) ->
         "workspace": spec.storage.mount,
         "data_disk_lun": 0,
         "deadline_at": decided.deadline_at,
-        "dollars_per_hour": decided.dollars_per_hour,
+        # On the rehearsal cloud, too: its dollars are what Azure would have taken, and a cap can be rehearsed.
+        "dollars_per_hour": decided.machine_dollars_per_hour
+        + decided.disk_dollars_per_hour
+        + decided.address_dollars_per_hour,
         "dollars_cap": decided.dollars_cap,
         "idle_seconds": spec.limits.idle_minutes * 60,
         "lost_client_seconds": spec.limits.lost_client_hours * 3600,
+        "discard_after_seconds": spec.limits.discard_after_days * _DAY_SECONDS,
         "machine_started_at": now,
         "created_at": row.created_at,
     }

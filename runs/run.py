@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 from runs.after_failure import settle
 from runs.context import RunContext
 from runs.errors import NotCollectedError, RunNotFoundError, SpecError
+from runs.extend import extend
 from runs.facts import Collected, Estimate, Leaving, Prepared, Submitted, Trained
 from runs.journal import Journal
 from runs.journal.lease import lease
+from runs.pause import go_on, pause
 from runs.pipeline import OUR_ERRORS, run_stages
 from runs.power import try_settle_power
 from runs.receipt import Receipt, make_receipt
@@ -26,6 +28,8 @@ from runs.types import RunRow, RunState, Silent
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from runs.facts import Extension
+    from runs.pause import Paused
     from runs.stages.base import Stage
     from runs.types import Reporter
 
@@ -118,12 +122,41 @@ class Run:
                 read_secrets(context.spec.secrets)
             # What ended without us is found before anything is started again.
             try_settle_power(context)
+            go_on(context)
             try:
                 run_stages(context, self._stages(context, keep=keep))
             except OUR_ERRORS as error:
                 _settle(context, error)
                 raise
         return make_receipt(self.journal, self.run_id)
+
+    def pause(self, reporter: Reporter | None = None, *, at_once: bool = False) -> Paused:
+        """Stop the job at a checkpoint and deallocate the machine; its disk stays, and `up` goes on from there.
+
+        Args:
+            reporter: Is told what happens.
+            at_once: Do not wait for a checkpoint.
+
+        Raises:
+            RunBusyError: Another client drives the run.
+            SpecError: There is no machine to pause.
+        """
+        with lease(self.journal, self.run_id), self.context(reporter) as context:
+            return pause(context, context.reporter.note, at_once=at_once)
+
+    def extend(self, reporter: Reporter | None = None, *, hours: float = 0.0, dollars: float = 0.0) -> Extension:
+        """Raise the limits of a run that lives, whoever drives it.
+
+        Args:
+            reporter: Is told what happens.
+            hours: Hours more.
+            dollars: Dollars more.
+
+        Raises:
+            SpecError: Nothing would be raised, or there is no machine at work.
+        """
+        with self.context(reporter) as context:
+            return extend(context, hours=hours, dollars=dollars, progress=context.reporter.note)
 
     def collect(self, reporter: Reporter | None = None) -> Collected:
         """Bring the finished model home again or for the first time; nothing is torn down.

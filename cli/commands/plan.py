@@ -66,12 +66,8 @@ def _lines(made: Plan) -> Iterator[tuple[str, str]]:
     )
     yield "data", _data(made)
     yield "disk", _disk(made)
-    if made.gpu_state_bytes is not None and made.size.gpu:
-        used = made.gpu_state_bytes / 1e9
-        yield (
-            "memory",
-            f"weights and optimizer {used:.0f} of {made.size.gpu.memory_gb} GB on each GPU; activations come on top",
-        )
+    if made.memory is not None:
+        yield "memory", f"{made.memory.taken_bytes / 1e9:.0f} of {made.memory.gpu_gb} GB on each GPU  {made.memory.fit}"
     if made.saves:
         yield "saves", _saves(made.saves)
     yield "time", _time(made)

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
     from azure.core.rest import HttpRequest, HttpResponse
     from azure.mgmt.compute import ComputeManagementClient
-    from azure.mgmt.network import NetworkManagementClient
     from azure.mgmt.resource.resources import ResourceManagementClient
     from azure.mgmt.resourcegraph import ResourceGraphClient
 
@@ -45,13 +44,6 @@ class Clients:
         from azure.mgmt.compute import ComputeManagementClient
 
         return self._open(ComputeManagementClient)
-
-    @cached_property
-    def network(self) -> NetworkManagementClient:
-        """Addresses, networks, interfaces."""
-        from azure.mgmt.network import NetworkManagementClient
-
-        return self._open(NetworkManagementClient)
 
     @cached_property
     def resources(self) -> ResourceManagementClient:

@@ -14,6 +14,7 @@ from provisioning.azure.endpoint import SSH_PORT
 from provisioning.azure.images import resolve_image
 from provisioning.azure.inventory import Inventory, or_none
 from provisioning.azure.naming import Names, ref_of
+from provisioning.azure.owned import OwnedSearch
 from provisioning.azure.pipeline import sign_in
 from provisioning.azure.power import look_at_power
 from provisioning.azure.provision import Provisioning
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from provisioning.azure.endpoint import ArmEndpoint
+    from provisioning.owned_types import OwnedRun
     from provisioning.survey_types import Survey, SurveyRequest
     from provisioning.types import (
         Account,
@@ -140,6 +142,10 @@ class AzureCloud:
             ProvisioningError: Something cannot be deleted now; the next call goes on from there.
         """
         Vacating(self._open(), self._names(run_id), keep, ledger, progress).run()
+
+    def owned(self, *, confirm: bool = True) -> Sequence[OwnedRun]:
+        """Everything of ours in the subscription; see `OwnedSearch.run`."""
+        return OwnedSearch(self._open()).run(confirm=confirm)
 
     def console_log(self, run_id: str) -> str:
         """The machine's serial log, for when SSH never comes up; empty while the cloud has none."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from provisioning.azure.errors import translated
-from provisioning.azure.naming import API_VERSIONS, RUN_TAG, Names, namespace_of, ref_of
+from provisioning.azure.naming import API_VERSIONS, RUN_TAG, TYPES, Names, namespace_of, ref_of
+from provisioning.errors import RightsError
 from provisioning.types import ResourceKind, ResourceRef
 
 if TYPE_CHECKING:
@@ -63,6 +64,19 @@ class Inventory:
         with translated(f"list what is tagged {RUN_TAG}={self._names.run_id}"):
             return [ref_of(item["id"]) for item in self._clients.resources.resources.list(filter=wanted)]
 
+    def contents(self) -> list[ResourceRef]:
+        """Everything in the group and what no list of it shows: role assignments; empty when there is no group."""
+        return unique([*self.in_group(), *self._assignments()])
+
+    def is_inside(self, ref: ResourceRef) -> bool:
+        """Whether `ref` is the run's group or lies in it."""
+        return f"{ref.resource_id}/".lower().startswith(f"{self._names.group_id}/".lower())
+
+    def carries_our_tag(self, ref: ResourceRef) -> bool:
+        """Whether `ref` exists and carries this run's tag itself."""
+        found = self.read(ref)
+        return found is not None and self.is_ours(found)
+
     def everything(self) -> list[ResourceRef]:
         """The group, what is in it, and what is tagged elsewhere; each once, confirmed by reading it.
 
@@ -81,10 +95,26 @@ class Inventory:
     def read(self, ref: ResourceRef) -> Mapping[str, Any] | None:
         """The resource as it is; None only on a 404."""
         by_id = self._clients.resources.resources
-        version = self._api_version(ref)
+        version = self.api_version(ref)
         return or_none(lambda: by_id.get_by_id(ref.resource_id, api_version=version), f"look at {ref.name}")
 
-    def _api_version(self, ref: ResourceRef) -> str:
+    def _assignments(self) -> list[ResourceRef]:
+        """The role assignments on the group; those that it has from above are not the run's."""
+        where = f"{self._names.group_id}/providers/{TYPES[ResourceKind.ROLE_ASSIGNMENT]}"
+        version = API_VERSIONS[ResourceKind.ROLE_ASSIGNMENT]
+        try:
+            listing = or_none(
+                lambda: self._clients.resources.resources.get_by_id(where, api_version=version),
+                f"list the role assignments of {self._names.group}",
+            )
+        except RightsError:
+            # They go with the group all the same.
+            return []
+        found = [ref_of(str(item["id"])) for item in (listing or {}).get("value", [])]
+        return [ref for ref in found if self.is_inside(ref)]
+
+    def api_version(self, ref: ResourceRef) -> str:
+        """The api-version by which `ref` is read and deleted."""
         if ref.kind is not ResourceKind.OTHER:
             return API_VERSIONS[ref.kind]
         namespace = namespace_of(ref.resource_id)

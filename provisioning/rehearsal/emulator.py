@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from provisioning.rehearsal import files
 from provisioning.rehearsal.arm.accounts import RehearsalAccount
 from provisioning.rehearsal.arm.app import ArmApplication
+from provisioning.rehearsal.arm.clock import tick
 from provisioning.rehearsal.arm.control import ControlApplication
 from provisioning.rehearsal.arm.faults import FaultList
 from provisioning.rehearsal.arm.ids import type_of
@@ -70,6 +71,7 @@ class Emulator:
         while not self._leave.wait(_WATCH_SECONDS):
             if not self._address_file.exists():
                 return
+            tick(self.world)
             idle = time.monotonic() - self._last_call > idle_seconds
             if idle and self.world.empty:
                 return

@@ -175,6 +175,28 @@ def change_settings(handle: EmulatorHandle, **settings: object) -> None:
         raise RehearsalError(f"the rehearsal cloud refuses the settings: {body}")
 
 
+def jump_clock(handle: EmulatorHandle, seconds: float) -> None:
+    """Put the cloud's clock forward; what becomes due happens at once. Tokens go by that clock: sign in again.
+
+    Raises:
+        RehearsalError: The emulator refuses it.
+    """
+    status, body = call(handle, "POST", "clock", {"jump_seconds": seconds})
+    if status != 200:
+        raise RehearsalError(f"the rehearsal cloud does not change its clock: {body}")
+
+
+def evict(handle: EmulatorHandle, machine: str, *, notice_seconds: float = 0.0) -> None:
+    """Take a machine away as Azure takes a spot machine, announced so long ahead; 0 without a word.
+
+    Raises:
+        RehearsalError: There is no machine of that name.
+    """
+    status, body = call(handle, "POST", "evictions", {"machine": machine, "notice_seconds": notice_seconds})
+    if status != 200:
+        raise RehearsalError(f"the rehearsal cloud does not evict it: {body}")
+
+
 def logged_requests(handle: EmulatorHandle, after: int = 0) -> list[LoggedRequest]:
     """The calls that the emulator has answered since it started, or only those with a number above `after`.
 
@@ -183,6 +205,17 @@ def logged_requests(handle: EmulatorHandle, after: int = 0) -> list[LoggedReques
     """
     _, body = call(handle, "GET", f"requests?after={after}")
     return [LoggedRequest(**one) for one in body["requests"]]
+
+
+def witness(handle: EmulatorHandle) -> dict[str, Any]:
+    """What exists in the cloud (`existing`, ids), whether work is under way (`busy`), what was done to `machines`.
+
+    The last is the report of `provisioning.rehearsal.arm.witness.Witness`, by resource group.
+
+    Raises:
+        OSError: No answer.
+    """
+    return call(handle, "GET", "witness")[1]
 
 
 def call(

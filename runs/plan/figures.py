@@ -17,7 +17,8 @@ from runs.plan.disk import (
     choose_disk,
 )
 from runs.plan.estimate import TimeEstimate, around_seconds, step_seconds
-from runs.plan.memory import state_bytes_per_gpu
+from runs.plan.memory import Sharding
+from runs.plan.memory_fit import Fit, MemoryFit, MemoryUse, memory_fit
 from runs.plan.plan import SavePlan
 from runs.plan.sizes import CPU_PROCESSES
 from runs.plan.steps import rows_per_step, total_steps
@@ -28,9 +29,7 @@ if TYPE_CHECKING:
     from runs.plan.sizes import VmSize
     from runs.plan.trouble import Trouble
     from runs.plan.workload import Workload
-
-# The share of a GPU's memory that weights and optimizer may take; activations need the rest.
-MOST_STATE_SHARE = 0.9
+    from runs.spec.train import Train
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ class Figures:
         one_step_seconds: One optimizer step.
         saves: When it saves; None like `steps`.
         time: How long; None like `steps`.
-        gpu_state_bytes: Weights, gradients and optimizer state on one GPU; None without GPUs.
+        memory: What it takes on each GPU; None without GPUs.
     """
 
     size: VmSize
@@ -59,7 +58,7 @@ class Figures:
     one_step_seconds: float
     saves: SavePlan | None
     time: TimeEstimate | None
-    gpu_state_bytes: int | None
+    memory: MemoryFit | None
 
 
 def figures_of(work: Workload, size: VmSize, trouble: Trouble) -> Figures:
@@ -77,8 +76,8 @@ def figures_of(work: Workload, size: VmSize, trouble: Trouble) -> Figures:
     one_step = _step_seconds(work, size, processes)
     saves = None if steps is None else _saves(work, steps, one_step, need.checkpoint / (disk.mb_per_second * 1e6))
     time = None if steps is None or saves is None else _time(spec.cloud, steps, one_step, saves, need)
-    state = _gpu_state_bytes(work, size, processes, config, trouble)
-    return Figures(size, processes, config, need, disk, steps, one_step, saves, time, state)
+    memory = _memory(work, size, processes, config, trouble)
+    return Figures(size, processes, config, need, disk, steps, one_step, saves, time, memory)
 
 
 def _processes(work: Workload, size: VmSize, trouble: Trouble) -> int:
@@ -139,14 +138,23 @@ def _time(cloud: str, steps: int, one_step: float, saves: SavePlan, need: DiskNe
     return TimeEstimate(one_step, steps * one_step, len(saves.steps) * saves.save_seconds, around)
 
 
-def _gpu_state_bytes(work: Workload, size: VmSize, processes: int, config: Lint, trouble: Trouble) -> int | None:
+def _memory(work: Workload, size: VmSize, processes: int, config: Lint, trouble: Trouble) -> MemoryFit | None:
     if size.gpu is None:
         return None
-    state = state_bytes_per_gpu(work.model.parameters, processes, config)
-    if state > size.gpu.memory_gb * MOST_STATE_SHARE * 1e9:
-        trouble.add(
-            ("machine", "size"),
-            f"weights and optimizer state need {state / 1e9:.0f} GB on each GPU under ZeRO-{config.stage}, "
-            f"but it has: {size.gpu.memory_gb} GB",
-        )
-    return state
+    train = work.loaded.spec.train
+    sharding = Sharding(config.stage, config.offloads_optimizer, config.offloads_parameters)
+    memory = memory_fit(MemoryUse(work.model.parameters, work.shape, train, size.gpu, processes), sharding)
+    if memory.fit is Fit.TOO_LARGE:
+        trouble.add(("machine", "size"), _too_large(memory, sharding, train), "")
+    return memory
+
+
+def _too_large(memory: MemoryFit, sharding: Sharding, train: Train) -> str:
+    """What it would take, the first way that would do instead, and what there is."""
+    parts = f"weights and optimizer state {memory.states_bytes / 1e9:.0f} under {sharding.words}"
+    if memory.activations_bytes is not None:
+        rows, tokens = train.per_device_train_batch_size, train.model_max_length
+        parts += f", activations {memory.activations_bytes / 1e9:.0f} for {rows} rows of {tokens:,} tokens"
+    other = next((stage.words for stage in memory.stages if stage.fit is not Fit.TOO_LARGE), None)
+    remedy = f"; {other} would fit" if other else ""
+    return f"each GPU would need {memory.taken_bytes / 1e9:.0f} GB ({parts}){remedy}; it has: {memory.gpu_gb} GB"

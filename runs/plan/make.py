@@ -67,7 +67,7 @@ def _plan(
         saves=figures.saves,
         need=figures.need,
         disk=figures.disk,
-        gpu_state_bytes=figures.gpu_state_bytes,
+        memory=figures.memory,
         time=figures.time,
         cost=cost,
         limits=limits_of(spec.limits, figures.time, cost),

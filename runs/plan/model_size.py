@@ -48,6 +48,11 @@ class ModelSize:
     basis: str
 
 
+def known_models() -> dict[str, int]:
+    """Give the parameters of every model of the table, by its lower-case name on the Hub."""
+    return dict(_KNOWN_MODELS)
+
+
 def model_size(loaded: LoadedRunFile) -> ModelSize | None:
     """Find out how large the run's base model is; None when nothing tells."""
     spec = loaded.spec.model

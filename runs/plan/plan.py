@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from provisioning.survey_types import Survey
     from runs.plan.disk import DiskChoice, DiskNeed
     from runs.plan.estimate import TimeEstimate
+    from runs.plan.memory_fit import MemoryFit
     from runs.plan.model_size import ModelSize
     from runs.plan.placements import PricedPlacement
     from runs.plan.sizes import VmSize
@@ -125,7 +126,7 @@ class Plan:
         saves: When it saves; None like `data`.
         need: What must fit on the workspace disk.
         disk: The workspace disk.
-        gpu_state_bytes: Weights, gradients and optimizer state on one GPU; None without GPUs.
+        memory: What it takes on each GPU; None without GPUs.
         time: How long; None like `data`.
         cost: What it costs where it is chosen to be.
         limits: When the machine ends itself.
@@ -153,7 +154,7 @@ class Plan:
     saves: SavePlan | None
     need: DiskNeed
     disk: DiskChoice
-    gpu_state_bytes: int | None
+    memory: MemoryFit | None
     time: TimeEstimate | None
     cost: Cost
     limits: LimitsInForce

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from runs.plan.model_shape import ModelShape, model_shape
 from runs.plan.model_size import ModelSize, model_size
 from runs.plan.steps import DataSize, data_size
 from runs.spec.sources import LocalSource, parse_source
@@ -27,6 +28,7 @@ class Workload:
     Attributes:
         loaded: The run file.
         model: The base model.
+        shape: Its shape; None when nothing tells.
         data: The data; None when it cannot be known before it is on the machine.
         data_bytes: Bytes of the data set on this computer; 0 when it comes from elsewhere.
         synced_bytes: Bytes of the further files.
@@ -34,6 +36,7 @@ class Workload:
 
     loaded: LoadedRunFile
     model: ModelSize
+    shape: ModelShape | None
     data: DataSize | None
     data_bytes: int
     synced_bytes: int
@@ -45,6 +48,7 @@ def workload_of(loaded: LoadedRunFile, trouble: Trouble) -> Workload:
     return Workload(
         loaded,
         _model(loaded, trouble),
+        model_shape(loaded),
         _data(loaded, trouble),
         _local_bytes(loaded, spec.data.source),
         sum(_local_bytes(loaded, item.source) for item in spec.sync),

@@ -28,3 +28,7 @@ class Limits(Section):
     discard_after_days: float = Field(
         default=7, gt=0, le=90, description="Days until a workspace that nobody collected may be deleted."
     )
+    accept_power_off: bool = Field(
+        default=False,
+        description="Accept more than 24 hours where your account may not let the machine end its own bill.",
+    )

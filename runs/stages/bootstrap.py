@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from runs.extend import carry_out, is_pending
 from runs.facts import Decided, Prepared, Trust
 from runs.types import StageName
 
@@ -22,18 +23,21 @@ class Bootstrap:
 
     def is_done(self, context: RunContext) -> bool:
         """An earlier pass left its facts; the environment is then complete for good."""
-        return context.get(Prepared) is not None
+        return context.get(Prepared) is not None and not is_pending(context)
 
     def act(self, context: RunContext) -> str:
         """Set up what is missing; each part is cached on the machine."""
         from remote.layout import RunLayout
         from remote.machine import wait_for_workspace, wait_until_booted
 
-        session = self._trusted_session(context)
-
         def say(what: str) -> None:
             context.reporter.waiting(self.name, what)
 
+        if context.get(Prepared) is not None:
+            # A machine that was started again has a quarter of an hour until its old limits end it once more.
+            carry_out(context, say)
+            return "the machine knows its new limits"
+        session = self._trusted_session(context)
         # The machine lets us in before its first boot is over.
         layout = RunLayout(wait_for_workspace(session, context.spec.storage.mount, progress=say), context.run_id)
         say("the agent")

@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from remote.errors import UnreachableError
+from runs.backstop import arm_if_due
 from runs.errors import TrainingFailedError
-from runs.facts import Decided, Prepared, Submitted, Synced, Trained
+from runs.facts import Decided, Pausing, Prepared, Submitted, Synced, Trained
 from runs.job import render_job
 from runs.log_copy import LogCopy
+from runs.pause import stop_and_wait
 from runs.types import StageName
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ _POLL_SECONDS = 1.0
 _RECONNECT_SECONDS = 600.0
 # The agent looks for a new job every second.
 _TAKE_SECONDS = 30.0
+# A run longer than a day gets its auto-shutdown on its last one.
+_BACKSTOP_SECONDS = 600.0
 _ENDED_BADLY = frozenset({"failed", "stopped"})
 
 
@@ -53,6 +57,10 @@ class Train:
 
     def _submit_again(self, context: RunContext, copy: LogCopy, submitted: Submitted) -> None:
         """Where an earlier client left off: only its intent may be there, or the job may have ended badly since."""
+        pausing = context.get(Pausing)
+        if pausing is not None and not pausing.is_done:
+            # A pause was killed before its stop came through; the job that goes on must not meet it.
+            stop_and_wait(context, lambda message: context.reporter.waiting(self.name, message))
         phase = self._look(context, copy).phase
         if phase == "waiting":
             self._submit(context, submitted)
@@ -60,6 +68,7 @@ class Train:
             # The user came back to it: once more, from the newest complete checkpoint.
             self._submit(context, replace(submitted, number=submitted.number + 1))
             self._await_start(context, copy)
+        context.journal.forget(context.run_id, Pausing)
 
     def _submit(self, context: RunContext, submitted: Submitted) -> None:
         """Send the secrets, the DeepSpeed config and the job; the agent starts a job exactly once.
@@ -98,8 +107,12 @@ class Train:
             UnreachableError: The machine did not answer for ten minutes.
         """
         said: set[str] = set()
+        look_at_backstop_at = time.monotonic()
         while True:
             status = self._look(context, copy)
+            if time.monotonic() >= look_at_backstop_at:
+                arm_if_due(context)
+                look_at_backstop_at = time.monotonic() + _BACKSTOP_SECONDS
             for note in status.notes:
                 if note not in said:
                     said.add(note)

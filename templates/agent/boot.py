@@ -13,7 +13,7 @@ from typing import Any
 from templates.agent import atomic, disk, ending, units
 from templates.agent.folder import RunFolder, run_folder, workspace_of
 from templates.agent.imds import Imds
-from templates.agent.limits import deadline_is_over
+from templates.agent.limits import SECOND_CHANCE_SECONDS
 from templates.agent.meter import uptime_seconds
 from templates.agent.settings import limits_now, read_settings
 from templates.agent.system import call, system_path
@@ -70,7 +70,9 @@ def end_if_due(config: Path) -> dict[str, Any]:
     folder = run_folder(workspace_of(settings.workspace), settings.run_id)
     now = time.time()
     deadline_at = limits_now(settings, folder).deadline_at
-    if not deadline_is_over(deadline_at, now, now - uptime_seconds()):
+    uptime = uptime_seconds()
+    has_a_chance = deadline_at <= now - uptime and uptime < SECOND_CHANCE_SECONDS
+    if now < deadline_at or has_a_chance:
         return {"due": False}
     if now < deadline_at + _MOST_SAVING_SECONDS and _agent_lives(folder, now):
         return {"due": False}

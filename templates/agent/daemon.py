@@ -113,7 +113,16 @@ class Daemon:
 
     def _count(self, now: float) -> None:
         self._meter.tick(now, self._boot)
+        self._warn(now)
         self._save()
+
+    def _warn(self, now: float) -> None:
+        """Half of the dollars, most of them, nearly all: each is told once; a raised cap begins anew."""
+        dollars, cap = self._dollars(now), self._limits().dollars_cap
+        level = limits.budget_level(dollars, cap)
+        if level > self._state.budget_level:
+            self._say(f"{level} % of the dollar cap is spent: ${dollars:.2f} of ${cap:.2f}")
+        self._state.budget_level = level
 
     def _heed_stop(self, now: float) -> None:
         request = self._folder.control / "stop"
@@ -150,8 +159,26 @@ class Daemon:
             return
         if now < self._ending_again_at:
             return
-        accepted = ending.end_compute(self._imds, owns_machine=self._owns_machine, say=self._say)
+        group_of = self._settings.run_id if self._may_discard(now) else None
+        accepted = ending.end_compute(
+            self._imds, owns_machine=self._owns_machine, say=self._say, with_group_of=group_of
+        )
         self._ending_again_at = self._clock.now() + (_ENDING_PATIENCE_SECONDS if accepted else backoff_seconds())
+
+    def _may_discard(self, now: float) -> bool:
+        """Whether everything may go and not only the compute. What ends a run is a limit, never this."""
+        told = atomic.read_json(self._folder.control / "collected") or {}
+        final = self._snapshot.final_manifest()
+        forgotten_since = max(
+            self._state.ended_at or now, self._settings.created_at, _changed_at(self._folder.client_seen),
+            self._visitors.seen_at,
+        )  # fmt: skip
+        return limits.may_discard(
+            now,
+            is_collected=final is not None and told.get("manifest_sha256") == final,
+            forgotten_since=forgotten_since,
+            discard_after_seconds=self._settings.discard_after_seconds,
+        )
 
     def _is_wanted_again(self, now: float) -> bool:
         """A machine that was started again after a limit had ended it, or whose client has raised the limit since."""
@@ -172,7 +199,7 @@ class Daemon:
             now=now,
             up_since=meter.up_since,
             dollars=self._dollars(now),
-            dollars_before=meter.earlier_seconds / 3600 * self._settings.dollars_per_hour,
+            started_again=meter.earlier_seconds > 0,
             step_running=self._supervisor.step is not None,
             job_ended_at=state.ended_at,
             quiet_since=max(self._quiet_since, seen_at),

@@ -1,4 +1,4 @@
-"""Ending compute: the machine deallocates itself, or at least powers off. The workspace disk stays."""
+"""Ending compute: the machine deallocates itself, or at least powers off; the disk goes only when nothing needs it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 import urllib.error
 from typing import TYPE_CHECKING
 
-from templates.agent.imds import NoArmError, Trouble, deallocate
+from templates.agent.imds import NoArmError, Trouble, deallocate, delete_group
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,14 +15,20 @@ if TYPE_CHECKING:
     from templates.agent.imds import Imds
 
 
-def end_compute(imds: Imds | None, *, owns_machine: bool, say: Callable[[str], None]) -> bool:
+def end_compute(
+    imds: Imds | None, *, owns_machine: bool, say: Callable[[str], None], with_group_of: str | None = None
+) -> bool:
     """Stop paying for this machine; False when it should be tried again in a while.
 
     Args:
         imds: Where to ask for the machine's identity, or None on a local machine.
         owns_machine: Only then may it be powered off: a rehearsal runs on the user's own computer.
         say: Takes one line per thing done or refused.
+        with_group_of: The run whose whole resource group goes: nothing in it is the only copy of anything. Where that
+            is refused, the compute alone is ended.
     """
+    if imds is not None and with_group_of is not None and _delete_everything(imds, with_group_of, say):
+        return True
     if imds is not None:
         try:
             say(f"asked Azure to deallocate this machine: {deallocate(imds)}")
@@ -35,6 +41,15 @@ def end_compute(imds: Imds | None, *, owns_machine: bool, say: Callable[[str], N
     if owns_machine:
         return _power_off(say)
     say("no machine to end here: the job's own work is ended, and that is all")
+    return True
+
+
+def _delete_everything(imds: Imds, run_id: str, say: Callable[[str], None]) -> bool:
+    try:
+        say(f"asked Azure to delete everything of this run: {delete_group(imds, run_id)}")
+    except (*Trouble, NoArmError) as error:
+        say(f"cannot delete everything of this run: {error}")
+        return False
     return True
 
 

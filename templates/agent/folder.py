@@ -80,7 +80,7 @@ class RunFolder:
 
     @property
     def control(self) -> Path:
-        """Small files from the client: `stop`, `extend`."""
+        """Small files from the client: `stop`, `extend`, `collected`."""
         return self.root / "control"
 
     @property

@@ -19,12 +19,14 @@ PUBLIC_ARM = "https://management.azure.com"
 # All that asking may end in, an answer of another shape included.
 Trouble = (OSError, HTTPException, KeyError, ValueError)
 _TIMEOUT_SECONDS = 10.0
+_GROUPS = "2025-04-01"
+_RUN_TAG = "llamalift-run"
 # The first question about events may take up to two minutes to be answered.
 _EVENTS_TIMEOUT_SECONDS = 125.0
 
 
 class NoArmError(Exception):
-    """A rehearsal machine without LLAMALIFT_ARM: its requests must not reach the public Azure."""
+    """What must not be asked of Azure: by a rehearsal machine without LLAMALIFT_ARM, or about somebody else's group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +85,38 @@ def deallocate(imds: Imds) -> str:
         urllib.error.HTTPError: A refusal.
         Trouble: No answer, or one of another shape.
     """
-    arm = _arm_base(imds)
     vm_id = str(imds.instance()["resourceId"])
-    headers = {"Authorization": f"Bearer {imds.token(f'{PUBLIC_ARM}/')}", "Content-Length": "0"}
-    url = f"{arm}{quote(vm_id)}/deallocate?api-version=2026-04-01"
-    request = urllib.request.Request(url, b"", headers, method="POST")  # noqa: S310 - the base is ours
+    _ask(imds, "POST", f"{vm_id}/deallocate", "2026-04-01")
+    return vm_id
+
+
+def delete_group(imds: Imds, run_id: str) -> str:
+    """Ask Azure to delete the resource group that this machine is in, with the machine; returns its id.
+
+    Raises:
+        NoArmError: A rehearsal machine that was not told its Resource Manager, or a group that is not the run's.
+        urllib.error.HTTPError: A refusal.
+        Trouble: No answer, or one of another shape.
+    """
+    group_id = str(imds.instance()["resourceId"]).partition("/providers/")[0]
+    tags = json.loads(_ask(imds, "GET", group_id, _GROUPS)).get("tags") or {}
+    if tags.get(_RUN_TAG) != run_id:
+        raise NoArmError(f"the resource group is not tagged as this run's: {group_id}")
+    _ask(imds, "DELETE", group_id, _GROUPS)
+    return group_id
+
+
+def _ask(imds: Imds, method: str, path: str, api_version: str) -> bytes:
+    """One call to the Resource Manager as the machine's own identity."""
+    arm = _arm_base(imds)
+    headers = {"Authorization": f"Bearer {imds.token(f'{PUBLIC_ARM}/')}"}
+    data = b"" if method == "POST" else None
+    url = f"{arm}{quote(path)}?api-version={api_version}"
+    request = urllib.request.Request(url, data, headers, method=method)  # noqa: S310 - the base is ours
     context = ssl.create_default_context(cafile=os.environ.get("LLAMALIFT_ARM_CA")) if arm.startswith("https") else None
     with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS, context=context) as answer:  # noqa: S310 - same
-        answer.read()
-    return vm_id
+        content: bytes = answer.read()
+    return content
 
 
 def _arm_base(imds: Imds) -> str:

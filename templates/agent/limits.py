@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from templates.agent.settings import Limits
 
-# A machine started again after its limit waits so long for its client to raise it: else it could never be used again.
+BUDGET_LEVELS = (50, 80, 95)
+"""Per cent of the dollar cap at which the user is warned."""
+
+# A machine that was started again waits at least so long for its client to raise a limit that is over (else it could
+# never be used again), and no limit that was raised meanwhile makes that shorter.
 SECOND_CHANCE_SECONDS = 900.0
 
 
@@ -20,7 +24,7 @@ class Situation:
         now: The time.
         up_since: Start of the machine, this time.
         dollars: Spent on this machine so far.
-        dollars_before: Spent before it was started this time.
+        started_again: It was up before, and off in between.
         step_running: A step runs or waits to be started again.
         job_ended_at: When the job ended, or None.
         quiet_since: Last moment at which a step ran or the client was seen.
@@ -30,7 +34,7 @@ class Situation:
     now: float
     up_since: float
     dollars: float
-    dollars_before: float
+    started_again: bool
     step_running: bool
     job_ended_at: float | None
     quiet_since: float
@@ -39,10 +43,10 @@ class Situation:
 
 def due(limits: Limits, situation: Situation) -> str | None:
     """The limit that is reached (`deadline`, `dollars`, `lost_client` or `idle`), or None."""
-    if deadline_is_over(limits.deadline_at, situation.now, situation.up_since):
+    has_a_chance = situation.started_again and situation.now < situation.up_since + SECOND_CHANCE_SECONDS
+    if situation.now >= limits.deadline_at and not has_a_chance:
         return "deadline"
-    fresh = situation.dollars_before < limits.dollars_cap
-    if situation.dollars >= limits.dollars_cap and (fresh or _second_chance_is_over(situation.now, situation.up_since)):
+    if situation.dollars >= limits.dollars_cap and not has_a_chance:
         return "dollars"
     if situation.step_running:
         return None
@@ -51,13 +55,21 @@ def due(limits: Limits, situation: Situation) -> str | None:
     return "idle" if situation.now - situation.quiet_since >= limits.idle_seconds else None
 
 
-def deadline_is_over(deadline_at: float, now: float, up_since: float) -> bool:
-    """Whether the deadline is over; for a machine that was started after it, so is its second chance."""
-    return now >= deadline_at and (deadline_at > up_since or _second_chance_is_over(now, up_since))
+def budget_level(dollars: float, cap: float) -> int:
+    """The highest of `BUDGET_LEVELS` that is reached; 0 below all of them, and without a cap."""
+    return max((level for level in BUDGET_LEVELS if cap > 0 and dollars >= cap * level / 100), default=0)
 
 
-def _second_chance_is_over(now: float, up_since: float) -> bool:
-    return now >= up_since + SECOND_CHANCE_SECONDS
+def may_discard(now: float, *, is_collected: bool, forgotten_since: float, discard_after_seconds: float) -> bool:
+    """Whether a limit that ends compute may take the disk with it: only when no byte on it is the only copy.
+
+    Args:
+        now: The time, in seconds since the epoch.
+        is_collected: The client said that this very model is at home, verified.
+        forgotten_since: The job ended, and the client was last seen, not after this; in seconds since the epoch.
+        discard_after_seconds: For so long an uncollected model is kept.
+    """
+    return is_collected or now - forgotten_since >= discard_after_seconds
 
 
 def _lost(situation: Situation) -> float:

@@ -54,6 +54,7 @@ class RunSettings:
     dollars_per_hour: float
     machine_started_at: float | None
     created_at: float
+    discard_after_seconds: float
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> RunSettings:
@@ -73,6 +74,7 @@ class RunSettings:
             dollars_per_hour=float(value["dollars_per_hour"]),
             machine_started_at=None if started is None else float(started),
             created_at=float(value["created_at"]),
+            discard_after_seconds=float(value["discard_after_seconds"]),
         )
 
 

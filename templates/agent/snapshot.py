@@ -88,12 +88,15 @@ class Snapshot:
             "fired": self._state.fired,
         }
 
-    def _final(self) -> dict[str, str] | None:
-        """Sizes only: whoever fetches the model compares every byte."""
+    def final_manifest(self) -> str | None:
+        """SHA-256 of the finished model's manifest. Sizes only: whoever fetches the model compares every byte."""
         if manifest.check_manifest(self._folder.final, contents=False):
             return None
-        data = (self._folder.final / manifest.NAME).read_bytes()
-        return {"manifest_sha256": hashlib.sha256(data).hexdigest()}
+        return hashlib.sha256((self._folder.final / manifest.NAME).read_bytes()).hexdigest()
+
+    def _final(self) -> dict[str, str] | None:
+        found = self.final_manifest()
+        return None if found is None else {"manifest_sha256": found}
 
     def _reported_problem(self) -> dict[str, str] | None:
         """What a running trainer says about itself."""

@@ -38,6 +38,7 @@ class State:
         fired: The limit that ended compute, or None.
         fired_boot: During which start of the machine.
         fired_at: And when.
+        budget_level: Per cent of the dollar cap that the user was warned about.
         evicted_boot: The start of the machine that was evicted; the job goes on at the next.
         notes: What happened, one line each, with the time.
     """
@@ -61,6 +62,7 @@ class State:
     fired: str | None = None
     fired_boot: str | None = None
     fired_at: float = 0.0
+    budget_level: int = 0
     evicted_boot: str | None = None
     notes: list[str] = field(default_factory=list)
 

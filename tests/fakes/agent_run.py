@@ -152,6 +152,7 @@ def run_settings(workspace: Path, **limits: float) -> dict[str, object]:
         "dollars_per_hour": 36.0,
         "machine_started_at": None,
         "created_at": now,
+        "discard_after_seconds": 7 * 86400,
         **far,
         **limits,
     }

@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 # Those that today's SDK packages send, by the beginning of what follows `/providers/`.
 _VERSIONS = {
     "microsoft.compute/disks": "2026-03-02",
+    "microsoft.compute/skus": "2021-07-01",
     "microsoft.compute/": "2026-04-01",
     "microsoft.network/": "2026-03-01",
     "microsoft.devtestlab/": "2018-09-15",
+    "microsoft.authorization/locks": "2020-05-01",
     "microsoft.authorization/": "2022-04-01",
     "microsoft.resourcegraph/": "2021-03-01",
     "": "2025-04-01",

@@ -12,7 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 if TYPE_CHECKING:
     from types import TracebackType
 
-VM_ID = "/subscriptions/s/resourceGroups/llamalift-demo/providers/Microsoft.Compute/virtualMachines/vm-demo"
+GROUP_ID = "/subscriptions/s/resourceGroups/llamalift-demo"
+VM_ID = f"{GROUP_ID}/providers/Microsoft.Compute/virtualMachines/vm-demo"
 _TOKEN = "token-of-the-machine"
 
 
@@ -23,6 +24,8 @@ class AzureInside:
     Attributes:
         deallocate_answers: Statuses for the next deallocate calls; 202 when they are used up.
         events: The scheduled events that are on.
+        group_tags: Tags of the machine's resource group.
+        deleted: Ids of the groups that were deleted.
         deallocated: Ids of the machines that were deallocated.
         acknowledged: Ids of the events that were acknowledged.
         seen: Method and path of every request.
@@ -30,6 +33,8 @@ class AzureInside:
 
     deallocate_answers: list[int] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
+    group_tags: dict[str, str] = field(default_factory=lambda: {"llamalift-run": "demo-abc234"})
+    deleted: list[str] = field(default_factory=list)
     deallocated: list[str] = field(default_factory=list)
     acknowledged: list[str] = field(default_factory=list)
     seen: list[str] = field(default_factory=list)
@@ -64,6 +69,8 @@ class AzureInside:
         query = parse_qs(parts.query)
         if parts.path == f"{VM_ID}/deallocate":
             return self._deallocate(headers, query)
+        if parts.path == GROUP_ID:
+            return self._group(method, headers, query)
         if headers.get("Metadata") != "true":
             return 400, {"error": "Bad request. Required metadata header not specified"}
         if method == "POST":
@@ -85,6 +92,14 @@ class AzureInside:
             self.deallocated.append(VM_ID)
         return status, {}
 
+    def _group(self, method: str, headers: dict[str, str], query: dict[str, list[str]]) -> tuple[int, object]:
+        if headers.get("Authorization") != f"Bearer {_TOKEN}" or query.get("api-version") != ["2025-04-01"]:
+            return 401, {"error": {"code": "AuthenticationFailed"}}
+        if method == "GET":
+            return 200, {"id": GROUP_ID, "tags": self.group_tags}
+        self.deleted.append(GROUP_ID)
+        return 202, {}
+
 
 def _handler(azure: AzureInside) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
@@ -92,6 +107,9 @@ def _handler(azure: AzureInside) -> type[BaseHTTPRequestHandler]:
             self._answer()
 
         def do_POST(self) -> None:
+            self._answer()
+
+        def do_DELETE(self) -> None:
             self._answer()
 
         def _answer(self) -> None:

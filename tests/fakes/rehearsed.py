@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from provisioning.azure.naming import Names
+from provisioning.azure.naming import API_VERSIONS, Names
 from provisioning.types import ImageReference, MachineRequest, ResourceKind
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pytest
 
     from provisioning.azure.cloud import AzureCloud
@@ -67,3 +69,9 @@ def kinds(ledger: MemoryLedger, moment: str) -> list[ResourceKind]:
 def names_of(cloud: RehearsalCloud) -> Names:
     """The names that the run has there."""
     return Names(cloud.account().subscription_id, RUN_ID)
+
+
+def found(cloud: RehearsalCloud, kind: ResourceKind, name: str) -> Mapping[str, Any]:
+    """One resource of the run as the cloud answers it."""
+    by_id, resource_id = cloud._open().resources.resources, names_of(cloud).id_of(kind, name)
+    return by_id.get_by_id(resource_id, api_version=API_VERSIONS[kind])

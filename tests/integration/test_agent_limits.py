@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from templates.agent import manifest
 from templates.agent.processes import somebody_is_signed_in
 from tests.fakes.agent_run import AgentRun, is_running, wait_for
-from tests.fakes.azure_inside import VM_ID, AzureInside
+from tests.fakes.azure_inside import GROUP_ID, VM_ID, AzureInside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -245,6 +248,68 @@ def test_a_limit_during_training_leaves_no_process(make: Callable[..., AgentRun]
     leader = wait_for(lambda: (run.snapshot().get("step") or {}).get("pid"), "the step")
     assert _fired(run) == "deadline"
     assert not is_running(leader)
+
+
+def _finish_a_model(run: AgentRun) -> str:
+    """Put a finished model into the run; gives its manifest's SHA-256."""
+    final = run.root / "final"
+    final.mkdir()
+    (final / "model.safetensors").write_bytes(b"weights")
+    manifest.write_manifest(final, manifest.build_manifest(final))
+    return hashlib.sha256((final / manifest.NAME).read_bytes()).hexdigest()
+
+
+def _tell_collected(run: AgentRun, manifest_sha256: str) -> None:
+    (run.root / "control").mkdir(exist_ok=True)
+    (run.root / "control" / "collected").write_text(json.dumps({"manifest_sha256": manifest_sha256}))
+
+
+def test_once_the_model_is_home_a_limit_takes_everything(make: Callable[..., AgentRun], azure: AzureInside) -> None:
+    """Nothing on the disk is the only copy any more: the machine deletes its own group, and costs nothing at all."""
+    run = make(idle_seconds=0.5)
+    _tell_collected(run, _finish_a_model(run))
+    run.start()
+    assert _fired(run) == "idle"
+    wait_for(lambda: azure.deleted == [GROUP_ID], "the group to be deleted")
+    assert azure.deallocated == []
+
+
+def test_a_model_that_is_not_home_keeps_its_disk(make: Callable[..., AgentRun], azure: AzureInside) -> None:
+    """Another model than the one that was collected is the only copy: compute ends, the disk stays."""
+    run = make(idle_seconds=0.5)
+    _finish_a_model(run)
+    _tell_collected(run, "0" * 64)
+    run.start()
+    wait_for(lambda: azure.deallocated, "the machine to deallocate itself")
+    assert azure.deleted == []
+
+
+def test_a_group_that_is_not_the_runs_is_left_alone(make: Callable[..., AgentRun], azure: AzureInside) -> None:
+    """Without our tag nothing is deleted; the machine still ends its own compute."""
+    azure.group_tags = {"llamalift-run": "another-aaaaaa"}
+    run = make(idle_seconds=0.5)
+    _tell_collected(run, _finish_a_model(run))
+    run.start()
+    wait_for(lambda: azure.deallocated, "the machine to deallocate itself")
+    assert azure.deleted == []
+
+
+def test_an_uncollected_model_is_discarded_after_its_days(make: Callable[..., AgentRun], azure: AzureInside) -> None:
+    """`discard_after` counts from the job's end or the last sign of the client, whichever is later."""
+    run = make(lost_client_seconds=1.0, discard_after_seconds=0.5)
+    run.submit(run.python_step("mark()"))
+    run.start()
+    assert _fired(run) == "lost_client"
+    wait_for(lambda: azure.deleted == [GROUP_ID], "the group to be deleted")
+
+
+def test_the_dollar_cap_is_announced(make: Callable[..., AgentRun]) -> None:
+    """Above half of the cap the user is told once, with both figures."""
+    run = make(dollars_cap=60.0, machine_started_at=time.time() - 3600)
+    run.start()
+    notes = wait_for(lambda: run.snapshot().get("notes"), "a note")
+    assert len(notes) == 1
+    assert re.search(r"50 % of the dollar cap is spent: \$36\.\d\d of \$60\.00", notes[0])
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small file system")

@@ -16,7 +16,7 @@ from provisioning.errors import CapacityError, RequestRefusedError
 from provisioning.rehearsal.service import script_faults
 from provisioning.types import PowerState, ResourceKind
 from tests.fakes.ledgers import MemoryLedger
-from tests.fakes.rehearsed import HTTP_LOG, MACHINES, RUN_ID, calls, kinds, names_of, silent
+from tests.fakes.rehearsed import HTTP_LOG, MACHINES, RUN_ID, calls, found, kinds, names_of, silent
 
 if TYPE_CHECKING:
     from provisioning.rehearsal.cloud import RehearsalCloud
@@ -146,8 +146,9 @@ def test_callers_new_address_renews_the_rule(
     cloud.provision(replace(request_, caller_address="127.0.0.9/32"), MemoryLedger(), silent)
     names = names_of(cloud)
     assert [one.rsplit("/", 1)[-1] for one in calls(caplog, "PUT", "DELETE")] == [names.security_group]
-    group = cloud._open().network.network_security_groups.get(names.group, names.security_group)
-    assert [rule.source_address_prefix for rule in group.security_rules or []] == ["127.0.0.9/32"]
+    group = found(cloud, ResourceKind.NETWORK_SECURITY_GROUP, names.security_group)
+    rules = group["properties"]["securityRules"]
+    assert [rule["properties"]["sourceAddressPrefix"] for rule in rules] == ["127.0.0.9/32"]
 
 
 def test_another_zone_is_refused_not_mixed(cloud: RehearsalCloud, request_: MachineRequest) -> None:
@@ -164,12 +165,11 @@ def test_spot_in_a_zone(cloud: RehearsalCloud, request_: MachineRequest) -> None
     )
     assert machine.zone == "2"
     names = names_of(cloud)
-    found = cloud._open().compute.virtual_machines.get(names.group, names.machine)
-    assert (found["properties"]["priority"], found["properties"]["evictionPolicy"]) == ("Spot", "Deallocate")
-    assert found["properties"]["billingProfile"]["maxPrice"] == 2.0
-    clients = cloud._open()
-    assert clients.compute.disks.get(names.group, names.workspace_disk).zones == ["2"]
-    assert clients.network.public_ip_addresses.get(names.group, names.public_ip).zones == ["2"]
+    properties = found(cloud, ResourceKind.VIRTUAL_MACHINE, names.machine)["properties"]
+    assert (properties["priority"], properties["evictionPolicy"]) == ("Spot", "Deallocate")
+    assert properties["billingProfile"]["maxPrice"] == 2.0
+    assert found(cloud, ResourceKind.DISK, names.workspace_disk)["zones"] == ["2"]
+    assert found(cloud, ResourceKind.PUBLIC_IP, names.public_ip)["zones"] == ["2"]
 
 
 def test_deallocated_machine_is_started_again(cloud: RehearsalCloud, request_: MachineRequest) -> None:

@@ -130,6 +130,9 @@ class _Journey:
         path = self._bodies.path("Microsoft.Authorization/roleAssignments", str(name))
         self._call("role assignment put", "PUT", path, body)
         self._call("usages", "GET", "/providers/Microsoft.Compute/locations/eastus/usages")
+        restricted = {"size": "Standard_D2s_v3", "region": "eastus", "zones": ["1"]}
+        service.change_settings(self._caller.handle, size_restrictions=[restricted])
+        self._call("sizes", "GET", "/providers/Microsoft.Compute/skus", filter="location eq 'eastus'")
         self._call("provider get", "GET", "/providers/Microsoft.Compute")
         self._call("provider register", "POST", "/providers/Microsoft.DevTestLab/register")
 

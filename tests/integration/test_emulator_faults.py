@@ -151,3 +151,26 @@ def test_every_call_is_in_the_log(caller: ArmCaller, bodies: Bodies) -> None:
     assert [(one.method, one.status) for one in logged] == [("GET", 404), ("GET", 0)]
     assert {one.path.endswith("/disks/logged") for one in logged} == {True}
     assert len({one.principal for one in logged} - {""}) == 1
+
+
+def test_a_deletion_that_rolls_back_half_way(caller: ArmCaller, bodies: Bodies) -> None:
+    """Some of the group is gone, what cannot be deleted is named, and the group is usable again."""
+    caller.done("PUT", "/resourceGroups/half", {"location": "eastus"})
+    half = Bodies(caller, "half")
+    for name in ("stays", "goes"):
+        caller.done("PUT", half.path(_DISK, name), half.disk())
+    service.script_faults(caller.handle, {"method": "DELETE", "path": "/resourceGroups/half", "survivors": "/stays$"})
+    ended = caller.wait(caller.call("DELETE", "/resourceGroups/half"))
+    assert (ended.status, ended.code) == (409, "ResourceGroupDeletionBlocked")
+    assert ended.body["error"]["details"][0]["target"].endswith("/disks/stays")
+    assert caller.call("GET", half.path(_DISK, "goes")).status == 404
+    assert caller.call("GET", half.path(_DISK, "stays")).status == 200
+    caller.done("DELETE", "/resourceGroups/half")
+    assert bodies.group_path == "/resourceGroups/faults"
+
+
+def test_a_trouble_by_its_name(caller: ArmCaller, bodies: Bodies) -> None:
+    """What Azure's Compute says when it is asked too often: unwrapped, under the code of quota, with a long wait."""
+    service.script_faults(caller.handle, {"method": "PUT", "path": "/disks/", "trouble": "throttled-by-compute"})
+    answer = caller.call("PUT", bodies.path(_DISK, "storm"), bodies.disk())
+    assert (answer.status, answer.body["code"], answer.headers["retry-after"]) == (429, "OperationNotAllowed", "1200")

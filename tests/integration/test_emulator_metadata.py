@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
 import urllib.error
 import urllib.request
@@ -14,10 +13,10 @@ import pytest
 
 from templates.agent.imds import Imds, deallocate
 from tests.fakes.arm_caller import ArmCaller, Bodies, rehearsal_cloud
+from tests.fakes.emulated import metadata_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 _NET, _NIC = "Microsoft.Network/virtualNetworks", "Microsoft.Network/networkInterfaces"
 _VM, _ROLE = "Microsoft.Compute/virtualMachines", "Microsoft.Authorization/roleAssignments"
@@ -41,15 +40,6 @@ def caller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ArmCaller]:
 def base(caller: ArmCaller) -> str:
     """The metadata address as the machine was told it."""
     return metadata_address(caller.handle.state_folder)
-
-
-def metadata_address(state: Path) -> str:
-    """Read the one machine's metadata key from the cloud's own records: no API shows it."""
-    address = json.loads((state / "address.json").read_text())
-    with sqlite3.connect(f"file:{state / 'cloud.sqlite'}?mode=ro", uri=True) as database:
-        rows = [json.loads(record) for (record,) in database.execute("SELECT record FROM resources")]
-    key = next(row["private"]["metadata_key"] for row in rows if row["type"] == _VM)
-    return f"http://127.0.0.1:{address['metadata_port']}/{key}"
 
 
 def _get(url: str, headers: dict[str, str]) -> tuple[int, Any]:

@@ -205,6 +205,38 @@ def test_quota_refusal_names_the_numbers(caller: ArmCaller, bodies: Bodies) -> N
     assert "Current Limit: 48, Current Usage: 0, Additional Required: 96, (Minimum) New Limit Required: 96" in message
 
 
+def test_restricted_size_is_refused(caller: ArmCaller, bodies: Bodies) -> None:
+    """What the list of sizes calls restricted cannot be had: everywhere, or in a zone that is named."""
+    size = "Standard_D2s_v5"
+    for zones, wanted in (([], []), (["2"], ["2"])):
+        body = {**bodies.machine(size=size), "zones": wanted}
+        service.change_settings(caller.handle, size_restrictions=[{"size": size, "region": "eastus", "zones": zones}])
+        answer = caller.call("PUT", bodies.path(_VM, "vm"), body)
+        service.change_settings(caller.handle, size_restrictions=[])
+        assert (answer.status, answer.code) == (409, "SkuNotAvailable")
+
+
+def test_spot_below_the_price_is_refused(caller: ArmCaller, bodies: Bodies) -> None:
+    """A machine that may cost less than spot costs now is not made."""
+    body = bodies.machine(size="Standard_D2s_v5")
+    body["properties"] |= {"priority": "Spot", "billingProfile": {"maxPrice": 0.01}}
+    answer = caller.call("PUT", bodies.path(_VM, "vm"), body)
+    assert (answer.status, answer.code) == (409, "SpotPriceGreaterThanProvidedMaxPrice")
+    assert "'0.01 USD' is lower than the current spot price '0.0192 USD'" in answer.body["error"]["message"]
+
+
+def test_reader_may_look_and_nothing_else(caller: ArmCaller, bodies: Bodies) -> None:
+    """The signed-in user has a role like any other principal; its permissions are what the cloud obeys."""
+    service.change_settings(caller.handle, caller_role="Reader")
+    put, get = (caller.call(verb, bodies.path(_DISK, "data"), bodies.disk()) for verb in ("PUT", "GET"))
+    register = caller.call("POST", "/providers/Microsoft.Compute/register")
+    given = caller.call("GET", "/providers/Microsoft.Authorization/permissions").body["value"]
+    service.change_settings(caller.handle, caller_role="Owner")
+    assert (put.status, put.code, get.status, register.status) == (403, "AuthorizationFailed", 200, 403)
+    assert "'Microsoft.Compute/disks/write'" in put.body["error"]["message"]
+    assert given == [{"actions": ["*/read"], "notActions": [], "dataActions": [], "notDataActions": []}]
+
+
 def test_what_is_in_use_cannot_be_deleted(caller: ArmCaller, bodies: Bodies) -> None:
     """Order matters: interface, then address, then network and security group."""
     refused = {

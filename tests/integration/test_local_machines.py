@@ -83,7 +83,7 @@ def _require(kind: MachineKind) -> None:
         pytest.skip(f"{way.reason} ({way.hint})")
 
 
-@pytest.fixture(params=list(MachineKind))
+@pytest.fixture(params=[MachineKind.SANDBOX, MachineKind.IN_PROCESS])
 def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> MachineKind:
     """Each way of booting."""
     kind = MachineKind(request.param)
@@ -650,7 +650,7 @@ class TestWays:
     def test_unknown_wish_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A way that does not exist is an error that names those that do."""
         monkeypatch.setenv(WAY_VARIABLE, "vagrant")
-        with pytest.raises(RehearsalError, match="sandbox, in-process, not: vagrant"):
+        with pytest.raises(RehearsalError, match="sandbox, in-process, none, not: vagrant"):
             describe_ways()
 
     def test_without_bubblewrap_the_fallback_is_chosen(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from templates.agent.clock import SteadyClock
-from templates.agent.limits import SECOND_CHANCE_SECONDS, Situation, due
+from templates.agent.limits import SECOND_CHANCE_SECONDS, Situation, budget_level, due, may_discard
 from templates.agent.meter import Meter
 from templates.agent.settings import Limits
 
@@ -16,7 +16,7 @@ _CALM = Situation(
     now=1000.0,
     up_since=0.0,
     dollars=1.0,
-    dollars_before=0.0,
+    started_again=False,
     step_running=False,
     job_ended_at=None,
     quiet_since=900.0,
@@ -47,20 +47,30 @@ def test_each_limit_fires_for_its_own_reason(change: dict[str, float], reason: s
 def test_a_machine_started_after_its_limit_gets_a_second_chance() -> None:
     """It may be used to raise the limit for a quarter of an hour, and ends then."""
     started = 20_000.0
-    early = replace(_CALM, up_since=started, now=started + 60, quiet_since=started, client_seen_at=started)
+    early = replace(
+        _CALM, up_since=started, now=started + 60, quiet_since=started, client_seen_at=started, started_again=True
+    )
     late = replace(early, now=started + SECOND_CHANCE_SECONDS, quiet_since=started + 800)
     assert (due(_LIMITS, early), due(_LIMITS, late)) == (None, "deadline")
     limits = replace(_LIMITS, deadline_at=1e9)
-    assert due(limits, replace(early, dollars=60.0, dollars_before=55.0)) is None
-    assert due(limits, replace(late, dollars=60.0, dollars_before=55.0)) == "dollars"
+    assert due(limits, replace(early, dollars=60.0)) is None
+    assert due(limits, replace(late, dollars=60.0)) == "dollars"
 
 
-@given(_TIMES, _TIMES, _TIMES, st.booleans())
-def test_a_raised_limit_never_fires_earlier(now: float, deadline: float, more: float, running: bool) -> None:  # noqa: FBT001
+@given(_TIMES, _TIMES, _TIMES, st.booleans(), st.booleans())
+def test_a_raised_limit_never_fires_earlier(
+    now: float,
+    deadline: float,
+    more: float,
+    running: bool,  # noqa: FBT001
+    started_again: bool,  # noqa: FBT001
+) -> None:
     """Whatever the client wishes, limits only move out, and never make anything due that was not."""
     limits = replace(_LIMITS, deadline_at=deadline)
     raised = limits.raised({"deadline_at": more, "dollars_cap": 0})
-    situation = replace(_CALM, now=now, quiet_since=now, client_seen_at=now, step_running=running)
+    situation = replace(
+        _CALM, now=now, quiet_since=now, client_seen_at=now, step_running=running, started_again=started_again
+    )
     assert raised.deadline_at >= limits.deadline_at
     assert raised.dollars_cap == limits.dollars_cap
     if due(limits, situation) is None:
@@ -94,3 +104,24 @@ def test_the_meter_counts_no_hour_in_which_the_machine_was_off() -> None:
     since = meter.up_since
     assert 3600.0 <= since <= 1e9
     assert meter.seconds(since + 1800.0) == 5400.0
+
+
+@pytest.mark.parametrize(
+    ("dollars", "level"), [(0.0, 0), (49.99, 0), (50.0, 50), (79.0, 50), (80.0, 80), (95.0, 95), (200.0, 95)]
+)
+def test_the_budget_is_announced_at_three_levels(dollars: float, level: int) -> None:
+    """50, 80 and 95 per cent of the cap."""
+    assert budget_level(dollars, 100.0) == level
+
+
+def test_a_run_without_a_price_is_never_announced() -> None:
+    """No cap, no level."""
+    assert budget_level(1.0, 0.0) == 0
+
+
+def test_only_what_is_home_or_long_forgotten_may_go() -> None:
+    """A visit on the eighth day, to fetch the model after all, is not its end."""
+    day = 86_400.0
+    assert not may_discard(8 * day, is_collected=False, forgotten_since=7.9 * day, discard_after_seconds=7 * day)
+    assert may_discard(8 * day, is_collected=False, forgotten_since=day, discard_after_seconds=7 * day)
+    assert may_discard(0.0, is_collected=True, forgotten_since=0.0, discard_after_seconds=day)

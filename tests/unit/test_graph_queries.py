@@ -71,6 +71,17 @@ def test_rows_are_ordered_and_joined() -> None:
     assert _run(text) == [{"id": "/1", "properties": _ROWS[0]["properties"]}, {"id": "/4", "properties": None}]
 
 
+def test_rows_are_summarized() -> None:
+    """One row for each group, in the order in which the groups appear."""
+    text = "Resources | summarize n = count(), names = make_list(bag_pack('name', name)) by kind = substring(type, 18)"
+    assert _run(text) == [
+        {"kind": "virtualmachines", "n": 1, "names": [{"name": "vm"}]},
+        {"kind": "disks", "n": 2, "names": [{"name": "disk-a"}, {"name": "disk-b"}]},
+    ]
+    assert _run("Resources | summarize count(), max(properties.cores)") == [{"count_": 3, "max_": 96}]
+    assert _run("Resources | take 1 | project big = iff(properties.cores > 9, 'yes', 'no')") == [{"big": "yes"}]
+
+
 @pytest.mark.parametrize(
     ("text", "column", "token"),
     [
@@ -98,7 +109,8 @@ def test_what_cannot_be_read_is_refused_with_its_place(text: str, column: int, t
     ("text", "token"),
     [
         ("Nothing | take 1", "Nothing"),
-        ("Resources | summarize count()", "summarize"),
+        ("Resources | join (Resources) on id", "join"),
+        ("Resources | summarize percentile(name)", "percentile"),
         ("Resources | where strlen(name) > 1", "strlen"),
         ("Resources | project colour", "colour"),
     ],

@@ -177,7 +177,7 @@ def test_another_size_that_cannot_hold_the_run_is_passed_over(tmp_path: Path) ->
     assert found[0].obstacle is None
     assert found[1].obstacle is not None
     assert found[1].obstacle.why is Why.FIT
-    assert "108 GB on each GPU" in found[1].obstacle.fact
+    assert "each GPU would need 136 GB" in found[1].obstacle.fact
 
 
 def test_a_wish_for_gpus_means_every_size_that_has_just_those(tmp_path: Path) -> None:
@@ -247,7 +247,7 @@ def test_a_wish_that_nothing_can_hold_says_why(tmp_path: Path) -> None:
     (tmp_path / "run.yaml").write_text(text + "machine: {size: auto}\n")
     with pytest.raises(SpecError) as caught:
         ranked_placements(load_run_file(tmp_path / "run.yaml"), None)
-    assert "GB on each GPU under ZeRO-3" in caught.value.problems[0].message
+    assert "each GPU would need" in caught.value.problems[0].message
 
 
 def test_hours_unknown_leave_dollars_unknown_and_rank_by_the_step(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from provisioning.azure.survey.prices import (
     system_disk_price,
 )
 from provisioning.azure.survey.quotas import quotas_for
+from provisioning.azure.survey.spot_market import SpotMarket
 from provisioning.survey_types import RegionOffer, SizeOffer
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from provisioning.azure.survey.price_feed import Meter
     from provisioning.azure.survey.sizes import SizeRecord
-    from provisioning.azure.survey.spot_market import SpotMarket
     from provisioning.survey_types import Quota, SurveyRequest
     from provisioning.types import ImageReference
 
@@ -50,7 +50,7 @@ class Answers:
     disk_meters: tuple[Meter, ...]
     address_meters: tuple[Meter, ...]
     egress_meters: tuple[Meter, ...]
-    spot: Mapping[tuple[str, str], SpotMarket] = field(default_factory=dict)
+    spot: Mapping[tuple[str, str], SpotMarket]
 
     @property
     def today(self) -> str:
@@ -74,7 +74,7 @@ def _size_offer(answers: Answers, size: str, region: str) -> SizeOffer:
     # Where a region does not have the size, or did not answer, another one still knows what the size is.
     known = record or _anywhere(answers, size)
     family = known.family if known else ""
-    market = answers.spot.get((size.lower(), region))
+    market = answers.spot.get((size.lower(), region), SpotMarket())
     meters, today = answers.machine_meters, answers.today
     return SizeOffer(
         size=size,
@@ -90,8 +90,8 @@ def _size_offer(answers: Answers, size: str, region: str) -> SizeOffer:
         quotas=quotas_for(family, answers.quotas.get(region, ())),
         on_demand_dollars_per_hour=machine_price(meters, size, region, today, spot=False),
         spot_dollars_per_hour=machine_price(meters, size, region, today, spot=True),
-        eviction_band=market.eviction_band if market else "",
-        spot_history=market.history if market else (),
+        eviction_band=market.eviction_band,
+        spot_history=market.history,
     )
 
 

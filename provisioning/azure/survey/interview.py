@@ -24,10 +24,13 @@ FallbackT = TypeVar("FallbackT")
 class Pending(Generic[AnswerT]):
     """One question on its way; its thread is a daemon, so that a cloud that takes its time holds nobody up."""
 
-    def __init__(self, topic: Topic, region: str, question: Callable[[], AnswerT]) -> None:
+    def __init__(
+        self, topic: Topic, region: str, question: Callable[[], AnswerT], seconds: float = QUESTION_SECONDS
+    ) -> None:
         self.topic = topic
         self.region = region
-        self.deadline = time.monotonic() + QUESTION_SECONDS
+        self._seconds = seconds
+        self._deadline = time.monotonic() + seconds
         self._question = question
         self._answers: list[AnswerT] = []
         self._error: BaseException | None = None
@@ -38,13 +41,13 @@ class Pending(Generic[AnswerT]):
         """The answer.
 
         Raises:
-            TransientError: There is none within 20 seconds of asking.
+            TransientError: There is none in time; 20 seconds from asking, unless told otherwise.
             ProvisioningError: What the question raised.
         """
-        if not self._ended.wait(max(0.0, self.deadline - time.monotonic())):
+        if not self._ended.wait(max(0.0, self._deadline - time.monotonic())):
             asked = f"{self.topic} in {self.region}" if self.region else str(self.topic)
             raise TransientError(
-                f"no answer from the cloud within {QUESTION_SECONDS:.0f} s, asked about: {asked}",
+                f"no answer from the cloud within {self._seconds:.0f} s, asked about: {asked}",
                 hint="ask again with: llamalift plan RUN.yaml",
             )
         if self._error is not None:

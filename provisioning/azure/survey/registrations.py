@@ -16,6 +16,7 @@ NEEDED = (
     "Microsoft.Resources",
     "Microsoft.Authorization",
     "Microsoft.DevTestLab",
+    "Microsoft.ResourceGraph",
 )
 
 

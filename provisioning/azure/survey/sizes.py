@@ -56,7 +56,7 @@ def read_size(item: Mapping[str, Any], region: str) -> SizeRecord:
         is_offered=not everywhere,
         restriction=everywhere or next(iter(reasons.values()), ""),
         zones=tuple(zone for zone in zones if zone not in reasons),
-        restricted_zones=tuple(sorted(reasons)),
+        restricted_zones=tuple(zone for zone in zones if zone in reasons),
         vcpus=int(capabilities.get("vCPUs", 0)),
         gpus=int(capabilities.get("GPUs", 0)),
         family=str(item.get("family") or ""),

@@ -18,6 +18,7 @@ from provisioning.azure.survey.quotas import ask_quotas
 from provisioning.azure.survey.registrations import ask_providers
 from provisioning.azure.survey.rights import ask_rights
 from provisioning.azure.survey.sizes import ask_sizes
+from provisioning.azure.survey.spot_market import ask_spot_markets
 from provisioning.survey_types import Rights, Survey, Topic
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ def _open(clients: Clients, topics: frozenset[Topic]) -> None:
         _ = clients.arm
     if Topic.PRICES in topics:
         _ = clients.prices
+    if Topic.SPOT in topics:
+        _ = clients.graph
 
 
 class _Questions:
@@ -78,6 +81,7 @@ class _Questions:
         self._disks = self._once(Topic.PRICES, lambda: ask_disk_prices(clients, request))
         self._addresses = self._once(Topic.PRICES, lambda: ask_address_prices(clients, request))
         self._egress = self._once(Topic.PRICES, lambda: ask_egress_prices(clients, request))
+        self._spot = self._once(Topic.SPOT, lambda: ask_spot_markets(clients, request))
         self._sizes = self._by_region(Topic.SIZES, lambda region: ask_sizes(clients, region))
         self._quotas = self._by_region(Topic.QUOTA, lambda region: ask_quotas(clients, region))
         self._images = self._by_region(Topic.IMAGE, lambda region: find_image(clients, region, request.image))
@@ -97,6 +101,7 @@ class _Questions:
             disk_meters=interview.answer(self._disks, ()),
             address_meters=interview.answer(self._addresses, ()),
             egress_meters=interview.answer(self._egress, ()),
+            spot=interview.answer(self._spot, {}),
             at=time.time(),
         )
 

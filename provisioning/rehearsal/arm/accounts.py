@@ -7,7 +7,6 @@ import hashlib
 import hmac
 import json
 import secrets
-import time
 import uuid
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -51,16 +50,16 @@ class RehearsalAccount:
         """The key under every signature of this emulator."""
         return bytes.fromhex(self.signing_key)
 
-    def token(self, principal: str, audience: str) -> str:
-        """A bearer token (JWT) for a principal, valid for TOKEN_SECONDS."""
-        now = int(time.time())
-        claims = {"aud": audience, "iss": "rehearsal", "iat": now, "nbf": now, "exp": now + TOKEN_SECONDS}
+    def token(self, principal: str, audience: str, *, now: float) -> str:
+        """A bearer token (JWT) for a principal, valid for TOKEN_SECONDS from `now` (seconds since the epoch)."""
+        issued = int(now)
+        claims = {"aud": audience, "iss": "rehearsal", "iat": issued, "nbf": issued, "exp": issued + TOKEN_SECONDS}
         claims |= {"oid": principal, "tid": self.tenant_id, "sub": principal}
         signed = f"{_encode({'alg': 'HS256', 'typ': 'JWT'})}.{_encode(claims)}"
         return f"{signed}.{self._sign(signed)}"
 
-    def principal_of(self, authorization: str) -> str:
-        """The object id of the caller from an Authorization header.
+    def principal_of(self, authorization: str, *, now: float) -> str:
+        """The object id of the caller from an Authorization header, at `now` (seconds since the epoch).
 
         Raises:
             ArmError: 401 AuthenticationFailed without a token, InvalidAuthenticationToken or
@@ -75,16 +74,16 @@ class RehearsalAccount:
         if not hmac.compare_digest(self._sign(signed), signature):
             raise self._unauthorized("InvalidAuthenticationToken", "The access token is invalid.")
         claims = _decode(signed.partition(".")[2])
-        if claims["exp"] < time.time():
+        if claims["exp"] < now:
             raise self._unauthorized(
                 "ExpiredAuthenticationToken", "The access token expiry UTC time is earlier than now."
             )
         return str(claims["oid"])
 
-    def known_principal(self, authorization: str) -> str:
+    def known_principal(self, authorization: str, *, now: float) -> str:
         """As `principal_of`, but empty where that refuses."""
         try:
-            return self.principal_of(authorization)
+            return self.principal_of(authorization, now=now)
         except ArmError:
             return ""
 

@@ -18,6 +18,7 @@ _RESOURCES = ("2025-04-01", "2022-09-01", "2021-04-01")
 KNOWN: Mapping[str, tuple[str, ...]] = {
     "Microsoft.Compute/virtualMachines": _COMPUTE,
     "Microsoft.Compute/disks": ("2026-03-02", "2025-01-02", "2024-03-02"),
+    "Microsoft.Compute/skus": ("2021-07-01", "2019-04-01"),
     "Microsoft.Compute/locations/usages": _COMPUTE,
     "Microsoft.Compute/locations/publishers": _COMPUTE,
     "Microsoft.Compute/locations/operations": (*_COMPUTE, "2026-03-02", "2025-01-02", "2024-03-02"),
@@ -33,7 +34,9 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
     "Microsoft.Resources/subscriptions": ("2022-12-01", "2021-01-01", "2020-01-01", "2016-06-01"),
     "Microsoft.ResourceGraph/resources": ("2024-04-01", "2022-10-01", "2021-03-01", "2020-04-01-preview"),
     "Microsoft.DevTestLab/schedules": ("2018-09-15",),
+    "Microsoft.Authorization/locks": ("2020-05-01", "2017-04-01", "2016-09-01"),
     "Microsoft.Authorization/roleAssignments": ("2022-04-01", "2020-04-01-preview"),
+    "Microsoft.Authorization/permissions": ("2022-04-01", "2018-07-01", "2015-07-01"),
 }
 
 

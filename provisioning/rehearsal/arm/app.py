@@ -13,6 +13,8 @@ from provisioning.rehearsal.arm.call import Call
 from provisioning.rehearsal.arm.compute.machines import serial_signature
 from provisioning.rehearsal.arm.errors import ArmError
 from provisioning.rehearsal.arm.http import DroppedConnectionError, Response, error_response
+from provisioning.rehearsal.arm.prices.feed import answer_prices
+from provisioning.rehearsal.arm.resources.locks import check_locks
 from provisioning.rehearsal.arm.resources.providers import check_registered
 from provisioning.rehearsal.arm.rights import check_rights
 from provisioning.rehearsal.arm.routes import ROUTES
@@ -58,7 +60,9 @@ class ArmApplication:
             response = self._struck_or_answered(request)
             status = response.status
         finally:
-            principal = self._world.account.known_principal(request.headers.get("authorization", ""))
+            principal = self._world.account.known_principal(
+                request.headers.get("authorization", ""), now=self._world.now()
+            )
             seconds = time.monotonic() - began
             self._world.requests.add(request, status=status, principal=principal, began_at=began_at, seconds=seconds)
         return response
@@ -78,8 +82,9 @@ class ArmApplication:
     def _answer(self, request: Request, fault: Fault | None) -> Response:
         try:
             return (
-                answer_sign_in(request, self._world.account, self._world.urls.base_url)
+                answer_sign_in(request, self._world)
                 or self._serial_log(request)
+                or answer_prices(request, self._world)
                 or self._arm(request, fault)
             )
         except ArmError as error:
@@ -90,7 +95,7 @@ class ArmApplication:
 
     def _arm(self, request: Request, fault: Fault | None) -> Response:
         world = self._world
-        principal = world.account.principal_of(request.headers.get("authorization", ""))
+        principal = world.account.principal_of(request.headers.get("authorization", ""), now=world.now())
         route, params = self._router.find(request.method, request.path)
         subscription = params.get("subscription", world.account.subscription_id)
         if subscription.lower() != world.account.subscription_id:
@@ -99,6 +104,7 @@ class ArmApplication:
         check_api_version(request.query.get("api-version"), route.resource_type)
         check_rights(world, principal, request)
         time.sleep(world.settings.latencies.of_call(request.method, route.resource_type))
+        check_locks(world, request)
         call = Call(world, request, params, principal, fault)
         # One call at a time changes the cloud; what takes time happens in operations, outside the lock.
         with world.store.lock:

@@ -1,4 +1,4 @@
-"""The private door for ourselves and for tests: health, faults, settings, calls so far, machines' ports, going away."""
+"""The private door for ourselves and for tests: health, faults, settings, clock, evictions, what was done, leaving."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
+from provisioning.rehearsal.arm.clock import jump
+from provisioning.rehearsal.arm.compute.evictions import announce
+from provisioning.rehearsal.arm.compute.references import MACHINE_TYPE
 from provisioning.rehearsal.arm.errors import ArmError
 from provisioning.rehearsal.arm.faults import Fault
 from provisioning.rehearsal.arm.http import Response, error_response
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from provisioning.rehearsal.arm.http import Application, Request
+    from provisioning.rehearsal.arm.json_types import Json
     from provisioning.rehearsal.arm.world import World
 
 PREFIX = "/llamalift"
@@ -46,14 +50,26 @@ class ControlApplication:
         except ArmError as error:
             return error_response(error)
 
-    def _answer(self, request: Request, words: list[str]) -> Response:  # noqa: PLR0911  (one for each question)
+    def _answer(self, request: Request, words: list[str]) -> Response:
+        return self._look(request, words) or self._change(request, words) or Response(404)
+
+    def _look(self, request: Request, words: list[str]) -> Response | None:
         match request.method, words:
-            case "GET", ["health"]:
-                return Response(200, {"pid": os.getpid(), "empty": self._world.empty})
+            case "GET", ["health" | "witness" as what]:
+                return Response(200, self._health() if what == "health" else self._witness())
             case "GET", ["machines", address]:
                 return Response(200, {"ports": self._world.machines.ports_at(address)})
             case method, ["clients", client] if method in {"PUT", "DELETE"}:
                 return self._greet(client, request) if method == "PUT" else self._part(client)
+        return None
+
+    def _change(self, request: Request, words: list[str]) -> Response | None:
+        match request.method, words:
+            case "POST", ["clock"]:
+                jump(self._world, float(request.json()["jump_seconds"]))
+                return Response(200, {"now": self._world.now_text()})
+            case "POST", ["evictions"]:
+                return self._evict(request)
             case "PATCH", ["settings"]:
                 return self._settings(request)
             case "GET", ["requests"]:
@@ -61,12 +77,29 @@ class ControlApplication:
                 return Response(200, {"requests": [dataclasses.asdict(one) for one in logged]})
             case method, ["faults"] if method in {"GET", "PUT"}:
                 return self._faults(request)
-        return Response(404)
+        return None
+
+    def _health(self) -> Json:
+        return {"pid": os.getpid(), "empty": self._world.empty}
+
+    def _witness(self) -> Json:
+        existing = [resource.id for resource in self._world.store.all()]
+        return {"existing": existing, "busy": self._world.operations.busy, "machines": self._world.witness.report()}
 
     def _faults(self, request: Request) -> Response:
         if request.method == "PUT":
             self._world.faults.replace([Fault.from_json(fault) for fault in request.json().get("faults", [])])
         return Response(200, {"matched": self._world.faults.matched()})
+
+    def _evict(self, request: Request) -> Response:
+        """Take a machine away, spot or not, whatever its policy: `{"machine": name, "notice_seconds": n}`."""
+        wanted = request.json()
+        with self._world.store.lock:
+            for machine in self._world.store.all(MACHINE_TYPE):
+                if machine.name == wanted["machine"]:
+                    announce(self._world, machine, float(wanted.get("notice_seconds", 0.0)))
+                    return Response(200, {})
+        raise ArmError(404, "NotFound", f"no such machine: {wanted['machine']}")
 
     def _settings(self, request: Request) -> Response:
         known = {each.name for each in dataclasses.fields(self._world.settings)}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from provisioning.rehearsal.arm.errors import ArmError
 from provisioning.rehearsal.arm.http import Response
+from provisioning.rehearsal.arm.troubles import trouble
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,6 +33,8 @@ class Fault:
         operation_error: `{"code", "message"}` with which the asynchronous operation that the call starts fails.
         operation_effect: Whether that operation has its effect before it fails.
         operation_delay_seconds: Time before the operation has its effect and ends.
+        survivors: Regular expression of the ids that a deletion of their group, started by the call, cannot delete: it
+            deletes the others, fails with ResourceGroupDeletionBlocked, and the group is usable again.
     """
 
     method: str
@@ -47,19 +50,24 @@ class Fault:
     operation_error: Mapping[str, str] | None = None
     operation_effect: bool = False
     operation_delay_seconds: float = 0.0
+    survivors: str = ""
 
     @staticmethod
     def from_json(body: Json) -> Fault:
-        """Read a fault as the control endpoint gets it.
+        """Read a fault as the control endpoint gets it: these properties, and `trouble`, which names a set of them.
 
         Raises:
             ArmError: 400 with what is wrong.
         """
+        if "trouble" in body:
+            body = {**trouble(body["trouble"]), **body}
+            del body["trouble"]
         unknown = body.keys() - {known.name for known in fields(Fault)}
         if unknown or not {"method", "path"} <= body.keys():
             raise ArmError(400, "InvalidFault", f"unknown or missing fault properties: {sorted(unknown)}")
         try:
             re.compile(body["path"])
+            re.compile(body.get("survivors", ""))
         except re.error as error:
             raise ArmError(400, "InvalidFault", f"the path is no regular expression: {error}") from error
         return Fault(**body)

@@ -19,19 +19,21 @@ class MachineRoom:
         self._lock = threading.Lock()
         self._running: dict[str, RunningMachine] = {}
 
-    def boot(self, vm_id: str, spec: LocalMachineSpec) -> None:
-        """Boot a machine unless it runs; returns when it answers.
+    def boot(self, vm_id: str, spec: LocalMachineSpec) -> bool:
+        """Boot a machine unless it runs; returns when it answers, with whether it had to be booted.
 
         Raises:
             RehearsalError: It did not come up.
         """
-        if not self.is_alive(vm_id):
-            try:
-                machine = machines.boot(spec)
-            except OSError as error:
-                raise RehearsalError(f"the local machine could not be booted: {error}") from error
-            with self._lock:
-                self._running[vm_id] = machine
+        if self.is_alive(vm_id):
+            return False
+        try:
+            machine = machines.boot(spec)
+        except OSError as error:
+            raise RehearsalError(f"the local machine could not be booted: {error}") from error
+        with self._lock:
+            self._running[vm_id] = machine
+        return True
 
     def stop(self, vm_id: str) -> None:
         """End a machine with all its processes; nothing happens when it does not run."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provisioning.rehearsal.arm.accounts import TOKEN_SECONDS
+from provisioning.rehearsal.arm.compute.evictions import acknowledge, scheduled_events
 from provisioning.rehearsal.arm.http import Response
 
 if TYPE_CHECKING:
@@ -45,14 +46,22 @@ class MetadataApplication:
             case ["metadata", "identity", "oauth2", "token"]:
                 return self._token(machine, request.query.get("resource", ""))
             case ["metadata", "scheduledevents"]:
-                return Response(200, {"DocumentIncarnation": 1, "Events": []})
+                return self._events(machine, request)
         return Response(404, {"error": "Not found"})
+
+    def _events(self, machine: Resource, request: Request) -> Response:
+        if request.method == "POST":
+            started = [str(entry.get("EventId")) for entry in request.json().get("StartRequests", [])]
+            with self._world.store.lock:
+                acknowledge(self._world, machine, started)
+            return Response(200)
+        return Response(200, scheduled_events(machine))
 
     def _token(self, machine: Resource, audience: str) -> Response:
         identity = machine.body.get("identity")
         if identity is None:
             return Response(400, {"error": "invalid_request", "error_description": "Identity not found"})
-        token = self._world.account.token(identity["principalId"], audience)
+        token = self._world.account.token(identity["principalId"], audience, now=self._world.now())
         times = {"expires_in": str(TOKEN_SECONDS), "ext_expires_in": str(TOKEN_SECONDS)}
         return Response(200, {"access_token": token, "token_type": "Bearer", "resource": audience, **times})
 

@@ -223,4 +223,6 @@ def _scripted(fault: Fault | None) -> Json:
     scripted: Json = {"delay_seconds": fault.operation_delay_seconds, "effect": fault.operation_effect}
     if fault.operation_error is not None:
         scripted["error"] = dict(fault.operation_error)
+    if fault.survivors:
+        scripted["survivors"] = fault.survivors
     return scripted

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from provisioning.rehearsal.arm.compute import disks, images, machine_actions, machines, quota
+from provisioning.rehearsal.arm import rights
+from provisioning.rehearsal.arm.compute import disks, images, machine_actions, machines, quota, skus
 from provisioning.rehearsal.arm.errors import ArmError
 from provisioning.rehearsal.arm.graph import requests as graph_requests
 from provisioning.rehearsal.arm.network import interfaces, networks, public_ips, security_groups
-from provisioning.rehearsal.arm.resources import extensions, groups, listing, polling, providers, subscriptions
+from provisioning.rehearsal.arm.resources import extensions, groups, listing, locks, polling, providers, subscriptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,6 +35,9 @@ _MODULES = (
     quota,
     machines,
     graph_requests,
+    locks,
+    rights,
+    skus,
 )
 ROUTES = [route for module in _MODULES for route in module.ROUTES]
 
@@ -46,6 +50,7 @@ _KINDS = (
     machines.KIND,
     extensions.SCHEDULE_KIND,
     extensions.ASSIGNMENT_KIND,
+    locks.KIND,
 )
 KINDS: Mapping[str, Kind] = {kind.type.lower(): kind for kind in _KINDS}
 

@@ -10,17 +10,17 @@ from provisioning.rehearsal.arm.accounts import TOKEN_SECONDS
 from provisioning.rehearsal.arm.http import Response
 
 if TYPE_CHECKING:
-    from provisioning.rehearsal.arm.accounts import RehearsalAccount
     from provisioning.rehearsal.arm.http import Request
+    from provisioning.rehearsal.arm.world import World
 
 
-def answer_sign_in(request: Request, account: RehearsalAccount, base_url: str) -> Response | None:
+def answer_sign_in(request: Request, world: World) -> Response | None:
     """Answer a sign-in call; None when the path is not one."""
-    tenant = f"/{account.tenant_id}"
+    tenant = f"/{world.account.tenant_id}"
     if request.path == f"{tenant}/v2.0/.well-known/openid-configuration":
-        return _discovery(f"{base_url}{tenant}")
+        return _discovery(f"{world.urls.base_url}{tenant}")
     if request.path == f"{tenant}/oauth2/v2.0/token" and request.method == "POST":
-        return _token(request, account)
+        return _token(request, world)
     return None
 
 
@@ -40,7 +40,8 @@ def _discovery(issuer: str) -> Response:
     )
 
 
-def _token(request: Request, account: RehearsalAccount) -> Response:
+def _token(request: Request, world: World) -> Response:
+    account = world.account
     form = dict(parse_qsl(request.body.decode()))
     if form.get("grant_type") != "client_credentials":
         return _refused("unsupported_grant_type", "AADSTS70003: The app requested an unsupported grant type.")
@@ -50,7 +51,7 @@ def _token(request: Request, account: RehearsalAccount) -> Response:
     if not hmac.compare_digest(form.get("client_secret", ""), account.client_secret):
         return _refused("invalid_client", "AADSTS7000215: Invalid client secret provided.", status=401)
     audience = form.get("scope", "").removesuffix("/.default")
-    token = account.token(account.principal_id, audience)
+    token = account.token(account.principal_id, audience, now=world.now())
     times = {"expires_in": TOKEN_SECONDS, "ext_expires_in": TOKEN_SECONDS}
     return Response(200, {"token_type": "Bearer", **times, "access_token": token})
 

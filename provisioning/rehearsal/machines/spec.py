@@ -11,10 +11,11 @@ if TYPE_CHECKING:
 
 
 class MachineKind(StrEnum):
-    """The ways of booting, best first."""
+    """The ways of booting, best first; `none` boots nothing, for those who study the cloud side alone."""
 
     SANDBOX = "sandbox"
     IN_PROCESS = "in-process"
+    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)

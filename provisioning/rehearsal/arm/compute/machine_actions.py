@@ -19,6 +19,7 @@ from provisioning.rehearsal.machines import LocalMachineSpec
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from provisioning.rehearsal.arm.faults import Fault
     from provisioning.rehearsal.arm.json_types import Json
     from provisioning.rehearsal.arm.operations import Operation
     from provisioning.rehearsal.arm.store import Resource
@@ -59,6 +60,21 @@ def deallocate(world: World, operation: Operation) -> None:
     _stop(world, _target(world, operation), "deallocated")
 
 
+def begin_deallocation(world: World, machine: Resource) -> None:
+    """Start to deallocate a machine that runs; nobody asked over ARM."""
+    if machine.state in {"Creating", "Deleting"} or machine.private.get("power") in {"deallocating", "deallocated"}:
+        return
+    begin(world, machine, "machine-deallocate", "deallocating", None)
+
+
+def begin(world: World, machine: Resource, action: str, power: str, fault: Fault | None) -> Operation:
+    """Start an operation that changes a machine's power, and show that it is under way."""
+    machine.private["power"] = power
+    machine.properties["provisioningState"] = "Updating"
+    world.store.put(machine)
+    return world.operations.start(action, machine.id, fault)
+
+
 def power_off(world: World, operation: Operation) -> None:
     """Stop it but keep the hardware: it is still billed."""
     _stop(world, _target(world, operation), "stopped")
@@ -78,6 +94,7 @@ def _settle(world: World, resource_id: str) -> None:
             return
         machine.properties["provisioningState"] = "Succeeded"
         machine.private.pop("failure", None)
+        machine.private["settled_at"] = world.now_text()
         touch(machine)
         world.store.put(machine)
 
@@ -105,6 +122,7 @@ def erase(world: World, machine: Resource) -> None:
     world.machines.stop(vm_id(machine))
     with world.store.lock:
         world.store.remove(machine.id)
+        world.witness.gone(machine.id)
         for disk in disks_of(machine):
             if disk["deleteOption"] == "Delete":
                 _erase_disk(world, disk["managedDisk"].get("id"))
@@ -156,7 +174,8 @@ def _make_disk(world: World, machine: Resource, disk: Json) -> Resource:
 def _boot(world: World, machine: Resource) -> None:
     with world.store.lock:
         spec = _specification(world, machine)
-    world.machines.boot(vm_id(machine), spec)
+    if world.machines.boot(vm_id(machine), spec):
+        world.witness.started(machine.id)
     with world.store.lock:
         if world.store.get(machine.id) is machine:
             machine.private["power"] = "running"

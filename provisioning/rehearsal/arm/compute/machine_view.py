@@ -70,7 +70,9 @@ def _provisioning(machine: Resource) -> Json:
     failure = machine.private.get("failure")
     if state != "Failed" or failure is None:
         level, text = "Info", _DISPLAY.get(state, "Provisioning succeeded")
-        return {"code": code, "level": level, "displayStatus": text, "time": now_text()}
+        # The end of the machine's last operation, which for a deallocated one is when its bill ended.
+        at = machine.private.get("settled_at") if state == "Succeeded" else None
+        return {"code": code, "level": level, "displayStatus": text, "time": at or now_text()}
     words = {"code": f"{code}/{failure['code']}", "level": "Error", "displayStatus": _DISPLAY[state]}
     return {**words, "message": failure["message"], "time": now_text()}
 

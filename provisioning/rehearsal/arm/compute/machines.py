@@ -8,7 +8,8 @@ import hmac
 import secrets
 from typing import TYPE_CHECKING
 
-from provisioning.rehearsal.arm.compute.machine_actions import erase, touch
+from provisioning.rehearsal.arm.compute.evictions import announce
+from provisioning.rehearsal.arm.compute.machine_actions import begin, erase, touch
 from provisioning.rehearsal.arm.compute.machine_body import new_body
 from provisioning.rehearsal.arm.compute.machine_checks import check_new_machine
 from provisioning.rehearsal.arm.compute.machine_view import instance_view, view
@@ -52,6 +53,7 @@ def _put(call: Call) -> Response:
     custom_data = wanted["properties"]["osProfile"].get("customData") or ""
     machine.private = {"power": "starting", "custom_data": custom_data, "metadata_key": secrets.token_urlsafe(24)}
     call.world.store.put(machine)
+    call.world.witness.made(machine.id)
     operation = call.world.operations.start("machine-create", machine.id, call.fault)
     return Response(201, view(call.world, machine), _headers(call, machine, operation))
 
@@ -61,6 +63,7 @@ def _update(call: Call, machine: Resource, wanted: Json) -> Response:
     if "tags" in wanted:
         machine.body["tags"] = wanted["tags"] or {}
     _change_delete_options(machine, wanted.get("properties") or {})
+    call.world.witness.asked_again(machine.id)
     # Asking again for a machine whose creation failed tries the creation again.
     action = "machine-create" if machine.state == "Failed" else "machine-update"
     machine.properties["provisioningState"] = "Updating"
@@ -142,13 +145,20 @@ def _poster(action: str, power: str) -> Handler:
         if machine.state == "Creating":
             message = f"Operation '{action}' is not allowed on VM '{machine.name}' since the VM is being created."
             raise ArmError(409, "OperationNotAllowed", message)
-        machine.private["power"] = power
-        machine.properties["provisioningState"] = "Updating"
-        call.world.store.put(machine)
-        operation = call.world.operations.start(f"machine-{action}", machine.id, call.fault)
+        operation = begin(call.world, machine, f"machine-{action}", power, call.fault)
         return Response(202, None, accepted_headers(call, KIND, operation, machine.region))
 
     return post
+
+
+def _simulate_eviction(call: Call) -> Response:
+    machine = find(call, KIND)
+    check_not_busy(call, machine)
+    if str(machine.properties.get("priority", "Regular")).lower() != "spot":
+        message = f"Operation 'simulateEviction' is not allowed on VM '{machine.name}' since it is not a Spot VM."
+        raise ArmError(409, "OperationNotAllowed", message)
+    announce(call.world, machine, call.world.settings.eviction_notice_seconds)
+    return Response(204)
 
 
 def _boot_diagnostics(call: Call) -> Response:
@@ -183,5 +193,6 @@ ROUTES = [
     Route("POST", f"{_ITEM}/restart", _poster("restart", "starting"), MACHINE_TYPE),
     Route("POST", f"{_ITEM}/powerOff", _poster("power-off", "stopping"), MACHINE_TYPE),
     Route("POST", f"{_ITEM}/deallocate", _poster("deallocate", "deallocating"), MACHINE_TYPE),
+    Route("POST", f"{_ITEM}/simulateEviction", _simulate_eviction, MACHINE_TYPE),
     Route("POST", f"{_ITEM}/retrieveBootDiagnosticsData", _boot_diagnostics, MACHINE_TYPE),
 ]

@@ -9,6 +9,7 @@ from provisioning.rehearsal.arm.compute.sizes import DEFAULT_LIMITS, SIZES
 from provisioning.rehearsal.arm.errors import quota
 from provisioning.rehearsal.arm.http import Response
 from provisioning.rehearsal.arm.regions import check_region
+from provisioning.rehearsal.arm.resources.providers import check_registered
 from provisioning.rehearsal.arm.routing import Route
 
 if TYPE_CHECKING:
@@ -22,15 +23,24 @@ _TITLES = {
     "cores": "Total Regional vCPUs",
     "lowPriorityCores": "Total Regional Low-priority vCPUs",
     "virtualMachines": "Virtual Machines",
+    "availabilitySets": "Availability Sets",
+    "virtualMachineScaleSets": "Virtual Machine Scale Sets",
+    "dedicatedVCpus": "Dedicated vCPUs",
+    "StandardNCADSA100v4Family": "Standard NCADS_A100_v4 Family vCPUs",
+    "StandardNCadsH100v5Family": "Standard NCadsH100v5 Family vCPUs",
+    "Standard NDASv4_A100 Family": "Standard NDASv4_A100 Family vCPUs",
+    "standard NDAMSv4_A100Family": "Standard NDAMSv4_A100 Family vCPUs",
+    "standardNDSH100v5Family": "Standard NDSH100v5 Family vCPUs",
 }
 # The name of each regional limit in the text of a refusal.
 _REFUSAL_NAMES = {"cores": "Total Regional Cores", "lowPriorityCores": "LowPriorityCores"}
 
 
-def limit_of(world: World, name: str) -> int:
-    """The limit by usage name, compared without regard to case."""
-    limits = {**DEFAULT_LIMITS, **world.settings.quota_limits}
-    return {key.lower(): value for key, value in limits.items()}.get(name.lower(), 0)
+def limit_of(world: World, region: str, name: str) -> int:
+    """The limit by usage name, compared without regard to case; what is set for the region comes first."""
+    regional = world.settings.regional_quota_limits.get(region, {})
+    limits = (DEFAULT_LIMITS, world.settings.quota_limits, regional)
+    return {key.lower(): value for each in limits for key, value in each.items()}.get(name.lower(), 0)
 
 
 def used(world: World, region: str, name: str) -> int:
@@ -54,13 +64,14 @@ def check_quota(world: World, region: str, size: Size, *, spot: bool) -> None:
         ArmError: 409 OperationNotAllowed with the numbers in its text.
     """
     for name in ("lowPriorityCores",) if spot else (size.family, "cores"):
-        limit, taken = limit_of(world, name), used(world, region, name)
+        limit, taken = limit_of(world, region, name), used(world, region, name)
         if taken + size.vcpus > limit:
             title = _REFUSAL_NAMES.get(name, f"{name} Cores")
             raise quota(title, region, limit=limit, used=taken, more=size.vcpus)
 
 
 def _list_usages(call: Call) -> Response:
+    check_registered(call.world, "Microsoft.Compute/locations/usages")
     region = check_region(call.params["location"], "Microsoft.Compute/locations/usages")
     return Response(200, {"value": [_usage(call.world, region, name) for name in DEFAULT_LIMITS]})
 
@@ -68,7 +79,7 @@ def _list_usages(call: Call) -> Response:
 def _usage(world: World, region: str, name: str) -> Json:
     title = _TITLES.get(name, f"{name} vCPUs")
     return {
-        "limit": limit_of(world, name),
+        "limit": limit_of(world, region, name),
         "unit": "Count",
         "currentValue": used(world, region, name),
         "name": {"value": name, "localizedValue": title},

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from provisioning.rehearsal.arm.regions import REGIONS
+from provisioning.rehearsal.arm.regions import REGIONAL, REGIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,6 +69,15 @@ _ALL = (
 )
 SIZES: Mapping[str, Size] = {size.name.lower(): size for size in _ALL}
 
+
+def zones_of(size: Size, region: str) -> tuple[str, ...]:
+    """The zones of a region that have a size; none where the region has no zones."""
+    if region in REGIONAL:
+        return ()
+    # As the real list says of the A100 sizes there.
+    return ("1", "3") if size.gpus and region == "southcentralus" else ("1", "2", "3")
+
+
 # The limits of a subscription that has asked for A100s once; `cores` and `lowPriorityCores` are regional totals.
 DEFAULT_LIMITS: Mapping[str, int] = {
     "cores": 350,
@@ -84,4 +93,11 @@ DEFAULT_LIMITS: Mapping[str, int] = {
     "standardDSv3Family": 100,
     "standardDSv5Family": 100,
     "standardDASv5Family": 100,
+    # Rows that the usages API lists for everyone, whether or not there is anything of the kind.
+    "availabilitySets": 2_500,
+    "virtualMachineScaleSets": 2_500,
+    "dedicatedVCpus": 3_000,
+    "standardDv3Family": 100,
+    "standardNCFamily": 48,
+    "standardNVFamily": 24,
 }

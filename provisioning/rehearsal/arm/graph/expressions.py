@@ -3,7 +3,7 @@
 Understood: column and property paths (`properties.a.b[0].c`, `tags['x']`); strings, numbers, `true`, `false`; `==`,
 `!=`, `=~`, `!~`, `<`, `<=`, `>`, `>=`, `in`, `in~`, `!in`, `!in~`, `has`, `contains`, `startswith`, `endswith` (these
 last four without regard to case, as in Kusto); `and`, `or`, `not(...)`, parentheses; `tostring`, `tolower`, `toupper`,
-`toint`, `todouble`, `isempty`, `isnotempty`, `isnull`, `isnotnull`, `coalesce`.
+`toint`, `todouble`, `isempty`, `isnotempty`, `isnull`, `isnotnull`, `coalesce`, `iff`, `substring`, `bag_pack`.
 """
 
 from __future__ import annotations
@@ -54,12 +54,17 @@ def _comparison(reader: Reader) -> Expression:
         return lambda row: compare(left(row), right(row))
     if sign in _LISTED:
         reader.take()
-        choices, same = _arguments(reader), functions.COMPARISONS["=~" if sign.endswith("~") else "=="]
+        choices, same = read_arguments(reader), functions.COMPARISONS["=~" if sign.endswith("~") else "=="]
         return lambda row: any(same(left(row), choice(row)) for choice in choices) is not _LISTED[sign]
     return left
 
 
-def _arguments(reader: Reader) -> list[Expression]:
+def read_arguments(reader: Reader) -> list[Expression]:
+    """Read a list in parentheses, which may be empty.
+
+    Raises:
+        ArmError: 400 with the place and what was expected.
+    """
     reader.demand("(")
     found: list[Expression] = []
     while not reader.skip(")"):
@@ -92,7 +97,7 @@ def _called(reader: Reader) -> Expression:
     function = functions.FUNCTIONS.get(name.text.lower())
     if function is None:
         raise not_supported(name.text)
-    arguments = _arguments(reader)
+    arguments = read_arguments(reader)
     if not arguments:
         raise parser_failure(reader.word, "<expression>")
     return lambda row: function(*(argument(row) for argument in arguments))

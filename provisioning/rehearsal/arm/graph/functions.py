@@ -66,6 +66,14 @@ COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
     "endswith": lambda left, right: _text(left).lower().endswith(_text(right).lower()),
 }
 
+# What `summarize` makes of the values of a group of rows. `make_list` leaves nulls out.
+AGGREGATES: Mapping[str, Callable[[list[Any]], Any]] = {
+    "count": len,
+    "make_list": lambda values: [value for value in values if value is not None],
+    "min": lambda values: min((value for value in values if value is not None), default=None),
+    "max": lambda values: max((value for value in values if value is not None), default=None),
+}
+
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "tostring": _text,
     "tolower": lambda value: _text(value).lower(),
@@ -77,5 +85,8 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "isnull": lambda value: value is None,
     "isnotnull": lambda value: value is not None,
     "not": lambda value: not value,
+    "iff": lambda condition, then, otherwise: then if condition else otherwise,
+    "substring": lambda text, start, length=None: _text(text)[start : None if length is None else start + length],
+    "bag_pack": lambda *pairs: dict(zip(pairs[::2], pairs[1::2], strict=True)),
     "coalesce": lambda *values: next((value for value in values if value is not None), None),
 }

@@ -1,20 +1,23 @@
 """A whole query: a table, then operators, each taking the rows that the one before it left.
 
 Understood: `where`, `project`, `extend`, `order by` and `sort by` (`asc`, `desc`; like Kusto, descending when neither
-is said), `take` and `limit`, `union` with tables and with queries in parentheses. A query may begin with an operator;
-it is then about `Resources`. Anything else is answered as Resource Graph answers what it does not have.
+is said), `take` and `limit`, `union` with tables and with queries in parentheses, `summarize` with `count`,
+`make_list`, `min`, `max`. A query may begin with an operator; it is then about `Resources`. Anything else is answered
+as Resource Graph answers what it does not have.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from provisioning.rehearsal.arm.graph.columns import read_columns
 from provisioning.rehearsal.arm.graph.expressions import read_expression
 from provisioning.rehearsal.arm.graph.problems import not_supported, parser_failure
 from provisioning.rehearsal.arm.graph.reader import Reader
+from provisioning.rehearsal.arm.graph.summary import read_summary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from provisioning.rehearsal.arm.graph.expressions import Expression
 
@@ -81,32 +84,17 @@ def _where(reader: Reader, _tables: Tables) -> Operator:
 
 
 def _project(reader: Reader, _tables: Tables) -> Operator:
-    columns = _read_columns(reader)
+    columns = read_columns(reader)
     return lambda rows: [{name: value(row) for name, value in columns} for row in rows]
 
 
 def _extend(reader: Reader, _tables: Tables) -> Operator:
-    columns = _read_columns(reader)
+    columns = read_columns(reader)
     return lambda rows: [{**row, **{name: value(row) for name, value in columns}} for row in rows]
 
 
-def _read_columns(reader: Reader) -> Sequence[tuple[str, Expression]]:
-    columns = [_read_column(reader)]
-    while reader.skip(","):
-        columns.append(_read_column(reader))
-    return columns
-
-
-def _read_column(reader: Reader) -> tuple[str, Expression]:
-    named = reader.names_ahead("=")
-    # A path without a name of its own gets one: `properties.a.b` is called `properties_a_b`.
-    name = reader.name().text if named else ""
-    if named:
-        reader.demand("=")
-        return name, read_expression(reader)
-    start = reader.position
-    value = read_expression(reader)
-    return "_".join(word.text for word in reader.since(start) if word.kind != "sign"), value
+def _summarize(reader: Reader, _tables: Tables) -> Operator:
+    return read_summary(reader)
 
 
 def _order(reader: Reader, _tables: Tables) -> Operator:
@@ -176,4 +164,5 @@ _OPERATORS: Mapping[str, Callable[[Reader, Tables], Operator]] = {
     "take": _take,
     "limit": _take,
     "union": _union,
+    "summarize": _summarize,
 }

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from provisioning.rehearsal.arm.compute import machine_view
 from provisioning.rehearsal.arm.compute.references import MACHINE_TYPE, disks_of
+from provisioning.rehearsal.arm.graph.spot import spot_bodies
 from provisioning.rehearsal.arm.world import GROUP_TYPE
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ COLUMNS = (
     *("plan", "properties", "tags", "identity", "zones", "extendedLocation"),
 )
 _DISK_TYPE = "Microsoft.Compute/disks"
-# Role assignments have a table of their own, which nobody asks.
-_ELSEWHERE = frozenset({GROUP_TYPE, "Microsoft.Authorization/roleAssignments"})
+# Role assignments and locks are in other tables, which nobody asks.
+_ELSEWHERE = frozenset({GROUP_TYPE, "Microsoft.Authorization/roleAssignments", "Microsoft.Authorization/locks"})
 
 
 def _resources(world: World, known: Sequence[Resource]) -> list[Row]:
@@ -74,12 +75,12 @@ def row_of(world: World, body: Mapping[str, Any]) -> Row:
     }
 
 
-def _nothing(_world: World, _known: Sequence[Resource]) -> list[Row]:
-    return []
+def _spot(world: World, _known: Sequence[Resource]) -> list[Row]:
+    return [row_of(world, body) for body in spot_bodies(world)]
 
 
 TABLES: Mapping[str, Table] = {
     "resources": _resources,
     "resourcecontainers": _containers,
-    "spotresources": _nothing,
+    "spotresources": _spot,
 }

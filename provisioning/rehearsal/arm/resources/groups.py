@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import time
 import uuid
 from typing import TYPE_CHECKING
@@ -96,8 +97,10 @@ def delete_everything(world: World, operation: Operation, kinds: Mapping[str, Ki
     group = world.store.get(operation.target)
     if group is None:
         return
-    while _erase_free(world, group, kinds):
-        # Reserved interfaces are waited out, as Azure does.
+    survivors = str(operation.scripted.get("survivors", ""))
+    give_up_at = time.monotonic() + world.settings.group_patience_seconds
+    while _erase_free(world, group, kinds, survivors) and time.monotonic() < give_up_at:
+        # Reserved interfaces are waited out, as Azure mostly does.
         time.sleep(_RESERVATION_PAUSE_SECONDS)
     left = world.store.all(group=group.name)
     if left:
@@ -108,12 +111,12 @@ def delete_everything(world: World, operation: Operation, kinds: Mapping[str, Ki
     world.store.remove(group.id)
 
 
-def _erase_free(world: World, group: Resource, kinds: Mapping[str, Kind]) -> bool:
+def _erase_free(world: World, group: Resource, kinds: Mapping[str, Kind], survivors: str) -> bool:
     """Erase whatever nothing holds, in order; True while something is held for a time only."""
     held = False
     for resource in sorted(world.store.all(group=group.name), key=lambda each: kinds[each.type.lower()].rank):
         kind, current = kinds[resource.type.lower()], world.store.get(resource.id)
-        if current is None:
+        if current is None or (survivors and re.search(survivors, current.id, re.IGNORECASE)):
             continue
         blocker = kind.blocker(world, current)
         if blocker is None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _TYPE = "Microsoft.Resources/resources"
 _SHOWN = ("id", "name", "type", "location", "sku", "zones", "identity", "managedBy", "tags")
 # Extension resources live on a scope, not in a group, and no list shows them.
-_HIDDEN = frozenset({GROUP_TYPE, "Microsoft.Authorization/roleAssignments"})
+_HIDDEN = frozenset({GROUP_TYPE, "Microsoft.Authorization/roleAssignments", "Microsoft.Authorization/locks"})
 
 
 def _list(call: Call, resources: list[Resource]) -> Response:

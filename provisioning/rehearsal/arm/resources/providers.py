@@ -28,7 +28,7 @@ _AT_FIRST = {
 
 
 def check_registered(world: World, resource_type: str) -> None:
-    """Refuse a write for a provider that the subscription is not registered for.
+    """Refuse a call to a provider that the subscription is not registered for.
 
     Raises:
         ArmError: 409 MissingSubscriptionRegistration.
@@ -46,7 +46,10 @@ def check_registered(world: World, resource_type: str) -> None:
 
 def _state(world: World, key: str) -> str:
     known = world.store.facts(f"{_PREFIX}{key}")
-    return str(next(iter(known.values()))["state"]) if known else _AT_FIRST[key][1]
+    if known:
+        return str(next(iter(known.values()))["state"])
+    namespace, at_first = _AT_FIRST[key]
+    return "NotRegistered" if namespace in world.settings.unregistered_providers else at_first
 
 
 def _body(call: Call, key: str, state: str | None = None) -> Json:

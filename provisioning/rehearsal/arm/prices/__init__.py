@@ -1,0 +1,1 @@
+"""The Retail Prices API, which on Azure is a service of its own and asks for no sign-in."""

@@ -1,0 +1,129 @@
+"""Kills the client right before and right after every journal write and every HTTP request of a full run.
+
+The points are what an undisturbed run passes; none is listed by hand. After each kill another client ends the run, in
+one pass with `resume`, in another with `down`, and the rehearsal cloud tells what it saw: machines made or started
+twice, and whatever is left. Training is real: two steps of the tiny LLaMA.
+Last line: {"points": n, "leaks": n, "doubled": n, "unfinished": n, ...}; the last three should be 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.fakes.killed_runs import ENDINGS, Ending, KilledRun, Verdict, cheapest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_AT_ONCE = 2
+# A sample: one run whose clients die one after the other, each at the nth point that it passes; and three runs that are
+# torn down instead. Together they reach from the first write to the deletion.
+CHAIN = (7, 45, 108, 60, 72)
+TORN_DOWN = (12, 57, 101)
+
+Job = tuple[Ending, Sequence[Sequence[str]]]
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a sample within about a minute")
+    parser.add_argument("--every", type=int, default=1, help="only each so manieth point")
+    parser.add_argument("--first", type=int, default=0, help="the first of them")
+    parser.add_argument("--pass", dest="passes", choices=ENDINGS, action="append", help="only this pass")
+    arguments = parser.parse_args()
+    passes = tuple(arguments.passes or ENDINGS)
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="kill-matrix-") as folder:
+        os.environ.update(cheapest(environment_cache(), Path(folder) / "byte-code"))
+        room = Room(Path(folder))
+        of = 0
+        if arguments.quick:
+            jobs = sample()
+        else:
+            points = room.points()
+            of = len(points) * len(ENDINGS)
+            jobs = [
+                (ending, [("--kill", point)])
+                for ending in passes
+                for point in points[arguments.first :: arguments.every]
+            ]
+        verdicts = room.run(jobs)
+    figures = summed(verdicts) | ({"of": of} if of else {})
+    print(json.dumps({**figures, "passes": list(passes), "seconds": round(time.monotonic() - began)}))
+
+
+def sample() -> list[Job]:
+    """What `--quick` and the tests run."""
+    torn_down: list[Job] = [("down", [("--kill-nth", str(number))]) for number in TORN_DOWN]
+    return [("resume", [("--kill-nth", str(number)) for number in CHAIN]), *torn_down]
+
+
+def summed(verdicts: Sequence[Verdict]) -> dict[str, int]:
+    """The figures of all runs together."""
+    return {
+        "points": sum(len(verdict.points) for verdict in verdicts),
+        "leaks": sum(len(verdict.leaks) for verdict in verdicts),
+        "doubled": sum(len(verdict.doubled) for verdict in verdicts),
+        "unfinished": sum(bool(verdict.unfinished) for verdict in verdicts),
+    }
+
+
+class Room:
+    """Where the runs are made, each in a folder of its own, all with one training environment."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def points(self) -> list[str]:
+        """Every point of an undisturbed run."""
+        points = KilledRun(self._folder / "undisturbed").passed()
+        print(f"{len(points)} points in an undisturbed run")
+        return points
+
+    def run(self, jobs: Sequence[Job]) -> list[Verdict]:
+        """Do the jobs, two at a time."""
+        verdicts = []
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            waiting = {pool.submit(self._job(number, job)): job for number, job in enumerate(jobs)}
+            for done in as_completed(waiting):
+                verdict = done.result()
+                verdicts.append(verdict)
+                show(len(verdicts), len(jobs), waiting[done][0], verdict)
+        return verdicts
+
+    def _job(self, number: int, job: Job) -> Callable[[], Verdict]:
+        ending, fatal = job
+        return partial(KilledRun(self._folder / f"run-{number}").killed_at, fatal, ending)
+
+
+def show(number: int, of: int, ending: Ending, verdict: Verdict) -> None:
+    """One run in one line, and what was wrong with it."""
+    mark = "ok " if verdict.is_good else "BAD"
+    where = "; ".join(verdict.points) or "not reached"
+    print(f"{number:>4} of {of}  {mark} {ending:<6} {verdict.seconds:5.1f} s  {where}", flush=True)
+    for words in (*verdict.unfinished, *verdict.leaks, *verdict.doubled):
+        print(f"          {words}", flush=True)
+
+
+def environment_cache() -> Path:
+    """Where a ready training environment is: LLAMALIFT_ENVIRONMENT_CACHE, or the one that the tests made."""
+    given = os.environ.get("LLAMALIFT_ENVIRONMENT_CACHE")
+    cache = Path(given) if given else Path(__file__).resolve().parents[2] / ".work" / "env"
+    if not any(cache.glob("*/.complete")):
+        sys.exit(f"no training environment in {cache}: make one with `make test`, or set LLAMALIFT_ENVIRONMENT_CACHE")
+    return cache
+
+
+if __name__ == "__main__":
+    main()

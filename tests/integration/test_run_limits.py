@@ -1,0 +1,192 @@
+"""One machine on the rehearsal cloud: raised limits, a pause, and what ended without us, each as the cloud has it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from provisioning.azure.naming import API_VERSIONS, Names
+from provisioning.rehearsal.service import evict, running
+from provisioning.types import PowerState, ResourceKind
+from remote.agent import read_status, submit_job
+from remote.layout import RunLayout
+from remote.machine import wait_for_workspace, wait_until_booted
+from runs import Run
+from runs.costs import costs
+from runs.extend import carry_out, is_pending
+from runs.facts import Decided, Extension, Pausing, Prepared, Submitted
+from runs.journal.charges import Component, charges_of
+from runs.machine_config import backstop
+from runs.pause import go_on
+from runs.power import settle_power
+from runs.spec.recipes import write_recipe
+from runs.stages.bootstrap import Bootstrap
+from runs.stages.provision import Provision
+from runs.state_folder import StateFolder
+from tests.fakes.agent_run import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runs.context import RunContext
+
+HOUR = 3600.0
+TRAINING = """
+import signal, sys, time
+def leave(*_):
+    print('saved'); sys.exit(75)
+signal.signal(signal.SIGTERM, leave)
+print('ready', flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """A run with a machine whose agent answers; deleted in the end."""
+    folder = tmp_path_factory.mktemp("limits")
+    made = Run.create(write_recipe("tiny-cpu", folder / "work"), state=StateFolder(folder / "state"))
+    with made.context() as context:
+        Provision().act(context)
+        workspace = wait_for_workspace(context.session())
+        wait_until_booted(context.session(), RunLayout(workspace, made.run_id))
+        made.journal.put(made.run_id, Prepared(workspace=workspace, python="python3"))
+    yield made
+    made.down(discard=True)
+
+
+@pytest.fixture
+def context(run: Run) -> Iterator[RunContext]:
+    """What a client has while the machine runs."""
+    with run.context() as opened:
+        if not Provision().is_done(opened):
+            Provision().act(opened)
+        yield opened
+
+
+def silent(_message: str) -> None:
+    """A progress that nobody reads."""
+
+
+def group_tags(context: RunContext) -> dict[str, str]:
+    """The tags of the run's group in the cloud."""
+    groups = context.cloud._open().resources.resource_groups  # type: ignore[attr-defined]
+    return dict(groups.get(names(context).group).tags)
+
+
+def names(context: RunContext) -> Names:
+    """The run's names there."""
+    return Names(context.cloud.account().subscription_id, context.run_id)
+
+
+def schedule(context: RunContext) -> str | None:
+    """The time of day of the run's auto-shutdown, or None."""
+    from azure.core.exceptions import ResourceNotFoundError
+
+    kind = ResourceKind.SHUTDOWN_SCHEDULE
+    by_id = context.cloud._open().resources.resources  # type: ignore[attr-defined]
+    resource_id = names(context).id_of(kind, names(context).shutdown_schedule)
+    try:
+        found: Any = by_id.get_by_id(resource_id, api_version=API_VERSIONS[kind])
+    except ResourceNotFoundError:
+        return None
+    return str(found["properties"]["dailyRecurrence"]["time"])
+
+
+def machine_charges(context: RunContext) -> list[float | None]:
+    """When each stretch of the machine's hours ended."""
+    found = charges_of(context.journal, context.run_id)
+    return [charge.ended_at for charge in found if charge.component is Component.MACHINE]
+
+
+def test_an_extension_reaches_journal_cloud_and_machine(run: Run, context: RunContext) -> None:
+    """The agent's limits, the tag by which others find the run, the auto-shutdown: all move; asking is enough once."""
+    before = context.require(Decided)
+    made = run.extend(hours=2, dollars=5)
+    assert (made.deadline_at, made.dollars_cap) == (before.deadline_at + 2 * HOUR, before.dollars_cap + 5)
+    limits = read_status(context.session(), context.layout()).limits
+    assert (limits.deadline_at, limits.dollars_cap) == (made.deadline_at, made.dollars_cap)
+    until = datetime.fromtimestamp(made.deadline_at, UTC)
+    assert group_tags(context)["llamalift-expires"] == f"{until:%Y-%m-%dT%H:%M:%SZ}"
+    at = backstop(made.deadline_at, time.time())
+    assert at is not None
+    assert schedule(context) == f"{at:%H%M}"
+
+    # A client killed before anybody was told: the same command finishes it and adds nothing.
+    context.journal.put(context.run_id, replace(made, cloud_knows=False, machine_knows=False))
+    assert run.extend(hours=2, dollars=5) == made
+
+
+def test_an_extension_beyond_a_day_takes_the_daily_schedule_away(run: Run, context: RunContext) -> None:
+    """A schedule knows no date: left alone, it would end the machine at that time of the first day."""
+    run.extend(hours=30)
+    assert schedule(context) is None
+
+
+def test_a_pause_saves_deallocates_and_goes_on_later(run: Run, context: RunContext) -> None:
+    """The job leaves a checkpoint, the machine's hours end, and the deadline waits for the run to go on."""
+    argv = ["python3", "-c", TRAINING]
+    step = {"name": "train", "argv": argv, "env": {}, "cwd": context.layout().run_folder, "marker": "markers/train"}
+    context.journal.put(context.run_id, Submitted(at=time.time()))
+    submit_job(context.session(), context.layout(), {"schema": 1, "steps": [step], "secrets_file": None})
+    wait_for(lambda: b"ready" in read_status(context.session(), context.layout()).log.data, "the job")
+
+    left = run.pause()
+    assert left.dollars_per_day > 0
+    power = context.cloud.power(context.run_id)
+    assert power is not None
+    assert power.power is PowerState.DEALLOCATED
+    assert None not in machine_charges(context)
+    assert run.pause() == left  # a pause of a paused run changes nothing
+
+    paused = context.require(Pausing)
+    context.journal.put(context.run_id, replace(paused, at=paused.at - HOUR))
+    context.hang_up()
+    deadline = context.require(Decided).deadline_at
+    go_on(context)
+    Provision().act(context)
+    assert machine_charges(context)[-1] is None
+    assert not Bootstrap().is_done(context)
+    Bootstrap().act(context)
+    status = read_status(context.session(), context.layout())
+    assert (status.phase, status.log.data) == ("stopped", b"ready\nsaved\n")
+    assert (status.limits.deadline_at or 0) >= deadline + HOUR
+
+
+def test_a_machine_that_is_off_hears_of_its_limits_later(run: Run, context: RunContext) -> None:
+    """Raised while it is deallocated: the cloud is told at once, the machine when it runs again."""
+    context.cloud.deallocate(context.run_id, silent)
+    made = run.extend(hours=1)
+    assert (made.cloud_knows, made.machine_knows) == (True, False)
+    assert is_pending(context)
+    Provision().act(context)
+    carry_out(context, silent)
+    assert context.require(Extension).is_done
+    assert read_status(context.session(), context.layout()).limits.deadline_at == made.deadline_at
+
+
+def test_what_ended_without_us_is_not_counted_on(run: Run, context: RunContext) -> None:
+    """Evicted without a word: the machine's hours end when the cloud says, its disks and address go on."""
+    handle = running(context.state.root)
+    assert handle is not None
+    assert machine_charges(context)[-1] is None
+    evict(handle, names(context).machine)
+    wait_for(lambda: _power(context) is PowerState.DEALLOCATED, "the eviction")
+    assert settle_power(context) is not None
+    ended = machine_charges(context)[-1]
+    assert ended is not None
+    assert ended <= time.time()
+    (cost,) = costs(context.state, run.run_id, offline=True)
+    going_on = {line.component for line in cost.lines if line.goes_on}
+    assert going_on == {Component.SYSTEM_DISK, Component.WORKSPACE_DISK, Component.ADDRESS}
+    assert cost.is_confirmed
+    assert cost.estimate_dollars is not None
+
+
+def _power(context: RunContext) -> PowerState | None:
+    found = context.cloud.power(context.run_id)
+    return found.power if found else None
