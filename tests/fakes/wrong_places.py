@@ -55,6 +55,10 @@ class Place:
         assert old in text
         self.run_file.write_text(text.replace(old, new))
 
+    def plan(self) -> list[str]:
+        """The command that only checks it."""
+        return ["plan", str(self.run_file)]
+
     def up(self) -> list[str]:
         """The command that begins the run."""
         return ["up", str(self.run_file)]
@@ -128,11 +132,6 @@ def _no_machine_to_enter(place: Place) -> list[str]:
     return ["ssh", "tiny-cpu-aaaaaa"]
 
 
-def _no_log_yet(place: Place) -> list[str]:
-    place.journal("tiny-cpu-aaaaaa")
-    return ["logs", "tiny-cpu-aaaaaa"]
-
-
 def _no_run_file(place: Place) -> list[str]:
     return ["up", str(place.folder / "gone.yaml")]
 
@@ -168,43 +167,38 @@ def _init_over_a_run_file(place: Place) -> list[str]:
 
 def _size_without_room(place: Place) -> list[str]:
     place.change("  processes: 2", "  processes: 99")
-    return place.up()
+    return place.plan()
 
 
 def _gpu_in_rehearsal(place: Place) -> list[str]:
     place.change("Standard_D2s_v5", "Standard_NC24ads_A100_v4")
-    return place.up()
+    return place.plan()
 
 
 def _unknown_size(place: Place) -> list[str]:
     place.change("Standard_D2s_v5", "Standard_D2s_v55")
-    return ["plan", str(place.run_file)]
+    return place.plan()
 
 
 def _disk_too_small(place: Place) -> list[str]:
-    place.change("collect:", "storage: {workspace_gib: 4}\ncollect:")
-    return place.up()
+    place.change("collect:", "storage: {workspace_gib: 1}\ncollect:")
+    return place.plan()
 
 
 def _rows_that_are_none(place: Place) -> list[str]:
     (place.run_file.parent / "instructions.json").write_text('{"rows": 3}')
-    return place.up()
+    return place.plan()
 
 
 def _rows_without_answers(place: Place) -> list[str]:
     (place.run_file.parent / "instructions.json").write_text('[{"instruction": "Say it."}]')
-    return place.up()
-
-
-def _model_without_a_size(place: Place) -> list[str]:
-    (place.run_file.parent / "tiny-llama" / "config.json").write_text("{}")
-    return place.up()
+    return place.plan()
 
 
 def _deepspeed_that_cannot_be(place: Place) -> list[str]:
     (place.run_file.parent / "ds.json").write_text('{"train_batch_size": 7, "zero_optimization": {"stage": 3}}')
     place.change("deepspeed: zero3", "deepspeed: ./ds.json")
-    return place.up()
+    return place.plan()
 
 
 WRONG_PLACES: dict[str, Callable[[Place], list[str]]] = {
@@ -220,7 +214,6 @@ WRONG_PLACES: dict[str, Callable[[Place], list[str]]] = {
     "another client drives the run": _driven_by_another,
     "no model to collect": _no_model_to_collect,
     "no machine to enter": _no_machine_to_enter,
-    "no log yet": _no_log_yet,
     "no run file": _no_run_file,
     "the run file is a folder": _run_file_is_a_folder,
     "a secret is not set": _secret_not_set,
@@ -234,6 +227,5 @@ WRONG_PLACES: dict[str, Callable[[Place], list[str]]] = {
     "a disk that is too small": _disk_too_small,
     "rows that are none": _rows_that_are_none,
     "rows without answers": _rows_without_answers,
-    "a model of unknown size": _model_without_a_size,
     "a DeepSpeed configuration that cannot be": _deepspeed_that_cannot_be,
 }
