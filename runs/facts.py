@@ -186,3 +186,14 @@ class Pausing:
     at: float
     is_done: bool = False
     deadline_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Whose journal this is, for a run that two computers know.
+
+    Attributes:
+        id: Twelve characters of chance.
+    """
+
+    id: str
