@@ -40,7 +40,8 @@ def explain(error: Exception) -> None:
         return
     console = talk()
     code = getattr(error, "code", "")
-    console.print(f"[bold red]error:[/] {console_safe(str(error))}" + (f" [dim]({code})[/]" if code else ""))
+    more = f" [dim]({code})[/]" if code and code not in str(error) else ""
+    console.print(f"[bold red]error:[/] {console_safe(str(error))}{more}")
     for ref in getattr(error, "remaining", ()):
         console.print(f"  left: {console_safe(getattr(ref, 'resource_id', str(ref)))}")
     if hint := getattr(error, "hint", ""):

@@ -245,7 +245,7 @@ class Journal:
             "SELECT r.run_id, r.cloud, json_extract(f.value, '$.subscription_id') FROM runs r JOIN facts f"
             " ON f.run_id = r.run_id AND f.kind = 'Decided' WHERE r.state != ? ORDER BY r.created_at DESC",
             RunState.ENDED,
-        )  # type: ignore[return-value]  # what the columns hold
+        )
 
     # Facts
 
