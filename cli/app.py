@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from cli.boundary import guarded
+from cli.commands.adopt import adopt
 from cli.commands.attempts import attempts
 from cli.commands.collect import collect
 from cli.commands.cost import cost
@@ -26,6 +27,7 @@ from cli.commands.schema import schema
 from cli.commands.smoke import smoke
 from cli.commands.ssh import ssh
 from cli.commands.status import status
+from cli.commands.sweep import sweep
 from cli.commands.up import up
 from cli.quick import QuickCommand, QuickGroup
 
@@ -61,6 +63,8 @@ for command in (
     extend,
     pause,
     down,
+    adopt,
+    sweep,
     ssh,
     doctor,
     smoke,

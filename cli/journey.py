@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cli.boundary import EXIT_INTERRUPTED, exit_code
 from cli.console import talk
+from cli.failure import asker
 from cli.receipt import print_receipt
 from cli.reporting import reporter
 from runs.types import RunState
@@ -28,13 +29,14 @@ def moment(text: str | None) -> float | None:
     return None if text is None else parse_until(text, time.time())
 
 
-def drive(run: Run, *, keep: bool, retry_until: float | None = None) -> None:
+def drive(run: Run, *, keep: bool, on_failure: str = "", retry_until: float | None = None) -> None:
     """Drive a run to its end; Ctrl-C leaves it alone and says how to come back."""
     console = talk()
     console.print(f"run [bold]{run.run_id}[/] on {run.row.cloud}")
     try:
         with reporter(console) as report:
-            receipt = run.up(report, keep=keep, retry_until=retry_until)
+            ask = asker(report)
+            receipt = run.up(report, keep=keep, on_failure=on_failure, ask=ask, retry_until=retry_until)
     except KeyboardInterrupt:
         explain_interruption(run)
         sys.exit(EXIT_INTERRUPTED)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import time
 from typing import TYPE_CHECKING
 
 from provisioning.errors import ProvisioningError
 from remote.errors import RemoteError
-from runs.errors import RunError
+from runs.errors import RunBusyError, RunError
 from runs.types import StageState
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from runs.stages.base import Stage
 
 
+_PLACEHOLDER = re.compile(r"\bRUN(\.yaml)?\b")
 OUR_ERRORS = (RunError, ProvisioningError, RemoteError)
 
 
@@ -31,6 +34,11 @@ def run_stages(context: RunContext, stages: Sequence[Stage]) -> None:
             _run(context, stage)
 
 
+def _named(hint: str, run_id: str, run_file: str) -> str:
+    """A hint that can be typed as it is: `RUN` is the run, `RUN.yaml` its file."""
+    return _PLACEHOLDER.sub(lambda found: shlex.quote(run_file) if found[1] else run_id, hint)
+
+
 def _run(context: RunContext, stage: Stage) -> None:
     journal, run_id, reporter = context.journal, context.run_id, context.reporter
     journal.stage_started(run_id, stage.name)
@@ -38,12 +46,15 @@ def _run(context: RunContext, stage: Stage) -> None:
     began = time.monotonic()
     try:
         summary = stage.act(context)
+    except RunBusyError:
+        # The stage is another client's now; its row, too.
+        raise
     except OUR_ERRORS as error:
         journal.stage_ended(run_id, stage.name, StageState.FAILED, str(error))
         journal.event(run_id, f"{stage.name} failed: {error}")
         reporter.failed(stage.name, str(error), seconds=time.monotonic() - began)
         # The layers below do not know what the run is called.
-        error.hint = error.hint.replace(" RUN", f" {run_id}")
+        error.hint = _named(error.hint, run_id, context.row.run_file)
         raise
     journal.stage_ended(run_id, stage.name, StageState.DONE, summary)
     reporter.done(stage.name, summary, seconds=time.monotonic() - began)

@@ -10,13 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runs.adoption.run_file import refuse_without, stand_in
 from runs.after_failure import settle
 from runs.context import RunContext
-from runs.errors import NotCollectedError, RunNotFoundError, SpecError
+from runs.driver import driving
+from runs.errors import NotCollectedError, RunBusyError, RunNotFoundError, SpecError
 from runs.extend import extend
-from runs.facts import Collected, Estimate, Leaving, Prepared, Searching, Submitted, Trained
+from runs.facts import Collected, Estimate, Leaving, Searching, Submitted, Trained
 from runs.journal import Journal
 from runs.journal.lease import lease
+from runs.loss import may_lose_model
 from runs.pause import go_on, pause
 from runs.pipeline import OUR_ERRORS, run_stages
 from runs.power import try_settle_power
@@ -29,6 +32,7 @@ from runs.types import RunRow, RunState, Silent
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from runs.after_failure import Ask
     from runs.facts import Extension
     from runs.pause import Paused
     from runs.stages.base import Stage
@@ -100,19 +104,30 @@ class Run:
     @contextmanager
     def context(self, reporter: Reporter | None = None) -> Iterator[RunContext]:
         """What a stage works with, for as long as the block lasts."""
-        loaded = load_run_text(self.row.spec_text, Path(self.row.run_file))
+        text = self.row.spec_text or stand_in(self.row)
+        loaded = load_run_text(text, Path(self.row.run_file))
         context = RunContext(self.row, loaded, self.journal, self.state, reporter or Silent())
         try:
             yield context
         finally:
             context.close()
 
-    def up(self, reporter: Reporter | None = None, *, keep: bool = False, retry_until: float | None = None) -> Receipt:
+    def up(
+        self,
+        reporter: Reporter | None = None,
+        *,
+        keep: bool = False,
+        on_failure: str = "",
+        ask: Ask | None = None,
+        retry_until: float | None = None,
+    ) -> Receipt:
         """Go from wherever the run stands to the model at home and nothing left in the cloud.
 
         Args:
             reporter: Is told what happens.
             keep: Leave the machine up after collection.
+            on_failure: What becomes of the machine when the run fails, over the run file's own word.
+            ask: Asks the user where the word is `ask`.
             retry_until: Go on looking for a machine until then, in seconds since the epoch; None: as an earlier client
                 was told, else each place once.
 
@@ -120,7 +135,9 @@ class Run:
             RunBusyError: Another client drives the run.
             ProvisioningError, RemoteError, RunError: What stopped it; the run can be resumed or torn down.
         """
-        with lease(self.journal, self.run_id), self.context(reporter) as context:
+        with lease(self.journal, self.run_id), self.context(reporter) as context, driving(context):
+            if context.get(Leaving) is None:
+                refuse_without(self.row)
             if context.get(Submitted) is None:
                 read_secrets(context.spec.secrets)
             if retry_until is not None:
@@ -131,8 +148,11 @@ class Run:
             go_on(context)
             try:
                 run_stages(context, self._stages(context, keep=keep))
+            except RunBusyError:
+                # What becomes of the machine is for the client that drives the run now.
+                raise
             except OUR_ERRORS as error:
-                _settle(context, error)
+                _settle(context, error, on_failure, ask)
                 raise
         return make_receipt(self.journal, self.run_id)
 
@@ -173,6 +193,7 @@ class Run:
         from runs.stages.collect import Collect
 
         with lease(self.journal, self.run_id), self.context(reporter) as context:
+            refuse_without(self.row)
             if not Collect().is_done(context):
                 _refuse_nothing_to_collect(context)
             run_stages(context, [Collect()])
@@ -191,8 +212,8 @@ class Run:
         """
         from runs.stages.teardown import Teardown
 
-        with lease(self.journal, self.run_id), self.context(reporter) as context:
-            if not discard and context.get(Leaving) is None:
+        with lease(self.journal, self.run_id), self.context(reporter) as context, driving(context):
+            if not discard:
                 _refuse_loss(context)
             try_settle_power(context)
             run_stages(context, [Teardown()])
@@ -221,16 +242,17 @@ def _suffix() -> str:
 
 
 def _refuse_full_target(target: Path) -> None:
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise SpecError(
-            f"the place for the model is not empty: {target}", hint="move it away, or choose another `collect.to`"
-        )
+    hint = "move it away, or choose another `collect.to` and check it with `llamalift plan RUN.yaml`"
+    if target.exists() and not target.is_dir():
+        raise SpecError(f"the place for the model is a file, not a folder: {target}", hint=hint)
+    if target.exists() and any(target.iterdir()):
+        raise SpecError(f"the place for the model is not empty: {target}", hint=hint)
 
 
-def _settle(context: RunContext, error: Exception) -> None:
+def _settle(context: RunContext, error: Exception, policy: str, ask: Ask | None) -> None:
     """Look after the machine of a failed run; trouble with that never hides what went wrong first."""
     try:
-        aftermath = settle(context, error)
+        aftermath = settle(context, error, policy, ask)
     except OUR_ERRORS as second:
         context.reporter.note(f"cleaning up failed, too: {second}; try `llamalift down --discard {context.run_id}`")
         context.journal.event(context.run_id, f"cleaning up failed: {second}")
@@ -255,7 +277,7 @@ def _refuse_nothing_to_collect(context: RunContext) -> None:
 
 
 def _refuse_loss(context: RunContext) -> None:
-    if context.get(Submitted) is None or context.get(Prepared) is None or context.get(Collected) is not None:
+    if not may_lose_model(context.journal, context.run_id):
         return
     raise NotCollectedError(
         f"the model of this run is not at home yet: {context.run_id}",

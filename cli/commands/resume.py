@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from cli.failure import OnFailure  # noqa: TC001 - Typer reads it when it runs
+
 
 def resume(
     run: Annotated[str, typer.Argument(help="Run id, or its beginning.", show_default=False)],
@@ -20,10 +22,11 @@ def resume(
             show_default=False,
         ),
     ] = None,
+    on_failure: OnFailure = None,
 ) -> None:
     """Go on with a run after an interruption, from wherever it stands; nothing is done twice."""
     from cli.journey import drive, moment
     from runs.run import Run
 
     until = moment(retry_until)
-    drive(Run.open(run), keep=keep, retry_until=until)
+    drive(Run.open(run), keep=keep, on_failure=on_failure or "", retry_until=until)

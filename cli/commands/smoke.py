@@ -32,6 +32,10 @@ def smoke(
     run_file = _prepare(cloud)
     try:
         _agree(run_file, cloud, yes=yes)
+    except BaseException:  # whatever the answer was, without a yes there is no trial to keep
+        clean(run_file)
+        raise
+    try:
         with reporter(talk()) as report:
             found = go(run_file, StateFolder.of_user(), report)
     except KeyboardInterrupt:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from cli.failure import OnFailure  # noqa: TC001 - Typer reads it when it runs
+
 
 def up(
     run_file: Annotated[Path, typer.Argument(help="The run file.", show_default=False)],
@@ -21,10 +23,11 @@ def up(
             show_default=False,
         ),
     ] = None,
+    on_failure: OnFailure = None,
 ) -> None:
     """Rent, set up, send, train, bring home, delete: the whole journey."""
     from cli.journey import drive, moment
     from runs.run import Run
 
     until = moment(retry_until)
-    drive(Run.create(run_file), keep=keep, retry_until=until)
+    drive(Run.create(run_file), keep=keep, on_failure=on_failure or "", retry_until=until)

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from runs.errors import JournalError, RunNotFoundError
+from runs.journal.lease import confirm
 from runs.journal.tables import DDL, LAYOUT_VERSION
 from runs.types import EffectMoment, EffectRow, RunRow, RunState, StageName, StageRow, StageState
 
@@ -29,20 +30,26 @@ class Journal:
     """What every run meant to do and did.
 
     Every method is one transaction, durable when it returns (`synchronous=FULL`), and opens its own connection, so that
-    a journal may be used from several threads and processes at once.
+    a journal may be used from several threads and processes at once. What a client writes about a run that it drives is
+    refused once another client drives it.
 
     Raises:
+        RunBusyError: By whatever writes: this client was suspended, and another one has taken the run over.
         JournalError: The file is not a journal of this version, or cannot be read or written.
     """
 
     def __init__(self, file: Path) -> None:
         self.file = file
+        # Which runs this client drives, and under which name (runs.journal.lease).
+        self.holders: dict[str, str] = {}
+        # Asked before effects in the cloud: has another computer taken the run over (runs.driver)?
+        self.fences: dict[str, Callable[[], None]] = {}
         try:
             file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise JournalError(
                 f"the state folder cannot be made: {file.parent} ({error.strerror})",
-                hint="set LLAMALIFT_STATE_DIR to a folder that you may write",
+                hint="name a folder that you may write with `export LLAMALIFT_STATE_DIR=FOLDER`",
             ) from error
         with self._open() as db:
             version = db.execute("PRAGMA user_version").fetchone()[0]
@@ -51,7 +58,7 @@ class Journal:
             if version != 0:
                 raise JournalError(
                     f"the journal was written by another version of llamalift: {file}",
-                    hint="upgrade llamalift, or set LLAMALIFT_STATE_DIR to a new folder",
+                    hint="upgrade llamalift, or begin with a new folder: `export LLAMALIFT_STATE_DIR=FOLDER`",
                 )
             db.executescript(DDL)
             db.execute(f"PRAGMA user_version = {LAYOUT_VERSION}")
@@ -68,7 +75,10 @@ class Journal:
             finally:
                 db.close()
         except sqlite3.Error as error:
-            raise JournalError(f"the journal cannot be used: {self.file}: {error}") from error
+            raise JournalError(
+                f"the journal cannot be used: {self.file} ({error})",
+                hint="move it away, or name another folder with `export LLAMALIFT_STATE_DIR=FOLDER`",
+            ) from error
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -86,6 +96,24 @@ class Journal:
         """One statement as a transaction of its own; for the modules of this package."""
         with self.transaction() as db:
             db.execute(sql, values)
+
+    def write_as_driver(self, run_id: str, sql: str, *values: object) -> None:
+        """Write unless another client has taken the run over from this one."""
+        with self.transaction() as db:
+            confirm(db, run_id, self.holders.get(run_id))
+            db.execute(sql, values)
+
+    def confirm(self, run_id: str) -> None:
+        """Make sure that a run which this client drives is still its own: before effects that no intent announces.
+
+        Raises:
+            RunBusyError: Another client has taken it over, here or on another computer.
+            ProvisioningError: The cloud had to be asked for that, and does not answer.
+        """
+        if fence := self.fences.get(run_id):
+            fence()
+        with self.transaction() as db:
+            confirm(db, run_id, self.holders.get(run_id))
 
     def read(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """The rows of one query; for the modules of this package."""
@@ -122,18 +150,19 @@ class Journal:
             raise RunNotFoundError(f"no such run: {run_id}", hint="see them with `llamalift ls`")
         raise RunNotFoundError(
             f"more than one run begins with that: {', '.join(row.run_id for row in matching)}",
-            hint="give the whole run id",
+            hint="give the whole run id; see them with `llamalift ls`",
         )
 
     def set_run_state(self, run_id: str, state: RunState) -> None:
         """Record where the run stands as a whole."""
-        self.write("UPDATE runs SET state = ? WHERE run_id = ?", state, run_id)
+        self.write_as_driver(run_id, "UPDATE runs SET state = ? WHERE run_id = ?", state, run_id)
 
     # Stages
 
     def stage_started(self, run_id: str, stage: StageName) -> None:
         """Record that a stage begins, or begins again."""
-        self.write(
+        self.write_as_driver(
+            run_id,
             "INSERT INTO stages VALUES (?, ?, ?, ?, NULL, '') ON CONFLICT (run_id, stage) DO UPDATE SET"
             " state = excluded.state, ended_at = NULL, summary = ''",
             run_id, stage, StageState.RUNNING, time.time(),
@@ -141,7 +170,8 @@ class Journal:
 
     def stage_ended(self, run_id: str, stage: StageName, state: StageState, summary: str) -> None:
         """Record how a stage ended."""
-        self.write(
+        self.write_as_driver(
+            run_id,
             "UPDATE stages SET state = ?, ended_at = ?, summary = ? WHERE run_id = ? AND stage = ?",
             state, time.time(), summary, run_id, stage,
         )  # fmt: skip
@@ -188,6 +218,7 @@ class Journal:
         reborn = moment is EffectMoment.CREATE_INTENDED
         forget = ", created_at = NULL, delete_intended_at = NULL, gone_at = NULL" if reborn else ""
         with self.transaction() as db:
+            confirm(db, run_id, self.holders.get(run_id))
             db.execute(
                 f"INSERT INTO effects (run_id, kind, name, resource_id, {moment}) VALUES (?, ?, ?, ?, ?)"  # noqa: S608 - an enum
                 f" ON CONFLICT (run_id, resource_id) DO UPDATE SET {moment} = excluded.{moment}{forget}",
@@ -208,11 +239,20 @@ class Journal:
             """
         )
 
+    def accounts(self) -> list[tuple[str, str, str]]:
+        """Every run that has not ended and was decided on: id, cloud, subscription."""
+        return self.read(
+            "SELECT r.run_id, r.cloud, json_extract(f.value, '$.subscription_id') FROM runs r JOIN facts f"
+            " ON f.run_id = r.run_id AND f.kind = 'Decided' WHERE r.state != ? ORDER BY r.created_at DESC",
+            RunState.ENDED,
+        )
+
     # Facts
 
     def put(self, run_id: str, fact: DataclassInstance) -> None:
         """Record a fact, replacing an earlier one of the same kind."""
-        self.write(
+        self.write_as_driver(
+            run_id,
             "INSERT INTO facts VALUES (?, ?, ?, ?) ON CONFLICT (run_id, kind) DO UPDATE SET"
             " at = excluded.at, value = excluded.value",
             run_id, type(fact).__name__, time.time(), json.dumps(asdict(fact)),
@@ -225,7 +265,7 @@ class Journal:
 
     def forget(self, run_id: str, kind: type[object]) -> None:
         """Take a fact back that no longer holds."""
-        self.write("DELETE FROM facts WHERE run_id = ? AND kind = ?", run_id, kind.__name__)
+        self.write_as_driver(run_id, "DELETE FROM facts WHERE run_id = ? AND kind = ?", run_id, kind.__name__)
 
     # Events
 

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from provisioning.types import ImageReference, MachineRequest
+from runs.driver import DRIVER_TAG, driver_here
 from runs.facts import Trust
 from runs.machine_config import agent_config, backstop, tags
 from runs.private_files import write_private
@@ -41,6 +42,7 @@ def machine_request(context: RunContext, decided: Decided) -> MachineRequest:
         caller_address=decided.caller_address,
         tags=tags(context.row, spec, decided),
         shutdown_at=backstop(decided.deadline_at, time.time()),
+        group_tags={DRIVER_TAG: driver_here(context.journal, context.run_id).to_tag()},
     )
 
 
@@ -55,6 +57,7 @@ def _custom_data(context: RunContext, decided: Decided, ssh_public_key: str) -> 
             host_public_key=public,
             run_json=json.dumps(agent_config(context.row, context.spec, decided, now=time.time())),
             agent_zipapp=agent_zipapp(),
+            run_file=context.loaded.text,
         )
     )
 
