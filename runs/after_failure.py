@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from runs.errors import TrainingFailedError
-from runs.facts import Leaving, Submitted, Trained
+from runs.facts import Leaving, Submitted, Trained, Unread
 from runs.pipeline import run_stages
 from runs.power import deallocate
 from runs.stages.teardown import Teardown
@@ -47,7 +47,7 @@ def aftermath_of(journal: Journal, run_id: str, policy: str, error: Exception) -
         return Aftermath.NOTHING_RENTED
     if policy == "keep" or journal.get(run_id, Leaving) is not None or _job_may_run(journal, run_id, error):
         return Aftermath.KEPT
-    submitted = journal.get(run_id, Submitted) is not None
+    submitted = journal.get(run_id, Submitted) is not None or journal.get(run_id, Unread) is not None
     if policy == "delete" or (policy == "auto" and not submitted):
         return Aftermath.DELETED
     return Aftermath.DEALLOCATED

@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runs.adoption.run_file import refuse_without, stand_in
+from runs.adoption.run_file import refuse_unread, stand_in
 from runs.after_failure import settle
 from runs.context import RunContext
 from runs.driver import driving
 from runs.errors import NotCollectedError, RunBusyError, RunNotFoundError, SpecError
 from runs.extend import extend
-from runs.facts import Collected, Estimate, Leaving, Prepared, Submitted, Trained
+from runs.facts import Collected, Estimate, Leaving, Prepared, Submitted, Trained, Unread
 from runs.journal import Journal
 from runs.journal.lease import lease
 from runs.pause import go_on, pause
@@ -122,7 +122,7 @@ class Run:
         """
         with lease(self.journal, self.run_id), self.context(reporter) as context, driving(context):
             if context.get(Leaving) is None:
-                refuse_without(self.row)
+                refuse_unread(self.journal, self.row)
             if context.get(Submitted) is None:
                 read_secrets(context.spec.secrets)
             # What ended without us is found before anything is started again.
@@ -149,7 +149,7 @@ class Run:
             RunBusyError: Another client drives the run.
             SpecError: There is no machine to pause.
         """
-        with lease(self.journal, self.run_id), self.context(reporter) as context:
+        with lease(self.journal, self.run_id), self.context(reporter) as context, driving(context):
             return pause(context, context.reporter.note, at_once=at_once)
 
     def extend(self, reporter: Reporter | None = None, *, hours: float = 0.0, dollars: float = 0.0) -> Extension:
@@ -175,7 +175,7 @@ class Run:
         from runs.stages.collect import Collect
 
         with lease(self.journal, self.run_id), self.context(reporter) as context:
-            refuse_without(self.row)
+            refuse_unread(self.journal, self.row)
             if not Collect().is_done(context):
                 _refuse_nothing_to_collect(context)
             run_stages(context, [Collect()])
@@ -258,6 +258,12 @@ def _refuse_nothing_to_collect(context: RunContext) -> None:
 
 
 def _refuse_loss(context: RunContext) -> None:
+    if context.get(Unread) is not None and context.get(Collected) is None:
+        raise NotCollectedError(
+            f"nobody has looked whether there is a model on the disk of this run: {context.run_id}",
+            hint=f"look with `llamalift adopt --start {context.run_id}`, or lose it with "
+            f"`llamalift down --discard {context.run_id}`",
+        )
     if context.get(Submitted) is None or context.get(Prepared) is None or context.get(Collected) is not None:
         return
     raise NotCollectedError(
