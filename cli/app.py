@@ -23,8 +23,10 @@ from cli.commands.pause import pause
 from cli.commands.plan import plan
 from cli.commands.resume import resume
 from cli.commands.schema import schema
+from cli.commands.smoke import smoke
 from cli.commands.ssh import ssh
 from cli.commands.status import status
+from cli.commands.sweep import sweep
 from cli.commands.up import up
 from cli.quick import QuickCommand, QuickGroup
 
@@ -46,8 +48,25 @@ app = typer.Typer(
 _FOREIGN = {"allow_interspersed_args": False}
 
 for command in (
-    init, schema, plan, up, resume, status, logs, ls, cost, collect, extend, pause, down, adopt, ssh, doctor,
-):  # fmt: skip
+    init,
+    schema,
+    plan,
+    up,
+    resume,
+    status,
+    logs,
+    ls,
+    cost,
+    collect,
+    extend,
+    pause,
+    down,
+    adopt,
+    sweep,
+    ssh,
+    doctor,
+    smoke,
+):
     app.command(cls=QuickCommand, context_settings=_FOREIGN if command is ssh else None)(command)
 
 

@@ -15,9 +15,10 @@ from runs.context import RunContext
 from runs.driver import driving
 from runs.errors import NotCollectedError, RunBusyError, RunNotFoundError, SpecError
 from runs.extend import extend
-from runs.facts import Collected, Estimate, Leaving, Prepared, Submitted, Trained, Unread
+from runs.facts import Collected, Estimate, Leaving, Submitted, Trained, Unread
 from runs.journal import Journal
 from runs.journal.lease import lease
+from runs.loss import may_lose_model
 from runs.pause import go_on, pause
 from runs.pipeline import OUR_ERRORS, run_stages
 from runs.power import try_settle_power
@@ -30,6 +31,7 @@ from runs.types import RunRow, RunState, Silent
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from runs.after_failure import Ask
     from runs.facts import Extension
     from runs.pause import Paused
     from runs.stages.base import Stage
@@ -109,12 +111,21 @@ class Run:
         finally:
             context.close()
 
-    def up(self, reporter: Reporter | None = None, *, keep: bool = False) -> Receipt:
+    def up(
+        self,
+        reporter: Reporter | None = None,
+        *,
+        keep: bool = False,
+        on_failure: str = "",
+        ask: Ask | None = None,
+    ) -> Receipt:
         """Go from wherever the run stands to the model at home and nothing left in the cloud.
 
         Args:
             reporter: Is told what happens.
             keep: Leave the machine up after collection.
+            on_failure: What becomes of the machine when the run fails, over the run file's own word.
+            ask: Asks the user where the word is `ask`.
 
         Raises:
             RunBusyError: Another client drives the run.
@@ -134,7 +145,7 @@ class Run:
                 # What becomes of the machine is for the client that drives the run now.
                 raise
             except OUR_ERRORS as error:
-                _settle(context, error)
+                _settle(context, error, on_failure, ask)
                 raise
         return make_receipt(self.journal, self.run_id)
 
@@ -195,7 +206,7 @@ class Run:
         from runs.stages.teardown import Teardown
 
         with lease(self.journal, self.run_id), self.context(reporter) as context, driving(context):
-            if not discard and context.get(Leaving) is None:
+            if not discard:
                 _refuse_loss(context)
             try_settle_power(context)
             run_stages(context, [Teardown()])
@@ -230,10 +241,10 @@ def _refuse_full_target(target: Path) -> None:
         )
 
 
-def _settle(context: RunContext, error: Exception) -> None:
+def _settle(context: RunContext, error: Exception, policy: str, ask: Ask | None) -> None:
     """Look after the machine of a failed run; trouble with that never hides what went wrong first."""
     try:
-        aftermath = settle(context, error)
+        aftermath = settle(context, error, policy, ask)
     except OUR_ERRORS as second:
         context.reporter.note(f"cleaning up failed, too: {second}; try `llamalift down --discard {context.run_id}`")
         context.journal.event(context.run_id, f"cleaning up failed: {second}")
@@ -264,7 +275,7 @@ def _refuse_loss(context: RunContext) -> None:
             hint=f"look with `llamalift adopt --start {context.run_id}`, or lose it with "
             f"`llamalift down --discard {context.run_id}`",
         )
-    if context.get(Submitted) is None or context.get(Prepared) is None or context.get(Collected) is not None:
+    if not may_lose_model(context.journal, context.run_id):
         return
     raise NotCollectedError(
         f"the model of this run is not at home yet: {context.run_id}",

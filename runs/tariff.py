@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from provisioning.types import ResourceKind
 from runs.facts import Decided
-from runs.journal.charges import Component, Rate
+from runs.journal.charges import Component, Rate, begin_charges
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from provisioning.types import ResourceRef
     from runs.journal import Journal
@@ -43,6 +43,17 @@ def rates_of(journal: Journal, run_id: str, ref: ResourceRef) -> Sequence[Rate]:
     return (Rate(Component.WORKSPACE_DISK, gib, decided.disk_dollars_per_hour, decided.price_basis),)
 
 
+def charge_existing(journal: Journal, run_id: str, refs: Iterable[ResourceRef], *, since: float) -> None:
+    """Count what was found to exist (a run known again from the cloud) from `since` on; what is counted already stays.
+
+    A machine's hours are counted as if it had run all the time: nobody knows of its pauses any more.
+    """
+    rates = [(ref, rates_of(journal, run_id, ref)) for ref in refs]
+    with journal.transaction() as db:
+        for ref, its_rates in rates:
+            begin_charges(db, run_id, ref.resource_id, its_rates, since)
+
+
 def machine_rates(decided: Decided, system_disk_gib: int) -> Sequence[Rate]:
     """The machine and its system disk."""
     from runs.plan.prices import SNAPSHOT_DATE, disk_price
@@ -59,4 +70,6 @@ def _system_disk_gib(journal: Journal, run_id: str) -> int:
     from runs.spec.load import load_run_text
 
     row = journal.run(run_id)
+    if not row.spec_text:  # a run that was found again without its run file
+        return 0
     return load_run_text(row.spec_text, Path(row.run_file)).spec.machine.os_disk_gib

@@ -68,6 +68,13 @@ def confirm(db: sqlite3.Connection, run_id: str, holder: str | None) -> None:
         )
 
 
+def driver_of(journal: Journal, run_id: str) -> LeaseRow | None:
+    """The living client that drives the run, or None."""
+    with journal.transaction() as db:
+        current = _read(db, run_id)
+    return current if current is not None and _is_alive(current) else None
+
+
 def _take(journal: Journal, run_id: str, holder: str) -> None:
     with journal.transaction() as db:
         current = _read(db, run_id)

@@ -264,7 +264,7 @@ def test_a_machine_that_does_not_run_is_started_on_the_users_word_only(run: Run,
     assert "its machine is gone" in gone.notes[0]
     with pytest.raises(RunError, match="does not know the run's run file"):
         gone.run.up()
-    copy = Path.cwd() / "copy.yaml"
+    copy = Path(run.row.run_file).with_name("copy.yaml")
     copy.write_text(run.row.spec_text)
     known = adopt(Wish(run.run_id, "rehearsal", run_file=copy), state, silent)
     assert (known.run.row.spec_text, known.run.row.run_file) == (run.row.spec_text, str(copy))

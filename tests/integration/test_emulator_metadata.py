@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from templates.agent.imds import Imds, deallocate
+from templates.agent.imds import Imds, NoArmError, deallocate, delete_group
 from tests.fakes.arm_caller import ArmCaller, Bodies, rehearsal_cloud
 from tests.fakes.emulated import metadata_address
 
@@ -85,6 +85,23 @@ def test_the_agent_deallocates_its_own_machine(caller: ArmCaller, base: str, mon
     assert deallocate(Imds(base)) == bodies.id(_VM, "vm")
     deadline = time.monotonic() + 30
     while _power(caller, bodies) != "PowerState/deallocated":
+        assert time.monotonic() < deadline
+
+
+def test_the_agent_deletes_its_own_group_and_no_other(
+    caller: ArmCaller, base: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only one that carries the run's tag; with it everything goes, the machine that asked included."""
+    bodies = Bodies(caller, "inside")
+    _make_contributor(caller, bodies)
+    monkeypatch.setenv("LLAMALIFT_ARM", caller.handle.base_url)
+    monkeypatch.setenv("LLAMALIFT_ARM_CA", str(caller.handle.ca_file))
+    with pytest.raises(NoArmError, match="not tagged"):
+        delete_group(Imds(base), "demo-abc234")
+    caller.done("PUT", bodies.group_path, {"location": "eastus", "tags": {"llamalift-run": "demo-abc234"}})
+    delete_group(Imds(base), "demo-abc234")
+    deadline = time.monotonic() + 30
+    while caller.call("GET", bodies.group_path).status != 404:
         assert time.monotonic() < deadline
 
 

@@ -216,6 +216,15 @@ def test_restricted_size_is_refused(caller: ArmCaller, bodies: Bodies) -> None:
         assert (answer.status, answer.code) == (409, "SkuNotAvailable")
 
 
+def test_spot_below_the_price_is_refused(caller: ArmCaller, bodies: Bodies) -> None:
+    """A machine that may cost less than spot costs now is not made."""
+    body = bodies.machine(size="Standard_D2s_v5")
+    body["properties"] |= {"priority": "Spot", "billingProfile": {"maxPrice": 0.01}}
+    answer = caller.call("PUT", bodies.path(_VM, "vm"), body)
+    assert (answer.status, answer.code) == (409, "SpotPriceGreaterThanProvidedMaxPrice")
+    assert "'0.01 USD' is lower than the current spot price '0.0192 USD'" in answer.body["error"]["message"]
+
+
 def test_reader_may_look_and_nothing_else(caller: ArmCaller, bodies: Bodies) -> None:
     """The signed-in user has a role like any other principal; its permissions are what the cloud obeys."""
     service.change_settings(caller.handle, caller_role="Reader")

@@ -187,6 +187,14 @@ def test_what_ended_without_us_is_not_counted_on(run: Run, context: RunContext) 
     assert cost.estimate_dollars is not None
 
 
+def test_a_run_that_deleted_itself_is_proven_gone(run: Run, context: RunContext) -> None:
+    """The machine took its group along: `down` finds nothing to delete, gets its proofs, and ends every charge."""
+    context.cloud._open().resources.resource_groups.begin_delete(names(context).group).result()  # type: ignore[attr-defined]
+    receipt = run.down(discard=True)
+    assert all(line.confirmed_gone_at for line in receipt.resources)
+    assert all(charge.ended_at is not None for charge in charges_of(run.journal, run.run_id))
+
+
 def _power(context: RunContext) -> PowerState | None:
     found = context.cloud.power(context.run_id)
     return found.power if found else None

@@ -10,18 +10,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provisioning.errors import RightsError, SignInError, ThrottledError, TransientError
+from provisioning.rehearsal.arm.regions import ZONAL
 from provisioning.rehearsal.cloud import RehearsalCloud
 from provisioning.rehearsal.service import change_settings, script_faults
 from provisioning.survey_types import HEADROOM, Rights, SizeOffer, Survey, SurveyRequest, Topic
 from provisioning.types import ImageReference
-from tests.fakes.ledgers import MemoryLedger
 from tests.fakes.rehearsed import HTTP_LOG, IMAGE, calls, silent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from provisioning.rehearsal.service import EmulatorHandle
-    from provisioning.types import MachineRequest
 
 A100, BIG, SMALL = "Standard_NC96ads_A100_v4", "Standard_ND96asr_v4", "Standard_D2s_v5"
 REQUEST = SurveyRequest((A100, BIG, SMALL), ("eastus", "southcentralus"), IMAGE, 1024, "Premium_LRS")
@@ -123,6 +122,17 @@ def test_prices_come_in_pages(cloud: RehearsalCloud, emulator: EmulatorHandle, w
     ]
 
 
+def test_many_regions_are_asked_in_groups(cloud: RehearsalCloud, caplog: pytest.LogCaptureFixture) -> None:
+    """A question with too many names would be refused; none is lost."""
+    cloud.account()
+    with caplog.at_level(logging.INFO, HTTP_LOG):
+        survey = cloud.survey(replace(REQUEST, regions=ZONAL, topics=frozenset({Topic.PRICES})), silent)
+    # Machines, disks, addresses and egress, for ten of the nineteen regions and for the others.
+    assert len(calls(caplog, "GET")) == 8
+    assert all(region.address_dollars_per_hour for region in survey.regions)
+    assert offer(survey, region=ZONAL[-1]).on_demand_dollars_per_hour == 14.692
+
+
 def test_limits_and_spot_prices_by_region(cloud: RehearsalCloud, emulator: EmulatorHandle) -> None:
     """Regions differ in what is left and in what spot costs."""
     change_settings(
@@ -172,14 +182,6 @@ def test_role_decides_the_rights(cloud: RehearsalCloud, emulator: EmulatorHandle
     assert cloud.survey(replace(REQUEST, topics=frozenset({Topic.RIGHTS})), silent).rights == rights
 
 
-def test_reader_cannot_create(cloud: RehearsalCloud, emulator: EmulatorHandle, request_: MachineRequest) -> None:
-    """The rehearsal cloud refuses what the role does not give, in Azure's words and code."""
-    change_settings(emulator, caller_role="Reader")
-    with pytest.raises(RightsError, match=r"AuthorizationFailed.*resourceGroups/write"):
-        cloud.provision(request_, MemoryLedger(), silent)
-    change_settings(emulator, caller_role="Owner")
-
-
 def test_provider_that_waits_to_be_registered(cloud: RehearsalCloud, emulator: EmulatorHandle) -> None:
     """A new subscription lacks providers until someone registers them."""
     change_settings(emulator, unregistered_providers=["Microsoft.Network"])
@@ -188,6 +190,26 @@ def test_provider_that_waits_to_be_registered(cloud: RehearsalCloud, emulator: E
         "Microsoft.Network",
         "Microsoft.DevTestLab",
     ]
+
+
+def test_unregistered_compute_hides_sizes_and_limits(cloud: RehearsalCloud, emulator: EmulatorHandle) -> None:
+    """What the provider would have said is unanswered; that it waits to be registered is said by the providers."""
+    change_settings(emulator, unregistered_providers=["Microsoft.Compute"])
+    topics = frozenset({Topic.PROVIDERS, *HEADROOM})
+    survey = cloud.survey(replace(REQUEST, regions=("eastus",), topics=topics), silent)
+    assert [each.topic for each in survey.unanswered] == [Topic.SIZES, Topic.QUOTA]
+    assert "az provider register" in survey.unanswered[0].error.hint
+    assert not survey.providers[0].is_registered
+
+
+def test_permissions_come_in_pages(cloud: RehearsalCloud, emulator: EmulatorHandle) -> None:
+    """Rights are the sum of all pages."""
+    path = f"/subscriptions/{emulator.subscription_id}/providers/Microsoft.Authorization/permissions"
+    link = f"{emulator.base_url}{path}?api-version=2022-04-01&$skiptoken=2"
+    page = {"value": [{"actions": ["*/read"], "notActions": []}], "nextLink": link}
+    script_faults(emulator, {"method": "GET", "path": "/permissions$", "status": 200, "body": page})
+    rights = cloud.survey(replace(REQUEST, topics=frozenset({Topic.RIGHTS})), silent).rights
+    assert rights == Rights(may_create=True, may_assign_roles=True)
 
 
 def test_failed_question_leaves_the_others(cloud: RehearsalCloud, emulator: EmulatorHandle) -> None:

@@ -22,6 +22,7 @@ from runs.journal.charges import (
     spent_dollars,
 )
 from runs.ledger import RunLedger
+from runs.tariff import charge_existing
 from runs.types import RunRow, RunState
 from tests.fakes.decisions import decided
 
@@ -94,6 +95,14 @@ def test_nothing_ends_before_it_began(journal: Journal) -> None:
         begin_charges(db, RUN, "/vm", [HOURLY], 100.0)
         end_charges(db, RUN, "/vm", 50.0)
     assert spent_dollars(journal, RUN, 1e6) == 0.0
+
+
+def test_a_run_that_was_found_again_is_counted_from_its_beginning(journal: Journal) -> None:
+    """Adopted from another computer: what exists is counted from the run's start, and once."""
+    charge_existing(journal, RUN, [VM, DISK, ADDRESS], since=0.0)
+    charge_existing(journal, RUN, [VM], since=5.0)
+    assert {charge.began_at for charge in charges_of(journal, RUN)} == {0.0}
+    assert len(charges_of(journal, RUN)) == 4
 
 
 def test_stretches_at_one_price_are_one_line() -> None:

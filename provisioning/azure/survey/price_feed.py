@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from azure.core.rest import HttpRequest
@@ -10,7 +11,7 @@ from azure.core.rest import HttpRequest
 from provisioning.azure.errors import translated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from provisioning.azure.clients import Clients
 
@@ -19,6 +20,9 @@ _PATH = "/api/retail/prices"
 _API_VERSION = "2023-01-01-preview"
 # A page holds 1,000 meters; our questions match a few dozen.
 _MOST_PAGES = 20
+# ASP.NET's OData library refuses by default what has more than 100 nodes, four to each value: so at most ten regions
+# and ten names in one question.
+_MOST_VALUES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,34 +58,48 @@ def one_of(name: str, values: Iterable[str]) -> str:
     return "(" + " or ".join(f"{name} eq '{value}'" for value in quoted) + ")"
 
 
-def read_meters(clients: Clients, what: str, *conditions: str) -> tuple[Meter, ...]:
-    """Every pay-as-you-go meter that meets all the conditions.
+def read_meters(
+    clients: Clients, service: str, regions: Sequence[str], name: str, values: Sequence[str]
+) -> tuple[Meter, ...]:
+    """Every pay-as-you-go meter of a service in these regions whose property `name` has one of the values.
 
     Args:
         clients: Clients of the cloud.
-        what: What the prices are of, for errors.
-        conditions: Parts of an OData filter.
+        service: The service, for example `Storage`.
+        regions: Azure regions.
+        name: A property of the feed's items, for example `meterName`.
+        values: Its values, spelt as the feed spells them.
 
     Raises:
         ProvisioningError: No answer, or too many requests for longer than we wait.
     """
-    wanted = " and ".join(["priceType eq 'Consumption'", *conditions])
-    request = HttpRequest(
-        "GET",
-        f"{clients.endpoint.prices_url}{_PATH}",
-        params={"api-version": _API_VERSION, "$filter": wanted},
-    )
     found: list[Meter] = []
+    for some_regions, some_values in product(_groups(regions), _groups(values)):
+        wanted = (
+            f"priceType eq 'Consumption' and serviceName eq '{service}' and {one_of('armRegionName', some_regions)}"
+            f" and {one_of(name, some_values)}"
+        )
+        found += _read_pages(clients, service, wanted)
+    return tuple(found)
+
+
+def _read_pages(clients: Clients, service: str, wanted: str) -> Iterator[Meter]:
+    request = HttpRequest(
+        "GET", f"{clients.endpoint.prices_url}{_PATH}", params={"api-version": _API_VERSION, "$filter": wanted}
+    )
     for _ in range(_MOST_PAGES):
-        with translated(f"read the prices of {what}"):
+        with translated(f"read the prices of the service {service}"):
             response = clients.prices.send_request(request)
             response.raise_for_status()
             page = response.json()
-        found += [read_meter(item) for item in page.get("Items") or []]
+        yield from (read_meter(item) for item in page.get("Items") or [])
         if not page.get("NextPageLink"):
-            break
+            return
         request = HttpRequest("GET", str(page["NextPageLink"]))
-    return tuple(found)
+
+
+def _groups(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (values[start : start + _MOST_VALUES] for start in range(0, len(values), _MOST_VALUES))
 
 
 def read_meter(item: Mapping[str, Any]) -> Meter:

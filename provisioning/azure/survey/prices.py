@@ -11,7 +11,7 @@ from provisioning.azure.survey.disk_tiers import (
     SYSTEM_DISK_METER,
     disk_meter,
 )
-from provisioning.azure.survey.price_feed import Meter, one_of, read_meters
+from provisioning.azure.survey.price_feed import Meter, read_meters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,13 +33,8 @@ def ask_machine_prices(clients: Clients, request: SurveyRequest) -> tuple[Meter,
     Raises:
         ProvisioningError: No answer.
     """
-    return read_meters(
-        clients,
-        "virtual machines",
-        "serviceName eq 'Virtual Machines'",
-        one_of("armRegionName", request.regions),
-        one_of("armSkuName", map(feed_name, request.sizes)),
-    )
+    names = [feed_name(size) for size in request.sizes]
+    return read_meters(clients, "Virtual Machines", request.regions, "armSkuName", names)
 
 
 def ask_disk_prices(clients: Clients, request: SurveyRequest) -> tuple[Meter, ...]:
@@ -49,13 +44,7 @@ def ask_disk_prices(clients: Clients, request: SurveyRequest) -> tuple[Meter, ..
         ProvisioningError: No answer.
     """
     meters = {SYSTEM_DISK_METER, disk_meter(request.workspace_disk_type, request.workspace_gib)} - {""}
-    return read_meters(
-        clients,
-        "disks",
-        "serviceName eq 'Storage'",
-        one_of("armRegionName", request.regions),
-        one_of("meterName", sorted(meters)),
-    )
+    return read_meters(clients, "Storage", request.regions, "meterName", sorted(meters))
 
 
 def ask_address_prices(clients: Clients, request: SurveyRequest) -> tuple[Meter, ...]:
@@ -64,10 +53,7 @@ def ask_address_prices(clients: Clients, request: SurveyRequest) -> tuple[Meter,
     Raises:
         ProvisioningError: No answer.
     """
-    regions = one_of("armRegionName", request.regions)
-    return read_meters(
-        clients, "public addresses", "serviceName eq 'Virtual Network'", regions, f"meterName eq '{ADDRESS_METER}'"
-    )
+    return read_meters(clients, "Virtual Network", request.regions, "meterName", [ADDRESS_METER])
 
 
 def ask_egress_prices(clients: Clients, request: SurveyRequest) -> tuple[Meter, ...]:
@@ -76,10 +62,7 @@ def ask_egress_prices(clients: Clients, request: SurveyRequest) -> tuple[Meter, 
     Raises:
         ProvisioningError: No answer.
     """
-    regions = one_of("armRegionName", request.regions)
-    return read_meters(
-        clients, "internet egress", "serviceName eq 'Bandwidth'", regions, f"meterName eq '{EGRESS_METER}'"
-    )
+    return read_meters(clients, "Bandwidth", request.regions, "meterName", [EGRESS_METER])
 
 
 def feed_name(size: str) -> str:

@@ -12,6 +12,7 @@ from provisioning.rehearsal.arm.compute.quota import check_quota
 from provisioning.rehearsal.arm.compute.references import machine_of_disk
 from provisioning.rehearsal.arm.compute.restrictions import check_restrictions
 from provisioning.rehearsal.arm.compute.sizes import SIZES
+from provisioning.rehearsal.arm.compute.spot_checks import check_spot, is_spot
 from provisioning.rehearsal.arm.errors import ArmError, size_not_available
 from provisioning.rehearsal.arm.ids import same_id
 from provisioning.rehearsal.arm.network.references import INTERFACE_TYPE, machine_of_interface
@@ -46,11 +47,11 @@ def check_new_machine(world: World, machine_id: ResourceId, body: Json) -> None:
     _check_present(properties)
     size = offered_size(properties, region)
     check_restrictions(world, size, region, zones)
-    _check_spot(properties, size)
+    check_spot(world, properties, size, region)
     _check_os(properties.get("osProfile") or {})
     _check_interfaces(world, machine_id, properties, region)
     _check_data_disks(world, machine_id, properties, size, (region, zones))
-    check_quota(world, region, size, spot=_is_spot(properties))
+    check_quota(world, region, size, spot=is_spot(properties))
     check_at_once(world, str(machine_id), body)
 
 
@@ -87,25 +88,6 @@ def offered_size(properties: Json, region: str) -> Size:
     if region not in size.regions:
         raise size_not_available(size.name, region)
     return size
-
-
-def _is_spot(properties: Json) -> bool:
-    return str(properties.get("priority", "Regular")) != "Regular"
-
-
-def _check_spot(properties: Json, size: Size) -> None:
-    if not _is_spot(properties):
-        if properties.get("evictionPolicy"):
-            message = "Eviction policy can be set only on Azure Spot Virtual Machines."
-            raise ArmError(409, "EvictionPolicyCanBeSetOnlyOnAzureSpotVirtualMachines", message)
-        return
-    if not size.spot:
-        message = f"Azure Spot is not supported for this VM size: {size.name}."
-        raise ArmError(409, "AzureSpotIsNotSupportedForThisVMSize", message)
-    price = (properties.get("billingProfile") or {}).get("maxPrice", -1)
-    if price != -1 and price <= 0:
-        message = "The max price must be -1 or greater than zero."
-        raise ArmError(409, "MaxPriceValueInvalid", message)
 
 
 def _check_os(profile: Json) -> None:

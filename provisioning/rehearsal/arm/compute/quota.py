@@ -9,6 +9,7 @@ from provisioning.rehearsal.arm.compute.sizes import DEFAULT_LIMITS, SIZES
 from provisioning.rehearsal.arm.errors import quota
 from provisioning.rehearsal.arm.http import Response
 from provisioning.rehearsal.arm.regions import check_region
+from provisioning.rehearsal.arm.resources.providers import check_registered
 from provisioning.rehearsal.arm.routing import Route
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def check_quota(world: World, region: str, size: Size, *, spot: bool) -> None:
 
 
 def _list_usages(call: Call) -> Response:
+    check_registered(call.world, "Microsoft.Compute/locations/usages")
     region = check_region(call.params["location"], "Microsoft.Compute/locations/usages")
     return Response(200, {"value": [_usage(call.world, region, name) for name in DEFAULT_LIMITS]})
 

@@ -15,6 +15,7 @@ from provisioning.rehearsal.arm.errors import ArmError
 from provisioning.rehearsal.arm.http import Response
 from provisioning.rehearsal.arm.regions import REGIONAL, REGIONS, normal_region
 from provisioning.rehearsal.arm.resources.filters import terms
+from provisioning.rehearsal.arm.resources.providers import check_registered
 from provisioning.rehearsal.arm.routing import Route
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ _DISKS = {
 
 
 def _list(call: Call) -> Response:
+    check_registered(call.world, _TYPE)
     wanted = terms(call.request.query.get("$filter"))
     if wanted.keys() - {"location"}:
         message = "The filter is not supported: only 'location' can be filtered by."

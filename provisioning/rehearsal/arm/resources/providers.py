@@ -28,7 +28,7 @@ _AT_FIRST = {
 
 
 def check_registered(world: World, resource_type: str) -> None:
-    """Refuse a write for a provider that the subscription is not registered for.
+    """Refuse a call to a provider that the subscription is not registered for.
 
     Raises:
         ArmError: 409 MissingSubscriptionRegistration.
