@@ -19,8 +19,10 @@ from runs.errors import RunError, RunNotFoundError
 from runs.facts import Decided, Leaving, Unread
 from runs.journal import Journal
 from runs.journal.adopted import note_existing, set_run_file
+from runs.journal.charges import charges_of
 from runs.journal.lease import lease
 from runs.run import Run
+from runs.tariff import charge_existing
 from runs.types import RunRow, RunState
 
 if TYPE_CHECKING:
@@ -108,6 +110,8 @@ def adopt(wish: Wish, state: StateFolder, say: Callable[[str], None]) -> Adoptio
             if wish.run_file:
                 set_run_file(journal, wish.run_id, text, str(wish.run_file.absolute()))
             _take(context, wish, found, adoption, say)
+            if not charges_of(journal, wish.run_id):
+                charge_existing(journal, wish.run_id, found.refs, since=context.row.created_at)
         adoption.run = Run(journal.run(wish.run_id), state, journal)
         return adoption
     finally:
@@ -167,6 +171,9 @@ def _machine(
         )
     else:
         let_in = enter(context, machine, say)
+        admitted = context.require(Decided).caller_address
+        if admitted != found.caller_address:
+            adoption.notes.append(f"port 22 is open to {admitted} now, no more to {found.caller_address or 'anybody'}")
         if let_in.removed:
             adoption.notes.append("the key of the computer that drove it before was taken out of the machine")
         say("reading what the run left on its machine")

@@ -24,6 +24,7 @@ from runs.driver import DRIVER_TAG, Driver, driving
 from runs.errors import NotCollectedError, RunBusyError, RunError, RunNotFoundError, SpecError
 from runs.facts import Decided, Prepared, Rented, Submitted, Synced, Trust
 from runs.journal import Journal
+from runs.journal.charges import charges_of
 from runs.spec.recipes import write_recipe
 from runs.stages.provision import Provision
 from runs.state_folder import StateFolder
@@ -114,6 +115,7 @@ def test_a_lost_run_is_known_again(run: Run, state: StateFolder) -> None:
     trust = journal.get(run.run_id, Trust)
     assert trust is not None
     assert (trust.one_time, bool(trust.own)) == ("", True)
+    assert {str(charge.component) for charge in charges_of(journal, run.run_id)} >= {"machine", "workspace disk"}
     seen = look(again)
     assert (seen.silence, seen.agent is not None and seen.agent.phase) == ("", "waiting")
     assert [str(stage.stage) for stage in seen.stages] == ["provision", "bootstrap", "sync"]
