@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from cli.boundary import guarded
+from cli.commands.adopt import adopt
 from cli.commands.collect import collect
 from cli.commands.cost import cost
 from cli.commands.doctor import doctor
@@ -25,6 +26,7 @@ from cli.commands.schema import schema
 from cli.commands.smoke import smoke
 from cli.commands.ssh import ssh
 from cli.commands.status import status
+from cli.commands.sweep import sweep
 from cli.commands.up import up
 from cli.quick import QuickCommand, QuickGroup
 
@@ -59,6 +61,8 @@ for command in (
     extend,
     pause,
     down,
+    adopt,
+    sweep,
     ssh,
     doctor,
     smoke,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cli.boundary import EXIT_INTERRUPTED, exit_code
 from cli.console import talk
+from cli.failure import asker
 from cli.receipt import print_receipt
 from cli.reporting import reporter
 from runs.types import RunState
@@ -15,13 +16,13 @@ if TYPE_CHECKING:
     from runs.run import Run
 
 
-def drive(run: Run, *, keep: bool) -> None:
+def drive(run: Run, *, keep: bool, on_failure: str = "") -> None:
     """Drive a run to its end; Ctrl-C leaves it alone and says how to come back."""
     console = talk()
     console.print(f"run [bold]{run.run_id}[/] on {run.row.cloud}")
     try:
         with reporter(console) as report:
-            receipt = run.up(report, keep=keep)
+            receipt = run.up(report, keep=keep, on_failure=on_failure, ask=asker(report))
     except KeyboardInterrupt:
         explain_interruption(run)
         sys.exit(EXIT_INTERRUPTED)

@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rich.console import Console, RenderableType
+    from rich.live import Live
     from rich.table import Table
 
-    from runs.types import Reporter, StageName
+    from runs.types import StageName
 
 
 @contextmanager
-def reporter(console: Console) -> Iterator[Reporter]:
+def reporter(console: Console) -> Iterator[TreeReporter | PlainReporter]:
     """The reporter that suits `console`, for as long as the block lasts."""
     if not console.is_terminal or console.is_dumb_terminal:
         yield PlainReporter(console)
@@ -28,7 +29,7 @@ def reporter(console: Console) -> Iterator[Reporter]:
     from rich.live import Live
 
     tree = TreeReporter(console)
-    with Live(tree, console=console, refresh_per_second=5):
+    with Live(tree, console=console, refresh_per_second=5) as tree.live:
         yield tree
 
 
@@ -52,6 +53,7 @@ class TreeReporter:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self.live: Live | None = None
         self._lines: dict[StageName, _Line] = {}
         self._lock = threading.Lock()
 
@@ -119,6 +121,17 @@ class TreeReporter:
 
         self._console.print(Text.assemble(("note: ", "yellow"), text))
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave the screen alone for as long as the block lasts."""
+        if self.live is not None:
+            self.live.stop()
+        try:
+            yield
+        finally:
+            if self.live is not None:
+                self.live.start()
+
     def _end(self, stage: StageName, state: str, text: str, seconds: float) -> None:
         with self._lock:
             line = self._lines[stage]
@@ -176,6 +189,11 @@ class PlainReporter:
     def failed(self, stage: StageName, fact: str, *, seconds: float) -> None:
         """Say how it ended."""
         self._say(stage, f"failed after {duration(seconds)}: {fact}")
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Nothing is redrawn here."""
+        yield
 
     def note(self, text: str) -> None:
         """Say it."""

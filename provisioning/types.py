@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from provisioning.adoption_types import RunInCloud
     from provisioning.owned_types import OwnedRun
     from provisioning.survey_types import Survey, SurveyRequest
 
@@ -94,6 +95,7 @@ class MachineRequest:
         tags: Tags put on every resource that can carry them.
         shutdown_at: When the auto-shutdown schedule deallocates the machine (UTC; daily, so within 24 h); None sets no
             schedule.
+        group_tags: Tags for the resource group alone, such as change during its life.
     """
 
     run_id: str
@@ -112,6 +114,7 @@ class MachineRequest:
     caller_address: str
     tags: Mapping[str, str]
     shutdown_at: datetime | None = None
+    group_tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +312,37 @@ class Cloud(Protocol):
 
         With `confirm`, each find is read, and nothing young is missed; without, up to 1,000 runs take one call.
         """
+        ...
+
+    def describe(self, run_id: str) -> RunInCloud | None:
+        """Everything that the cloud shows of a run, or None when it has no group. Only reads.
+
+        Raises:
+            RequestRefusedError: The group of the run's name is not the run's.
+        """
+        ...
+
+    def start(self, run_id: str, progress: Progress) -> None:
+        """Start the run's machine after it was deallocated; the compute bill begins again."""
+        ...
+
+    def run_script(self, run_id: str, script: str, progress: Progress) -> str:
+        """Run a POSIX shell script as root on the run's running machine, without its network.
+
+        Gives the last 4,096 bytes of what it printed on standard output, whether it failed or not.
+        """
+        ...
+
+    def admit(self, run_id: str, caller_address: str, progress: Progress) -> str:
+        """Let `caller_address` (CIDR) reach port 22 instead of whoever may now; gives who may afterwards."""
+        ...
+
+    def read_mark(self, run_id: str, name: str) -> str | None:
+        """A tag of the run's group: empty when it has none of that name, None when there is no group."""
+        ...
+
+    def write_mark(self, run_id: str, name: str, value: str) -> None:
+        """Give a tag of the run's group a value (at most 256 characters). No group is no error."""
         ...
 
     def close(self) -> None:

@@ -47,6 +47,11 @@ class RunLayout:
         return self.path("agent.pyz")
 
     @property
+    def run_file(self) -> str:
+        """The user's run file, there from the first boot where it fits into the custom data."""
+        return self.path("run.yaml")
+
+    @property
     def trainer_zipapp(self) -> str:
         """The trainer; it goes on PYTHONPATH."""
         return self.path("trainer.pyz")

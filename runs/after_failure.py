@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from runs.errors import TrainingFailedError
-from runs.facts import Leaving, Submitted, Trained
+from runs.facts import Decided, Leaving, Submitted, Trained
 from runs.pipeline import run_stages
 from runs.power import deallocate
 from runs.stages.teardown import Teardown
@@ -25,9 +26,49 @@ class Aftermath(StrEnum):
     KEPT = "the machine was left as it is; its own limits end it"
 
 
-def settle(context: RunContext, error: Exception) -> Aftermath:
-    """Act on the run file's `on_failure` after `error` stopped the run; see `aftermath_of` for the rule."""
-    aftermath = aftermath_of(context.journal, context.run_id, context.spec.on_failure, error)
+@dataclass(frozen=True, slots=True)
+class FailureQuestion:
+    """What is asked of the user when a run has failed and `ask` was chosen.
+
+    Attributes:
+        run_id: The run.
+        fact: What stopped it.
+        would_do: What is done without an answer.
+        has_checkpoints: Whether the disk may hold checkpoints, which a teardown loses.
+        running_dollars_per_hour: What everything costs while the machine stays up.
+        asleep_dollars_per_hour: What is left of that while it is deallocated.
+    """
+
+    run_id: str
+    fact: str
+    would_do: str
+    has_checkpoints: bool
+    running_dollars_per_hour: float
+    asleep_dollars_per_hour: float
+
+
+class Ask(Protocol):
+    """Asks the user; the answer is `teardown`, `deallocate` or `keep`."""
+
+    def __call__(self, question: FailureQuestion, /) -> str:
+        """Called at most once for a failure, while the lease is held and the machine costs money."""
+        ...
+
+
+def settle(context: RunContext, error: Exception, policy: str = "", ask: Ask | None = None) -> Aftermath:
+    """Look after the machine once `error` stopped the run; see `aftermath_of` for the rule.
+
+    Args:
+        context: The run.
+        error: What stopped it.
+        policy: What to do, over the run file's `on_failure`; empty leaves it to the run file.
+        ask: Asks the user where the policy says `ask`; None, or nothing to decide, is answered like `auto`.
+    """
+    context.journal.confirm(context.run_id)
+    policy = policy or context.spec.on_failure
+    if policy == "ask":
+        policy = _answer(context, error, ask)
+    aftermath = aftermath_of(context.journal, context.run_id, policy, error)
     if aftermath is Aftermath.DELETED:
         run_stages(context, [Teardown()])
     elif aftermath is Aftermath.DEALLOCATED:
@@ -46,10 +87,33 @@ def aftermath_of(journal: Journal, run_id: str, policy: str, error: Exception) -
         return Aftermath.NOTHING_RENTED
     if policy == "keep" or journal.get(run_id, Leaving) is not None or _job_may_run(journal, run_id, error):
         return Aftermath.KEPT
-    submitted = journal.get(run_id, Submitted) is not None
-    if policy == "delete" or (policy == "auto" and not submitted):
+    if policy == "teardown" or (policy == "auto" and journal.get(run_id, Submitted) is None):
         return Aftermath.DELETED
     return Aftermath.DEALLOCATED
+
+
+def _answer(context: RunContext, error: Exception, ask: Ask | None) -> str:
+    """What the user says; `auto` where nobody can be asked, or where the answer would change nothing."""
+    journal, run_id = context.journal, context.run_id
+    by_itself = aftermath_of(journal, run_id, "auto", error)
+    if ask is None or by_itself not in {Aftermath.DELETED, Aftermath.DEALLOCATED}:
+        return "auto"
+    decided = journal.get(run_id, Decided)
+    # Nothing is paid on the rehearsal cloud.
+    paid = decided is not None and decided.dollars_per_hour > 0
+    asleep = decided.disk_dollars_per_hour + decided.address_dollars_per_hour if decided is not None and paid else 0.0
+    answer = ask(
+        FailureQuestion(
+            run_id=run_id,
+            fact=str(error),
+            would_do="teardown" if by_itself is Aftermath.DELETED else "deallocate",
+            has_checkpoints=journal.get(run_id, Submitted) is not None,
+            running_dollars_per_hour=decided.dollars_per_hour if decided is not None else 0.0,
+            asleep_dollars_per_hour=asleep,
+        )
+    )
+    journal.event(run_id, f"asked what to do after the failure, the answer was: {answer}")
+    return answer
 
 
 def _job_may_run(journal: Journal, run_id: str, error: Exception) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
+from provisioning.types import ResourceKind
 from remote.layout import RunLayout
 from remote.types import Endpoint
 from runs.errors import JournalError
-from runs.facts import Prepared, Rented, Trust
+from runs.facts import Decided, Prepared, Rented, Trust
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,10 +61,18 @@ class RunContext:
         if self._cloud is None:
             from provisioning.clouds import open_cloud
 
+            # Who pays was found out once; on another computer the environment may name somebody else.
+            decided = self.get(Decided)
             self._cloud = open_cloud(
-                self.spec.cloud, subscription_id=self.spec.subscription, state_folder=self.state.root
+                self.row.cloud,
+                subscription_id=decided.subscription_id if decided else self.spec.subscription,
+                state_folder=self.state.root,
             )
         return self._cloud
+
+    def use_cloud(self, cloud: Cloud) -> None:
+        """Use a cloud that is open already."""
+        self._cloud = cloud
 
     def get(self, kind: type[_Fact]) -> _Fact | None:
         """The newest fact of a kind, or None."""
@@ -113,6 +122,11 @@ class RunContext:
         if trust.one_time and trust.own and shown.split()[:2] == trust.own.split()[:2]:
             self.journal.put(self.run_id, replace(trust, one_time=""))
             (self.folder / "host_key_one_time").unlink(missing_ok=True)
+
+    def has_group(self) -> bool:
+        """Whether something of the run may exist in the cloud: its group was asked for and is not proven gone."""
+        kind = ResourceKind.RESOURCE_GROUP
+        return any(effect.kind == kind and effect.gone_at is None for effect in self.journal.effects(self.run_id))
 
     def hang_up(self) -> None:
         """Close the connection to the machine, if there is one."""

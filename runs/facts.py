@@ -135,6 +135,19 @@ class Leaving:
 
 
 @dataclass(frozen=True, slots=True)
+class Undeleted:
+    """What the last teardown could not delete.
+
+    Attributes:
+        at: When it gave up, in seconds since the epoch.
+        reasons: Why, as far as the cloud said so, by resource id in lower case.
+    """
+
+    at: float
+    reasons: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Estimate:
     """What the plan said when the run began; None for what it could not tell.
 
@@ -186,3 +199,14 @@ class Pausing:
     at: float
     is_done: bool = False
     deadline_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Whose journal this is, for a run that two computers know.
+
+    Attributes:
+        id: Twelve characters of chance.
+    """
+
+    id: str

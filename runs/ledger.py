@@ -52,6 +52,7 @@ class RunLedger:
     def _note(
         self, moment: EffectMoment, ref: ResourceRef, charge: Callable[[sqlite3.Connection], None] | None
     ) -> None:
+        self.journal.confirm(self.run_id)
         self.journal.note_effect(
             self.run_id, moment, kind=ref.kind.value, name=ref.name, resource_id=ref.resource_id, also=charge
         )

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from provisioning.types import ResourceKind
+from runs.adoption.decision_tags import decision_tags
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -37,6 +38,7 @@ def tags(row: RunRow, spec: RunFile, decided: Decided) -> Mapping[str, str]:
         "llamalift-owner": _owner(),
         "llamalift-expires": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(decided.deadline_at)),
         "llamalift-spec-sha256": row.spec_sha256,
+        **decision_tags(row, decided),
     }
 
 
@@ -66,6 +68,7 @@ def agent_config(row: RunRow, spec: RunFile, decided: Decided, *, now: float) ->
         "discard_after_seconds": spec.limits.discard_after_days * _DAY_SECONDS,
         "machine_started_at": now,
         "created_at": row.created_at,
+        "run_file": row.run_file,
     }
 
 

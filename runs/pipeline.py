@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from provisioning.errors import ProvisioningError
 from remote.errors import RemoteError
-from runs.errors import RunError
+from runs.errors import RunBusyError, RunError
 from runs.types import StageState
 
 if TYPE_CHECKING:
@@ -38,6 +38,9 @@ def _run(context: RunContext, stage: Stage) -> None:
     began = time.monotonic()
     try:
         summary = stage.act(context)
+    except RunBusyError:
+        # The stage is another client's now; its row, too.
+        raise
     except OUR_ERRORS as error:
         journal.stage_ended(run_id, stage.name, StageState.FAILED, str(error))
         journal.event(run_id, f"{stage.name} failed: {error}")

@@ -9,13 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runs.adoption.run_file import refuse_without, stand_in
 from runs.after_failure import settle
 from runs.context import RunContext
-from runs.errors import NotCollectedError, RunNotFoundError, SpecError
+from runs.driver import driving
+from runs.errors import NotCollectedError, RunBusyError, RunNotFoundError, SpecError
 from runs.extend import extend
-from runs.facts import Collected, Estimate, Leaving, Prepared, Submitted, Trained
+from runs.facts import Collected, Estimate, Leaving, Submitted, Trained
 from runs.journal import Journal
 from runs.journal.lease import lease
+from runs.loss import may_lose_model
 from runs.pause import go_on, pause
 from runs.pipeline import OUR_ERRORS, run_stages
 from runs.power import try_settle_power
@@ -28,6 +31,7 @@ from runs.types import RunRow, RunState, Silent
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from runs.after_failure import Ask
     from runs.facts import Extension
     from runs.pause import Paused
     from runs.stages.base import Stage
@@ -99,25 +103,37 @@ class Run:
     @contextmanager
     def context(self, reporter: Reporter | None = None) -> Iterator[RunContext]:
         """What a stage works with, for as long as the block lasts."""
-        loaded = load_run_text(self.row.spec_text, Path(self.row.run_file))
+        text = self.row.spec_text or stand_in(self.row)
+        loaded = load_run_text(text, Path(self.row.run_file))
         context = RunContext(self.row, loaded, self.journal, self.state, reporter or Silent())
         try:
             yield context
         finally:
             context.close()
 
-    def up(self, reporter: Reporter | None = None, *, keep: bool = False) -> Receipt:
+    def up(
+        self,
+        reporter: Reporter | None = None,
+        *,
+        keep: bool = False,
+        on_failure: str = "",
+        ask: Ask | None = None,
+    ) -> Receipt:
         """Go from wherever the run stands to the model at home and nothing left in the cloud.
 
         Args:
             reporter: Is told what happens.
             keep: Leave the machine up after collection.
+            on_failure: What becomes of the machine when the run fails, over the run file's own word.
+            ask: Asks the user where the word is `ask`.
 
         Raises:
             RunBusyError: Another client drives the run.
             ProvisioningError, RemoteError, RunError: What stopped it; the run can be resumed or torn down.
         """
-        with lease(self.journal, self.run_id), self.context(reporter) as context:
+        with lease(self.journal, self.run_id), self.context(reporter) as context, driving(context):
+            if context.get(Leaving) is None:
+                refuse_without(self.row)
             if context.get(Submitted) is None:
                 read_secrets(context.spec.secrets)
             # What ended without us is found before anything is started again.
@@ -125,8 +141,11 @@ class Run:
             go_on(context)
             try:
                 run_stages(context, self._stages(context, keep=keep))
+            except RunBusyError:
+                # What becomes of the machine is for the client that drives the run now.
+                raise
             except OUR_ERRORS as error:
-                _settle(context, error)
+                _settle(context, error, on_failure, ask)
                 raise
         return make_receipt(self.journal, self.run_id)
 
@@ -167,6 +186,7 @@ class Run:
         from runs.stages.collect import Collect
 
         with lease(self.journal, self.run_id), self.context(reporter) as context:
+            refuse_without(self.row)
             if not Collect().is_done(context):
                 _refuse_nothing_to_collect(context)
             run_stages(context, [Collect()])
@@ -185,8 +205,8 @@ class Run:
         """
         from runs.stages.teardown import Teardown
 
-        with lease(self.journal, self.run_id), self.context(reporter) as context:
-            if not discard and context.get(Leaving) is None:
+        with lease(self.journal, self.run_id), self.context(reporter) as context, driving(context):
+            if not discard:
                 _refuse_loss(context)
             try_settle_power(context)
             run_stages(context, [Teardown()])
@@ -221,10 +241,10 @@ def _refuse_full_target(target: Path) -> None:
         )
 
 
-def _settle(context: RunContext, error: Exception) -> None:
+def _settle(context: RunContext, error: Exception, policy: str, ask: Ask | None) -> None:
     """Look after the machine of a failed run; trouble with that never hides what went wrong first."""
     try:
-        aftermath = settle(context, error)
+        aftermath = settle(context, error, policy, ask)
     except OUR_ERRORS as second:
         context.reporter.note(f"cleaning up failed, too: {second}; try `llamalift down --discard {context.run_id}`")
         context.journal.event(context.run_id, f"cleaning up failed: {second}")
@@ -249,7 +269,7 @@ def _refuse_nothing_to_collect(context: RunContext) -> None:
 
 
 def _refuse_loss(context: RunContext) -> None:
-    if context.get(Submitted) is None or context.get(Prepared) is None or context.get(Collected) is not None:
+    if not may_lose_model(context.journal, context.run_id):
         return
     raise NotCollectedError(
         f"the model of this run is not at home yet: {context.run_id}",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 import gzip
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import yaml
@@ -20,6 +20,7 @@ MAX_CUSTOM_DATA_BYTES = 65_535
 
 AGENT_PATH = "/opt/llamalift/agent.pyz"
 RUN_CONFIG_PATH = "/opt/llamalift/run.json"
+RUN_FILE_PATH = "/opt/llamalift/run.yaml"
 APT_CONFIG_PATH = "/etc/apt/apt.conf.d/99llamalift"
 
 # An unattended kernel or driver upgrade in the middle of a run breaks CUDA; the HPC images no longer hold the kernel.
@@ -37,6 +38,7 @@ class CloudInitValues:
         host_public_key: Its public half, one OpenSSH line.
         run_json: The agent's configuration, as JSON text. No secrets: customData is not a secret place.
         agent_zipapp: The agent (see `templates.zipapps`).
+        run_file: The run file's text, for a computer that adopts the run; left out when it does not fit.
     """
 
     username: str
@@ -45,10 +47,13 @@ class CloudInitValues:
     host_public_key: str
     run_json: str
     agent_zipapp: bytes = field(repr=False)
+    run_file: str = field(default="", repr=False)
 
 
 def render_cloud_init(values: CloudInitValues) -> bytes:
     """Render customData: `#cloud-config` YAML, gzipped only when it would not fit otherwise.
+
+    A run file that makes it too large even then is left out: the client sends it over SSH later.
 
     Raises:
         ValueError: Even gzipped it is larger than Azure takes.
@@ -57,6 +62,8 @@ def render_cloud_init(values: CloudInitValues) -> bytes:
     if len(plain) <= MAX_CUSTOM_DATA_BYTES:
         return plain
     packed = gzip.compress(plain, mtime=0)
+    if len(packed) > MAX_CUSTOM_DATA_BYTES and values.run_file:
+        return render_cloud_init(replace(values, run_file=""))
     if len(packed) > MAX_CUSTOM_DATA_BYTES:
         raise ValueError(
             f"customData is too large: {len(packed):,} bytes gzipped ({len(plain):,} plain, "
@@ -82,6 +89,7 @@ def cloud_config(values: CloudInitValues) -> str:
         "write_files": [
             _file(AGENT_PATH, values.agent_zipapp, "0755"),
             _file(RUN_CONFIG_PATH, values.run_json.encode(), "0644"),
+            *([_packed_file(RUN_FILE_PATH, values.run_file.encode(), "0644")] if values.run_file else []),
             {"path": APT_CONFIG_PATH, "permissions": "0644", "owner": "root:root", "content": _APT_CONFIG},
         ],
         "runcmd": [["python3", AGENT_PATH, "boot", "--config", RUN_CONFIG_PATH]],
@@ -107,6 +115,10 @@ def _file(path: str, content: bytes, permissions: str) -> dict[str, Any]:
 def _ending_in_newline(pem: str) -> str:
     """OpenSSH refuses a private key file without a final newline."""
     return pem.rstrip("\n") + "\n"
+
+
+def _packed_file(path: str, content: bytes, permissions: str) -> dict[str, Any]:
+    return {**_file(path, gzip.compress(content, mtime=0), permissions), "encoding": "gz+b64"}
 
 
 class _Dumper(yaml.SafeDumper):

@@ -6,14 +6,17 @@ from typing import Annotated
 
 import typer
 
+from cli.failure import OnFailure  # noqa: TC001 - Typer reads it when it runs
+
 
 def resume(
     run: Annotated[str, typer.Argument(help="Run id, or its beginning.", show_default=False)],
     *,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the machine up after the model is home.")] = False,
+    on_failure: OnFailure = None,
 ) -> None:
     """Go on with a run after an interruption, from wherever it stands; nothing is done twice."""
     from cli.journey import drive
     from runs.run import Run
 
-    drive(Run.open(run), keep=keep)
+    drive(Run.open(run), keep=keep, on_failure=on_failure or "")

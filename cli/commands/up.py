@@ -7,14 +7,17 @@ from typing import Annotated
 
 import typer
 
+from cli.failure import OnFailure  # noqa: TC001 - Typer reads it when it runs
+
 
 def up(
     run_file: Annotated[Path, typer.Argument(help="The run file.", show_default=False)],
     *,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the machine up after the model is home.")] = False,
+    on_failure: OnFailure = None,
 ) -> None:
     """Rent, set up, send, train, bring home, delete: the whole journey."""
     from cli.journey import drive
     from runs.run import Run
 
-    drive(Run.create(run_file), keep=keep)
+    drive(Run.create(run_file), keep=keep, on_failure=on_failure or "")

@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from provisioning.azure import observed as seen
 from provisioning.azure.accounts import find_account
+from provisioning.azure.admission import admit
 from provisioning.azure.clients import Clients
 from provisioning.azure.console import console_log
 from provisioning.azure.deallocate import deallocate
 from provisioning.azure.destroy import Destruction
 from provisioning.azure.endpoint import SSH_PORT
+from provisioning.azure.found_runs import describe
 from provisioning.azure.images import resolve_image
 from provisioning.azure.inventory import Inventory, or_none
+from provisioning.azure.marks import read_mark, write_mark
 from provisioning.azure.naming import Names, ref_of
 from provisioning.azure.owned import OwnedSearch
 from provisioning.azure.pipeline import sign_in
@@ -20,7 +23,9 @@ from provisioning.azure.power import look_at_power
 from provisioning.azure.provision import Provisioning
 from provisioning.azure.public_address import public_address
 from provisioning.azure.renew import renew
+from provisioning.azure.run_command import run_script
 from provisioning.azure.stack import Stack
+from provisioning.azure.start import start
 from provisioning.azure.survey.survey import take_survey
 from provisioning.azure.vacate import Vacating
 from provisioning.types import Machine, PlannedResource, PowerState, ResourceKind
@@ -28,6 +33,7 @@ from provisioning.types import Machine, PlannedResource, PowerState, ResourceKin
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from provisioning.adoption_types import RunInCloud
     from provisioning.azure.endpoint import ArmEndpoint
     from provisioning.owned_types import OwnedRun
     from provisioning.survey_types import Survey, SurveyRequest
@@ -172,6 +178,44 @@ class AzureCloud:
             RequestRefusedError: The group of the run's name is not the run's.
         """
         renew(self._open(), self._names(run_id), renewal, ledger, progress)
+
+    def describe(self, run_id: str) -> RunInCloud | None:
+        """Everything that the cloud shows of a run, or None when it has no group. Only reads.
+
+        Raises:
+            RequestRefusedError: The group of the run's name is not the run's.
+        """
+        clients, names = self._open(), self._names(run_id)
+
+        def find(machine: Mapping[str, Any]) -> Machine:
+            address = Inventory(clients, names).read(ref_of(names.id_of(ResourceKind.PUBLIC_IP, names.public_ip)))
+            username = str(seen.value_at(machine, "properties.osProfile.adminUsername") or "")
+            return self._machine(machine, address or {}, username, seen.power_of(machine))
+
+        return describe(clients, names, find)
+
+    def start(self, run_id: str, progress: Progress) -> None:
+        """Start the run's machine after it was deallocated; the compute bill begins again."""
+        start(self._open(), self._names(run_id), progress)
+
+    def run_script(self, run_id: str, script: str, progress: Progress) -> str:
+        """Run a POSIX shell script as root on the run's running machine, without its network.
+
+        Gives the last 4,096 bytes of what it printed on standard output, whether it failed or not.
+        """
+        return run_script(self._open(), self._names(run_id), script, progress)
+
+    def admit(self, run_id: str, caller_address: str, progress: Progress) -> str:
+        """Let `caller_address` (CIDR) reach port 22 instead of whoever may now; gives who may afterwards."""
+        return admit(self._open(), self._names(run_id), caller_address, progress)
+
+    def read_mark(self, run_id: str, name: str) -> str | None:
+        """A tag of the run's group: empty when it has none of that name, None when there is no group."""
+        return read_mark(self._open(), self._names(run_id), name)
+
+    def write_mark(self, run_id: str, name: str, value: str) -> None:
+        """Give a tag of the run's group a value (at most 256 characters). No group is no error."""
+        write_mark(self._open(), self._names(run_id), name, value)
 
     def close(self) -> None:
         """Close the connections."""

@@ -95,7 +95,9 @@ class Destruction:
         strays = [ref for ref in abroad if self._inventory.carries_our_tag(ref)]
         if is_foreign and not strays:
             raise foreign_group(self._names)
-        home = [] if is_foreign else [ref_of(self._names.group_id), *refs, *self._implied(refs)]
+        home = [] if is_foreign else [ref for ref in refs if ref not in strays]
+        if is_own or home or not refs:
+            home = [ref_of(self._names.group_id), *home, *self._implied(home)]
         home += self._inventory.contents() if is_own else []
         targets = unique([*strays, *home])
         for ref in targets if is_own else strays:

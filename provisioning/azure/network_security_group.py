@@ -8,6 +8,9 @@ from typing import Any, ClassVar
 from provisioning.azure.generic_resource import GenericResource
 from provisioning.types import ResourceKind
 
+SSH_RULE = "ssh-from-caller"
+"""Its only rule of ours."""
+
 
 @dataclass(frozen=True, slots=True)
 class NetworkSecurityGroup(GenericResource):
@@ -37,7 +40,7 @@ class NetworkSecurityGroup(GenericResource):
 
     def _ssh_rule(self) -> dict[str, Any]:
         return {
-            "name": "ssh-from-caller",
+            "name": SSH_RULE,
             "properties": {
                 "priority": 1000,
                 "direction": "Inbound",

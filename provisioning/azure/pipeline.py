@@ -41,6 +41,8 @@ for _name in ("azure", "msal"):
 CONNECT_SECONDS = 10
 READ_SECONDS = 60
 PRICES_PAUSE_SECONDS = 3.0
+# The SDK's own: the second retry comes after it, each further one after twice as long.
+_BACKOFF_SECONDS = 0.8
 _PASSING_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 
 
@@ -72,7 +74,8 @@ def policies(endpoint: ArmEndpoint, credential: TokenCredential) -> list[Any]:
         ProxyPolicy(),
         ContentDecodePolicy(),
         RedirectPolicy(),
-        BoundedRetry(),
+        # Not slower than the SDK's own, and where a look costs nothing, a retry need not wait long either.
+        BoundedRetry(retry_backoff_factor=min(endpoint.poll_seconds, _BACKOFF_SECONDS)),
         ARMChallengeAuthenticationPolicy(credential, scope(endpoint)),
         NetworkTraceLoggingPolicy(),
         DistributedTracingPolicy(),

@@ -40,7 +40,7 @@ class ResourceGroup(OwnedResource):
 
     def body(self) -> dict[str, Any]:
         """Where, and whose it is."""
-        return {"location": self.request.region, "tags": self.tags}
+        return {"location": self.request.region, "tags": {**self.tags, **self.request.group_tags}}
 
     def read(self, clients: Clients) -> Mapping[str, Any]:
         """The group as it is."""

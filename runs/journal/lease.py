@@ -1,4 +1,8 @@
-"""One client drives a run at a time: a row with a heartbeat, taken over when its holder is dead."""
+"""One client drives a run at a time: a row with a heartbeat, taken over when its holder is dead.
+
+A client that was suspended for longer than others wait has lost its row without knowing. So each of its writes to the
+journal first makes sure that the row is still its own, in the same transaction: no intent, no external effect.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from runs.errors import RunBusyError
+from runs.errors import JournalError, RunBusyError
 from runs.types import LeaseRow
 
 if TYPE_CHECKING:
@@ -33,6 +37,7 @@ def lease(journal: Journal, run_id: str) -> Iterator[None]:
     """
     holder = uuid.uuid4().hex
     _take(journal, run_id, holder)
+    journal.holders[run_id] = holder
     stop = threading.Event()
     heart = threading.Thread(target=_beat, args=(journal, run_id, holder, stop), daemon=True, name="lease-heartbeat")
     heart.start()
@@ -41,8 +46,33 @@ def lease(journal: Journal, run_id: str) -> Iterator[None]:
     finally:
         stop.set()
         heart.join()
+        del journal.holders[run_id]
         with journal.transaction() as db:
             db.execute("DELETE FROM leases WHERE run_id = ? AND holder = ?", (run_id, holder))
+
+
+def confirm(db: sqlite3.Connection, run_id: str, holder: str | None) -> None:
+    """Make sure, inside a write transaction, that a client which holds a run still does; who holds none may write.
+
+    Raises:
+        RunBusyError: The row is another client's, or gone: this client was suspended and has been succeeded.
+    """
+    if holder is None:
+        return
+    current = _read(db, run_id)
+    if current is None or current.holder != holder:
+        who = f"process {current.pid} on {current.host}" if current else "a client that has finished"
+        raise RunBusyError(
+            f"this client was suspended for too long, and another one has taken the run over since: {who}",
+            hint=f"see how it stands with `llamalift status {run_id}`",
+        )
+
+
+def driver_of(journal: Journal, run_id: str) -> LeaseRow | None:
+    """The living client that drives the run, or None."""
+    with journal.transaction() as db:
+        current = _read(db, run_id)
+    return current if current is not None and _is_alive(current) else None
 
 
 def _take(journal: Journal, run_id: str, holder: str) -> None:
@@ -80,8 +110,13 @@ def _is_alive(row: LeaseRow) -> bool:
 
 
 def _beat(journal: Journal, run_id: str, holder: str, stop: threading.Event) -> None:
+    """Renew the row while it is ours: one that another client holds, or has removed, is left alone."""
     while not stop.wait(HEARTBEAT_SECONDS):
-        with journal.transaction() as db:
-            db.execute(
-                "UPDATE leases SET heartbeat_at = ? WHERE run_id = ? AND holder = ?", (time.time(), run_id, holder)
-            )
+        try:
+            with journal.transaction() as db:
+                db.execute(
+                    "UPDATE leases SET heartbeat_at = ? WHERE run_id = ? AND holder = ?", (time.time(), run_id, holder)
+                )
+        except JournalError:
+            # A disk that is full for a moment: the next beat, or the next write of the run itself, says so.
+            continue

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from runs.errors import JournalError, RunNotFoundError
+from runs.journal.lease import confirm
 from runs.journal.tables import DDL, LAYOUT_VERSION
 from runs.types import EffectMoment, EffectRow, RunRow, RunState, StageName, StageRow, StageState
 
@@ -29,14 +30,20 @@ class Journal:
     """What every run meant to do and did.
 
     Every method is one transaction, durable when it returns (`synchronous=FULL`), and opens its own connection, so that
-    a journal may be used from several threads and processes at once.
+    a journal may be used from several threads and processes at once. What a client writes about a run that it drives is
+    refused once another client drives it.
 
     Raises:
+        RunBusyError: By whatever writes: this client was suspended, and another one has taken the run over.
         JournalError: The file is not a journal of this version, or cannot be read or written.
     """
 
     def __init__(self, file: Path) -> None:
         self.file = file
+        # Which runs this client drives, and under which name (runs.journal.lease).
+        self.holders: dict[str, str] = {}
+        # Asked before effects in the cloud: has another computer taken the run over (runs.driver)?
+        self.fences: dict[str, Callable[[], None]] = {}
         try:
             file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
@@ -87,6 +94,24 @@ class Journal:
         with self.transaction() as db:
             db.execute(sql, values)
 
+    def write_as_driver(self, run_id: str, sql: str, *values: object) -> None:
+        """Write unless another client has taken the run over from this one."""
+        with self.transaction() as db:
+            confirm(db, run_id, self.holders.get(run_id))
+            db.execute(sql, values)
+
+    def confirm(self, run_id: str) -> None:
+        """Make sure that a run which this client drives is still its own: before effects that no intent announces.
+
+        Raises:
+            RunBusyError: Another client has taken it over, here or on another computer.
+            ProvisioningError: The cloud had to be asked for that, and does not answer.
+        """
+        if fence := self.fences.get(run_id):
+            fence()
+        with self.transaction() as db:
+            confirm(db, run_id, self.holders.get(run_id))
+
     def read(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """The rows of one query; for the modules of this package."""
         with self._open() as db:
@@ -127,13 +152,14 @@ class Journal:
 
     def set_run_state(self, run_id: str, state: RunState) -> None:
         """Record where the run stands as a whole."""
-        self.write("UPDATE runs SET state = ? WHERE run_id = ?", state, run_id)
+        self.write_as_driver(run_id, "UPDATE runs SET state = ? WHERE run_id = ?", state, run_id)
 
     # Stages
 
     def stage_started(self, run_id: str, stage: StageName) -> None:
         """Record that a stage begins, or begins again."""
-        self.write(
+        self.write_as_driver(
+            run_id,
             "INSERT INTO stages VALUES (?, ?, ?, ?, NULL, '') ON CONFLICT (run_id, stage) DO UPDATE SET"
             " state = excluded.state, ended_at = NULL, summary = ''",
             run_id, stage, StageState.RUNNING, time.time(),
@@ -141,7 +167,8 @@ class Journal:
 
     def stage_ended(self, run_id: str, stage: StageName, state: StageState, summary: str) -> None:
         """Record how a stage ended."""
-        self.write(
+        self.write_as_driver(
+            run_id,
             "UPDATE stages SET state = ?, ended_at = ?, summary = ? WHERE run_id = ? AND stage = ?",
             state, time.time(), summary, run_id, stage,
         )  # fmt: skip
@@ -188,6 +215,7 @@ class Journal:
         reborn = moment is EffectMoment.CREATE_INTENDED
         forget = ", created_at = NULL, delete_intended_at = NULL, gone_at = NULL" if reborn else ""
         with self.transaction() as db:
+            confirm(db, run_id, self.holders.get(run_id))
             db.execute(
                 f"INSERT INTO effects (run_id, kind, name, resource_id, {moment}) VALUES (?, ?, ?, ?, ?)"  # noqa: S608 - an enum
                 f" ON CONFLICT (run_id, resource_id) DO UPDATE SET {moment} = excluded.{moment}{forget}",
@@ -212,7 +240,8 @@ class Journal:
 
     def put(self, run_id: str, fact: DataclassInstance) -> None:
         """Record a fact, replacing an earlier one of the same kind."""
-        self.write(
+        self.write_as_driver(
+            run_id,
             "INSERT INTO facts VALUES (?, ?, ?, ?) ON CONFLICT (run_id, kind) DO UPDATE SET"
             " at = excluded.at, value = excluded.value",
             run_id, type(fact).__name__, time.time(), json.dumps(asdict(fact)),
@@ -225,7 +254,7 @@ class Journal:
 
     def forget(self, run_id: str, kind: type[object]) -> None:
         """Take a fact back that no longer holds."""
-        self.write("DELETE FROM facts WHERE run_id = ? AND kind = ?", run_id, kind.__name__)
+        self.write_as_driver(run_id, "DELETE FROM facts WHERE run_id = ? AND kind = ?", run_id, kind.__name__)
 
     # Events
 

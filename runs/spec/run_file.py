@@ -56,10 +56,10 @@ class RunFile(Section):
     checkpoints: Checkpoints = Field(default_factory=Checkpoints, description="When to save and how many to keep.")
     collect: Collect = Field(default_factory=Collect, description="How the model comes home.")
     limits: Limits = Field(default_factory=Limits, description="When to stop, whatever happens.")
-    on_failure: Literal["auto", "delete", "deallocate", "keep"] = Field(
+    on_failure: Literal["auto", "teardown", "deallocate", "keep", "ask"] = Field(
         default="auto",
-        description="delete all, deallocate the machine, or keep it running. auto: delete while no job was "
-        "handed over, else deallocate.",
+        description="What becomes of a failed run's machine. auto: teardown before a job was handed over, then "
+        "deallocate.",
     )
     secrets: tuple[SecretName, ...] = Field(
         default=(),

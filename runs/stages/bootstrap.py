@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from runs.adoption.carried import carry
 from runs.extend import carry_out, is_pending
 from runs.facts import Decided, Prepared, Trust
 from runs.types import StageName
@@ -29,6 +30,7 @@ class Bootstrap:
         """Set up what is missing; each part is cached on the machine."""
         from remote.layout import RunLayout
         from remote.machine import wait_for_workspace, wait_until_booted
+        from remote.transfer import send_bytes
 
         def say(what: str) -> None:
             context.reporter.waiting(self.name, what)
@@ -43,7 +45,10 @@ class Bootstrap:
         say("the agent")
         wait_until_booted(session, layout, progress=say)
         python = self._environment(context, session, layout)
-        context.journal.put(context.run_id, Prepared(workspace=layout.workspace, python=python))
+        send_bytes(session, context.loaded.text.encode(), layout.run_file, mode=0o644)
+        prepared = Prepared(workspace=layout.workspace, python=python)
+        carry(session, layout, prepared)
+        context.journal.put(context.run_id, prepared)
         return "agent answers, environment complete"
 
     def _trusted_session(self, context: RunContext) -> Session:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from provisioning.errors import TransientError
 from provisioning.types import ImageReference, MachineRequest, PowerState, ResourceKind
+from runs.driver import DRIVER_TAG, driver_here
 from runs.facts import Decided, Prepared, Rented, Trust
 from runs.ledger import RunLedger
 from runs.machine_config import agent_config, backstop, tags, without_extras
@@ -140,6 +141,7 @@ class Provision:
             caller_address=decided.caller_address,
             tags=tags(context.row, spec, decided),
             shutdown_at=backstop(decided.deadline_at, time.time()),
+            group_tags={DRIVER_TAG: driver_here(context.journal, context.run_id).to_tag()},
         )
 
     def _custom_data(self, context: RunContext, decided: Decided, ssh_public_key: str) -> bytes:
@@ -153,6 +155,7 @@ class Provision:
                 host_public_key=public,
                 run_json=json.dumps(agent_config(context.row, context.spec, decided, now=time.time())),
                 agent_zipapp=agent_zipapp(),
+                run_file=context.loaded.text,
             )
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runs.adoption.carried import carry
 from runs.facts import Prepared, Synced
 from runs.secrets import read_secrets
 from runs.types import StageName
@@ -33,7 +34,9 @@ class Sync:
         sent += count
         data, count = self._bring(context, spec.data.source, layout.path("inputs", "data"))
         sent += count
-        context.journal.put(context.run_id, Synced(model=model, data=data, bytes_sent=sent))
+        synced = Synced(model=model, data=data, bytes_sent=sent)
+        carry(context.session(self.name), layout, synced)
+        context.journal.put(context.run_id, synced)
         return f"{sent / 1e6:.1f} MB sent and verified"
 
     def _bring(self, context: RunContext, source: str, target: str) -> tuple[str, int]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from remote.errors import UnreachableError
+from runs.adoption.carried import carry
 from runs.backstop import arm_if_due
 from runs.errors import TrainingFailedError
 from runs.facts import Decided, Pausing, Prepared, Submitted, Synced, Trained
@@ -48,12 +49,10 @@ class Train:
         else:
             self._submit_again(context, copy, submitted)
         status = self._watch(context, copy)
-        progress = status.progress
-        steps = (progress.step if progress else None) or 0
-        loss = progress.loss if progress else None
-        seconds = time.time() - context.require(Submitted).at
-        context.journal.put(context.run_id, Trained(steps=steps, loss=loss, seconds=seconds))
-        return f"{steps} steps" + ("" if loss is None else f", loss {loss:.3f}") + ", model loaded back and asked"
+        trained = trained_of(status, context.require(Submitted))
+        context.journal.put(context.run_id, trained)
+        loss = "" if trained.loss is None else f", loss {trained.loss:.3f}"
+        return f"{trained.steps} steps{loss}, model loaded back and asked"
 
     def _submit_again(self, context: RunContext, copy: LogCopy, submitted: Submitted) -> None:
         """Where an earlier client left off: only its intent may be there, or the job may have ended badly since."""
@@ -90,7 +89,9 @@ class Train:
             processes=processes_of(spec.machine, decided.size), save_seconds=decided.save_seconds,
             secrets_file=secrets_file, number=submitted.number,
         )  # fmt: skip
+        context.journal.confirm(context.run_id)
         context.journal.put(context.run_id, submitted)
+        carry(session, layout, submitted)
         submit_job(session, layout, job)
 
     def _await_start(self, context: RunContext, copy: LogCopy) -> None:
@@ -104,11 +105,13 @@ class Train:
 
         Raises:
             TrainingFailedError: It ended without a good model.
+            RunBusyError: This client was suspended, and another one follows the job now.
             UnreachableError: The machine did not answer for ten minutes.
         """
         said: set[str] = set()
         look_at_backstop_at = time.monotonic()
         while True:
+            context.journal.confirm(context.run_id)
             status = self._look(context, copy)
             if time.monotonic() >= look_at_backstop_at:
                 arm_if_due(context)
@@ -151,6 +154,16 @@ class Train:
         if progress.step is not None and progress.total_steps:
             context.reporter.progress(self.name, progress.step, progress.total_steps, "steps")
         context.reporter.waiting(self.name, describe(status))
+
+
+def trained_of(status: AgentStatus, submitted: Submitted) -> Trained:
+    """What a job that is done leaves."""
+    progress = status.progress
+    return Trained(
+        steps=(progress.step if progress else None) or 0,
+        loss=progress.loss if progress else None,
+        seconds=status.now - submitted.at,
+    )
 
 
 def describe(status: AgentStatus) -> str:

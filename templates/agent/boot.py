@@ -93,6 +93,9 @@ def _has_systemd() -> bool:
 def _fill(folder: RunFolder, config: Path, archive: Path) -> None:
     folder.create()
     atomic.write_bytes(folder.settings, config.read_bytes())
+    run_file = config.with_name(folder.run_file.name)
+    if run_file.exists():
+        atomic.write_bytes(folder.run_file, run_file.read_bytes())
     if archive != folder.archive:
         atomic.write_bytes(folder.archive, archive.read_bytes(), mode=0o755)
 

@@ -19,6 +19,11 @@ class RunFolder:
         return self.root / "run.json"
 
     @property
+    def run_file(self) -> Path:
+        """The user's run file, for a computer that adopts the run."""
+        return self.root / "run.yaml"
+
+    @property
     def archive(self) -> Path:
         """This very program."""
         return self.root / "agent.pyz"

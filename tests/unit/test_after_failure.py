@@ -40,7 +40,7 @@ def journal(tmp_path: Path) -> Journal:
         ("keep", (), CapacityError("full"), Aftermath.KEPT),
         ("deallocate", (), TransferError("cut"), Aftermath.DEALLOCATED),
         ("auto", HANDED_OVER, FAILED, Aftermath.DEALLOCATED),
-        ("delete", HANDED_OVER, FAILED, Aftermath.DELETED),
+        ("teardown", HANDED_OVER, FAILED, Aftermath.DELETED),
         ("keep", HANDED_OVER, FAILED, Aftermath.KEPT),
         ("auto", TRAINED, TransferError("disk full at home"), Aftermath.DEALLOCATED),
         ("auto", (*TRAINED, Leaving(at=2.0)), TransientError("no network"), Aftermath.KEPT),
@@ -55,7 +55,7 @@ def test_the_policy_decides(
     assert aftermath_of(journal, RUN, policy, error) is expected
 
 
-@pytest.mark.parametrize("policy", ["auto", "delete", "deallocate", "keep"])
+@pytest.mark.parametrize("policy", ["auto", "teardown", "deallocate", "keep"])
 @pytest.mark.parametrize("error", [TransientError("no network"), UnreachableError("silent"), CapacityError("?")])
 def test_a_job_that_may_still_run_is_never_touched(journal: Journal, policy: str, error: Exception) -> None:
     """Trouble with the cloud or the connection during training is not the job's failure, whatever the policy says."""
@@ -67,4 +67,4 @@ def test_where_nothing_was_rented_nothing_is_done(tmp_path: Path) -> None:
     """A run that failed before its first intent owns nothing."""
     journal = Journal(tmp_path / "journal.sqlite")
     journal.add_run(RunRow(RUN, "tiny", "azure", 1.0, "run.yaml", "", "0", RunState.ACTIVE))
-    assert aftermath_of(journal, RUN, "delete", CapacityError("full")) is Aftermath.NOTHING_RENTED
+    assert aftermath_of(journal, RUN, "teardown", CapacityError("full")) is Aftermath.NOTHING_RENTED

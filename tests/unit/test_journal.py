@@ -17,6 +17,7 @@ from runs.journal.lease import STALE_SECONDS, lease
 from runs.types import EffectMoment, RunRow, RunState, StageName, StageState
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -146,3 +147,42 @@ def test_a_driver_elsewhere_is_succeeded_when_it_fell_silent(journal: Journal) -
 def _take_and_die(file: Path) -> None:
     with lease(Journal(file), "tiny-aaaaaa"):
         os._exit(9)
+
+
+def test_a_client_that_was_suspended_notices_before_it_acts(journal: Journal) -> None:
+    """Its row is another's, or gone: whatever it wants to write as the driver is refused, and nothing is written."""
+    with lease(journal, "tiny-aaaaaa"):
+        _succeed(journal)
+        writes: tuple[Callable[[], None], ...] = (
+            lambda: journal.note_effect(
+                "tiny-aaaaaa", EffectMoment.CREATE_INTENDED, kind="disk", name="d", resource_id="/disks/d"
+            ),
+            lambda: journal.put("tiny-aaaaaa", Trust(one_time="ssh-ed25519 A")),
+            lambda: journal.stage_started("tiny-aaaaaa", StageName.TRAIN),
+            lambda: journal.confirm("tiny-aaaaaa"),
+        )
+        for write in writes:
+            with pytest.raises(RunBusyError, match="process 1 on elsewhere"):
+                write()
+        with journal.transaction() as db:
+            db.execute("DELETE FROM leases")
+        with pytest.raises(RunBusyError, match="has finished"):
+            journal.confirm("tiny-aaaaaa")
+    assert journal.effects("tiny-aaaaaa") == []
+    assert journal.get("tiny-aaaaaa", Trust) is None
+    # Whoever drives nothing may write: `adopt` and tests of other parts do.
+    journal.put("tiny-aaaaaa", Trust(one_time="ssh-ed25519 A"))
+
+
+def test_a_successors_lease_survives_its_predecessor(journal: Journal) -> None:
+    """A client that was suspended takes nothing with it when it leaves."""
+    with lease(journal, "tiny-aaaaaa"):
+        _succeed(journal)
+    with pytest.raises(RunBusyError, match="elsewhere"), lease(journal, "tiny-aaaaaa"):
+        pytest.fail("two drivers")
+
+
+def _succeed(journal: Journal) -> None:
+    with journal.transaction() as db:
+        db.execute("DELETE FROM leases")
+        db.execute("INSERT INTO leases VALUES ('tiny-aaaaaa', 'x', 'elsewhere', 1, ?)", (time.time(),))

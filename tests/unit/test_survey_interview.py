@@ -8,7 +8,14 @@ from typing import NoReturn
 import pytest
 
 from provisioning.azure.survey.interview import Interview, Pending
-from provisioning.errors import ProvisioningError, RightsError, SignInError, SubscriptionError, TransientError
+from provisioning.errors import (
+    ProvisioningError,
+    RightsError,
+    SignInError,
+    SubscriptionError,
+    ThrottledError,
+    TransientError,
+)
 from provisioning.survey_types import Topic
 
 
@@ -35,6 +42,15 @@ def test_failed_question_is_noted() -> None:
     assert interview.answer(raising(error), 0) == 0
     (noted,) = interview.unanswered
     assert (noted.topic, noted.region, noted.error) == (Topic.QUOTA, "eastus", error)
+
+
+def test_passing_trouble_advises_to_ask_again() -> None:
+    """Before anything is created there is no run to resume."""
+    interview = Interview()
+    interview.answer(raising(ThrottledError("too many requests", hint="llamalift resume RUN", code="429")), 0)
+    (noted,) = interview.unanswered
+    assert (type(noted.error), noted.error.code) == (ThrottledError, "429")
+    assert noted.error.hint == "ask again with: llamalift plan RUN.yaml"
 
 
 def test_slow_question_is_left_behind() -> None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
+from cli.failure import OnFailure, options_of
 from cli.journey import what_goes_on
 from provisioning.errors import ProvisioningError
 from remote.errors import UnreachableError
-from runs.after_failure import Aftermath, settle
-from runs.errors import NotCollectedError
+from runs.after_failure import Aftermath, FailureQuestion, settle
+from runs.errors import NotCollectedError, TrainingFailedError
 from runs.facts import Collected, Leaving, Rented, Submitted, Trained
 from runs.journal import Journal
 from runs.run import Run
+from runs.spec.run_file import RunFile
 from runs.state_folder import StateFolder
 from runs.types import EffectMoment, RunRow, RunState
 from tests.fakes.decisions import decided
@@ -36,6 +38,7 @@ def a_run(tmp_path: Path, facts: list[Any], *, rented: bool = True, on_failure: 
     """A run that came as far as its last fact."""
     state = StateFolder(tmp_path / "state")
     journal = Journal(state.journal)
+    tmp_path.mkdir(exist_ok=True)
     (tmp_path / "data.json").write_text("[]")
     text = "name: tiny\ncloud: rehearsal\nmodel: {from: hf://a/b}\ndata: {from: ./data.json}\n"
     text += f"on_failure: {on_failure}\n"
@@ -74,10 +77,10 @@ def test_before_anything_was_rented_nothing_goes_on(tmp_path: Path) -> None:
     [
         (LIFE[:1], "keep", ProvisioningError("no"), Aftermath.KEPT),
         (LIFE[:2], "auto", UnreachableError("no"), Aftermath.KEPT),
-        (LIFE[:2], "delete", UnreachableError("no"), Aftermath.KEPT),
-        (LIFE, "delete", ProvisioningError("no"), Aftermath.KEPT),
+        (LIFE[:2], "teardown", UnreachableError("no"), Aftermath.KEPT),
+        (LIFE, "teardown", ProvisioningError("no"), Aftermath.KEPT),
     ],
-    ids=["told to", "connection lost", "connection lost though told to delete", "teardown failed"],
+    ids=["told to", "connection lost", "connection lost though told to tear down", "teardown failed"],
 )
 def test_what_is_kept_needs_no_cloud(
     tmp_path: Path, facts: list[Any], on_failure: str, error: Exception, aftermath: Aftermath
@@ -87,6 +90,54 @@ def test_what_is_kept_needs_no_cloud(
     with run.context() as context:
         assert settle(context, error) is aftermath
         assert context._cloud is None
+
+
+@pytest.mark.parametrize(
+    ("facts", "error", "told", "aftermath"),
+    [
+        ([DECIDED, *LIFE[:1]], ProvisioningError("no"), "teardown", Aftermath.KEPT),
+        ([DECIDED, *LIFE[:2]], TrainingFailedError("no"), "deallocate", Aftermath.KEPT),
+        ([DECIDED, *LIFE[:2]], UnreachableError("no"), "", Aftermath.KEPT),
+        ([DECIDED, *LIFE], ProvisioningError("no"), "", Aftermath.KEPT),
+    ],
+    ids=["no job yet", "the job failed", "the job may run", "teardown failed"],
+)
+def test_the_user_is_asked_only_where_the_answer_counts(
+    tmp_path: Path, facts: list[Any], error: Exception, told: str, aftermath: Aftermath
+) -> None:
+    """With what each answer costs; a job that may still run is never put to the vote."""
+    asked: list[FailureQuestion] = []
+
+    def ask(question: FailureQuestion) -> str:
+        asked.append(question)
+        return "keep"
+
+    run = a_run(tmp_path, facts, on_failure="ask")
+    with run.context() as context:
+        assert settle(context, error, "", ask) is aftermath
+    assert [question.would_do for question in asked] == ([told] if told else [])
+    for question in asked:
+        words = dict(options_of(question))
+        assert "$14.69 an hour" in words["keep"]
+        assert "$0.0060 an hour" in words["deallocate"]
+        assert ("checkpoints" in words["teardown"]) == (told == "deallocate")
+        assert "the answer was: keep" in run.journal.events(RUN_ID)[-1][1]
+
+
+def test_the_command_line_overrides_the_run_file(tmp_path: Path) -> None:
+    """`--on-failure keep` keeps what the file would tear down; nobody to ask is as good as `auto`."""
+    run = a_run(tmp_path, [DECIDED, *LIFE[:1]], on_failure="teardown")
+    with run.context() as context:
+        assert settle(context, ProvisioningError("no"), "keep") is Aftermath.KEPT
+    run = a_run(tmp_path / "asked", [DECIDED, *LIFE[:2]], on_failure="ask")
+    with run.context() as context:
+        assert settle(context, UnreachableError("no")) is Aftermath.KEPT
+
+
+def test_the_option_knows_the_words_of_the_run_file() -> None:
+    """Neither has a word that the other lacks."""
+    words = get_args(get_args(get_args(OnFailure)[0])[0])
+    assert words == get_args(RunFile.model_fields["on_failure"].annotation)
 
 
 def test_nothing_rented_needs_no_cleaning(tmp_path: Path) -> None:

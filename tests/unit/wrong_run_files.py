@@ -64,7 +64,7 @@ WRONG: dict[str, str] = {
     "tag of ours": _with("tags: {llamalift-run: x}\n"),
     "tag with a bad character": _with("tags: {a/b: x}\n"),
     "tag value is a number": _with("tags: {cost-centre: 42}\n"),
-    "unknown on_failure": _with("on_failure: ask\n"),
+    "unknown on_failure": _with("on_failure: delete\n"),
     "a secret's value": _with("secrets: [hf_abcdef]\n"),
     "secrets as a mapping": _with("secrets: {HF_TOKEN: hf_abcdef}\n"),
     # machine, storage

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from provisioning.azure.error_codes import NOT_REGISTERED_CODES
-from provisioning.errors import ProvisioningError, SignInError, SubscriptionError, TransientError
+from provisioning.errors import ProvisioningError, SignInError, SubscriptionError, ThrottledError, TransientError
 from provisioning.survey_types import Unanswered
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from provisioning.survey_types import Topic
 
 QUESTION_SECONDS = 20.0
+
+_ASK_AGAIN = "ask again with: llamalift plan RUN.yaml"
 
 AnswerT = TypeVar("AnswerT")
 FallbackT = TypeVar("FallbackT")
@@ -48,7 +50,7 @@ class Pending(Generic[AnswerT]):
             asked = f"{self.topic} in {self.region}" if self.region else str(self.topic)
             raise TransientError(
                 f"no answer from the cloud within {self._seconds:.0f} s, asked about: {asked}",
-                hint="ask again with: llamalift plan RUN.yaml",
+                hint=_ASK_AGAIN,
             )
         if self._error is not None:
             raise self._error
@@ -87,8 +89,15 @@ class Interview:
         except ProvisioningError as error:
             if _ends_everything(error):
                 raise
-            self._unanswered.append(Unanswered(pending.topic, pending.region, error))
+            self._unanswered.append(Unanswered(pending.topic, pending.region, _of_a_question(error)))
             return fallback
+
+
+def _of_a_question(error: ProvisioningError) -> ProvisioningError:
+    """Passing troubles come with the advice to resume the run; here there may be none yet."""
+    if isinstance(error, TransientError | ThrottledError):
+        return type(error)(error.fact, hint=_ASK_AGAIN, code=error.code)
+    return error
 
 
 def _ends_everything(error: ProvisioningError) -> bool:

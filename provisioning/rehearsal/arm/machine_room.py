@@ -9,7 +9,7 @@ from provisioning.errors import RehearsalError
 from provisioning.rehearsal import machines
 
 if TYPE_CHECKING:
-    from provisioning.rehearsal.machines import LocalMachineSpec, RunningMachine
+    from provisioning.rehearsal.machines import LocalMachineSpec, RunningMachine, ScriptResult
 
 
 class MachineRoom:
@@ -47,6 +47,18 @@ class MachineRoom:
         with self._lock:
             machine = self._running.get(vm_id)
         return machine is not None and machines.is_alive(machine)
+
+    def run_script(self, vm_id: str, script: str) -> ScriptResult:
+        """Run a shell script on a machine, and give what it printed.
+
+        Raises:
+            RehearsalError: It does not run, or ended first.
+        """
+        with self._lock:
+            machine = self._running.get(vm_id)
+        if machine is None:
+            raise RehearsalError(f"no such machine runs: {vm_id}")
+        return machines.run_script(machine, script)
 
     def console_log(self, vm_id: str) -> bytes:
         """What the machine has written to its console."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provisioning.rehearsal.arm import rights
-from provisioning.rehearsal.arm.compute import disks, images, machine_actions, machines, quota, skus
+from provisioning.rehearsal.arm.compute import disks, images, machine_actions, machines, quota, run_command, skus
 from provisioning.rehearsal.arm.errors import ArmError
 from provisioning.rehearsal.arm.graph import requests as graph_requests
 from provisioning.rehearsal.arm.network import interfaces, networks, public_ips, security_groups
@@ -38,6 +38,7 @@ _MODULES = (
     locks,
     rights,
     skus,
+    run_command,
 )
 ROUTES = [route for module in _MODULES for route in module.ROUTES]
 
@@ -72,6 +73,7 @@ def actions(world: World) -> dict[str, Action]:
         "machine-restart": bound(_no_output(machine_actions.restart)),
         "machine-deallocate": bound(_no_output(machine_actions.deallocate)),
         "machine-power-off": bound(_no_output(machine_actions.power_off)),
+        "run-command": bound(run_command.run),
     }
 
 
@@ -115,7 +117,8 @@ def note_failure(world: World, operation: Operation) -> None:
     """What a failed operation leaves of its target: state Failed; a group is usable again."""
     with world.store.lock:
         resource = world.store.get(operation.target)
-        if resource is None:
+        # A script that could not be run says nothing about the machine.
+        if resource is None or operation.action == "run-command":
             return
         is_group = operation.action == "group-delete"
         resource.properties["provisioningState"] = "Succeeded" if is_group else "Failed"

@@ -5,16 +5,19 @@ chosen by what this computer has: OpenSSH's sshd inside bubblewrap, or an SSH se
 """
 
 from provisioning.rehearsal.machines.local import boot, describe_ways, end_leftovers, is_alive, stop
+from provisioning.rehearsal.machines.scripts import ScriptResult, run_script
 from provisioning.rehearsal.machines.spec import LocalMachineSpec, MachineKind, RunningMachine, WayOfBooting
 
 __all__ = [
     "LocalMachineSpec",
     "MachineKind",
     "RunningMachine",
+    "ScriptResult",
     "WayOfBooting",
     "boot",
     "describe_ways",
     "end_leftovers",
     "is_alive",
+    "run_script",
     "stop",
 ]

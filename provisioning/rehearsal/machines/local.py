@@ -58,7 +58,8 @@ def boot(spec: LocalMachineSpec) -> RunningMachine:
         RehearsalError: It does not come up; the hint ends with its console log.
     """
     if os.environ.get(WAY_VARIABLE) == MachineKind.NONE:
-        return RunningMachine(_NO_PROCESS, spec.address, spec.port, MachineKind.NONE, spec.folder / "console.log")
+        log = spec.folder / "console.log"
+        return RunningMachine(_NO_PROCESS, spec.address, spec.port, MachineKind.NONE, log, spec.folder)
     way = next(way for way in describe_ways() if way.chosen)
     if not way.available:
         raise RehearsalError(f"{WAY_VARIABLE} asks for a machine that cannot be booted: {way.reason}", hint=way.hint)
@@ -66,7 +67,7 @@ def boot(spec: LocalMachineSpec) -> RunningMachine:
     with locked(disk, deadline_seconds=_PREVIOUS_SECONDS) as lock:
         machine = _boot(spec, way.kind, disk, lock)
     processes.hold(machine)
-    return RunningMachine(machine.pid, spec.address, spec.port, way.kind, disk.console_log)
+    return RunningMachine(machine.pid, spec.address, spec.port, way.kind, disk.console_log, disk.programs)
 
 
 def end_leftovers(folder: Path) -> None:

@@ -26,7 +26,7 @@ def main(sshd: str, sshd_config: str, runcmd: str) -> NoReturn:
     # Whoever kills the launcher outside means the machine.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     signal.signal(signal.SIGTERM, _switch_off)
-    threading.Thread(target=_leave_with_lifeline, daemon=True).start()
+    threading.Thread(target=_follow_lifeline, daemon=True).start()
     server = _start([sshd, "-D", "-e", "-f", sshd_config])
     _start(["/bin/sh", runcmd])
     while os.wait()[0] != server.pid:
@@ -39,9 +39,13 @@ def _start(argv: list[str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(argv, stdin=subprocess.DEVNULL, start_new_session=True)
 
 
-def _leave_with_lifeline() -> None:
-    while os.read(0, 4096):
-        pass
+def _follow_lifeline() -> None:
+    """Run the scripts that the control plane names, each line a path; leave when the lifeline breaks."""
+    line = b""
+    while piece := os.read(0, 4096):
+        *paths, line = (line + piece).split(b"\n")
+        for path in paths:
+            _start(["/bin/sh", os.fsdecode(path)])
     _say("the rehearsal cloud is gone; switching off")
     os._exit(0)
 

@@ -64,6 +64,7 @@ class RunningMachine:
         port: Its TCP port.
         kind: How it was booted.
         console_log: What a serial console would have shown.
+        programs: Its `/run/machine`, as this computer sees it.
     """
 
     pid: int
@@ -71,6 +72,7 @@ class RunningMachine:
     port: int
     kind: MachineKind
     console_log: Path
+    programs: Path
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ def _monitor(call: Call, operation: Operation) -> Response:
         return Response(202, None, {"Location": here, **_AGAIN})
     if operation.error is not None:
         return Response(operation.error_status, {"error": operation.error})
-    return Response(200)
+    return Response(200, operation.output)
 
 
 def _poll_group(call: Call) -> Response:

@@ -32,8 +32,8 @@ def main(settings_file: str) -> None:
     signal.signal(signal.SIGHUP, lambda _signal, _frame: None)
     try:
         threading.Thread(target=serve, args=[settings], daemon=True).start()
-        _start_boot_script(settings)
-        _wait_for_the_end()
+        _start_script(settings, settings.boot_script)
+        _follow_lifeline(settings)
         _LOG.info("the rehearsal cloud is gone; switching off")
     except _SwitchedOffError:
         _LOG.info("switching off")
@@ -44,8 +44,12 @@ def main(settings_file: str) -> None:
     os._exit(0)
 
 
-def _wait_for_the_end() -> None:
-    """Return when standard input ends. A signal wakes us whenever it comes: its handler runs between two reads."""
+def _follow_lifeline(settings: ServerSettings) -> None:
+    """Run the scripts that the control plane names, each line a path; return when standard input ends.
+
+    A signal wakes us whenever it comes: its handler runs between two reads.
+    """
+    line = b""
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
     signal.set_wakeup_fd(wake)
@@ -53,18 +57,25 @@ def _wait_for_the_end() -> None:
         ready, _, _ = select.select([0, woken], [], [])
         if woken in ready:
             os.read(woken, 4096)
-        if 0 in ready and not os.read(0, 4096):
+        if 0 not in ready:
+            continue
+        piece = os.read(0, 4096)
+        if not piece:
             return
+        *paths, line = (line + piece).split(b"\n")
+        for path in paths:
+            _start_script(settings, os.fsdecode(path))
 
 
-def _start_boot_script(settings: ServerSettings) -> None:
-    subprocess.Popen(
-        ["/bin/sh", settings.boot_script],
+def _start_script(settings: ServerSettings, path: str) -> None:
+    process = subprocess.Popen(
+        ["/bin/sh", path],
         env=settings.environment,
         stdin=subprocess.DEVNULL,
         cwd=settings.home,
         start_new_session=True,
     )
+    threading.Thread(target=process.wait, daemon=True).start()
 
 
 def _switch_off(_signal: int, _frame: object) -> None:

@@ -1,0 +1,1 @@
+"""What the control plane runs on a machine that is adopted."""

@@ -1,0 +1,70 @@
+"""Random schedules of up, status, down, evictions, power cuts and scripted faults on the cloud half of runs.
+
+Every schedule ends with a `down` on a cloud in which nothing goes wrong any more; then nothing may be left, every
+failure must have been one of our errors with a next command, and journal and cloud must agree.
+Last line: {"schedules": n, "leaks": n, "unexplained": n, "inconsistent": n, "doubled": n, ...}; all but the first 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+
+from hypothesis import HealthCheck, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.fakes.troubled_runs import Stand, Tally, TroubledRun
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a few schedules, within a minute")
+    parser.add_argument("--schedules", type=int, default=3000, help="how many")
+    parser.add_argument("--seed", type=int, default=1, help="which")
+    parser.add_argument("--verbose", action="store_true", help="tell every schedule")
+    arguments = parser.parse_args()
+    number = 12 if arguments.quick else arguments.schedules
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="random-faults-") as folder:
+        tally = try_schedules(Path(folder), number, seed_number=arguments.seed, strict=False, verbose=arguments.verbose)
+    for found in tally.found:
+        print(found)
+    print(
+        json.dumps(
+            {
+                "schedules": tally.schedules,
+                "leaks": tally.leaks,
+                "unexplained": tally.unexplained,
+                "inconsistent": tally.inconsistent,
+                "doubled": tally.doubled,
+                "failed_commands": tally.failed_commands,
+                "seconds": round(time.monotonic() - began),
+            }
+        )
+    )
+
+
+def try_schedules(folder: Path, number: int, *, seed_number: int, strict: bool, verbose: bool = False) -> Tally:
+    """Try so many schedules; strict ends with the shortest that shows what is wrong."""
+    stand, tally = Stand(folder), Tally(strict=strict, verbose=verbose)
+    machine = type("Troubled", (TroubledRun,), {"stand": stand, "tally": tally})
+    chosen = settings(
+        max_examples=number, stateful_step_count=5, deadline=None, database=None, derandomize=strict,
+        suppress_health_check=list(HealthCheck), print_blob=False,
+    )  # fmt: skip
+    try:
+        if strict:
+            run_state_machine_as_test(machine, settings=chosen)
+        else:
+            run_state_machine_as_test(seed(seed_number)(machine), settings=chosen)
+    finally:
+        stand.close()
+    return tally
+
+
+if __name__ == "__main__":
+    main()

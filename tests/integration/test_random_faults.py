@@ -1,0 +1,26 @@
+"""A few schedules of random troubles, the same ones each time; `make bench NAME=random-faults` tries thousands."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from tests.benchmarks.random_faults import try_schedules
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+SCHEDULES = 10
+
+
+def test_whatever_goes_wrong_nothing_is_left_and_every_failure_is_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Refusals, storms, resets, evictions, power cuts, in any order: `down` ends them all, and the journal agrees."""
+    # Restored afterwards: the schedules set it for the cloud that they start.
+    monkeypatch.setenv("LLAMALIFT_MACHINES", os.environ.get("LLAMALIFT_MACHINES", ""))
+    tally = try_schedules(tmp_path, SCHEDULES, seed_number=0, strict=True)
+    assert tally.schedules >= SCHEDULES
+    assert tally.failed_commands
