@@ -160,7 +160,7 @@ class Run:
             RunBusyError: Another client drives the run.
             SpecError: There is no machine to pause.
         """
-        with lease(self.journal, self.run_id), self.context(reporter) as context:
+        with lease(self.journal, self.run_id), self.context(reporter) as context, driving(context):
             return pause(context, context.reporter.note, at_once=at_once)
 
     def extend(self, reporter: Reporter | None = None, *, hours: float = 0.0, dollars: float = 0.0) -> Extension:

@@ -21,6 +21,7 @@ from runs.journal import Journal
 from runs.journal.adopted import note_existing, set_run_file
 from runs.journal.lease import lease
 from runs.run import Run
+from runs.tariff import charge_existing
 from runs.types import RunRow, RunState
 
 if TYPE_CHECKING:
@@ -136,6 +137,7 @@ def _take(context: RunContext, wish: Wish, found: RunInCloud, adoption: Adoption
     journal, run_id = context.journal, context.run_id
     note_existing(journal, run_id, found.refs, since=context.row.created_at)
     journal.put(run_id, _decided(context, found))
+    charge_existing(journal, run_id, found.refs, since=context.row.created_at)
     with driving(context, adopting=True, take_over=wish.take_over):
         journal.event(run_id, "adopted again" if adoption.was_known else "adopted")
         if found.group.is_leaving:
