@@ -1,8 +1,8 @@
 """Kills the client right before and right after every journal write and every HTTP request of a full run.
 
 The points are what an undisturbed run passes; none is listed by hand. After each kill another client ends the run, in
-one pass with `resume`, in another with `down`, and the rehearsal cloud tells what it saw: machines made or started
-twice, and whatever is left. Training is real: two steps of the tiny LLaMA.
+one pass with `resume`, in another with `adopt` and `down` after the journal was lost, too. Then the rehearsal cloud
+tells what it saw: machines made or started twice, and whatever is left. Training is real: two steps of the tiny LLaMA.
 Last line: {"points": n, "leaks": n, "doubled": n, "unfinished": n, ...}; the last three should be 0.
 """
 

@@ -96,9 +96,9 @@ class KilledRun:
         self._prepare()
         try:
             self._client("--points", str(file), "--", "up", str(self.project / "run.yaml"))
+            return file.read_text().splitlines()
         finally:
             self._end()
-        return file.read_text().splitlines()
 
     def killed_at(self, fatal: Sequence[Sequence[str]], ending: Ending) -> Verdict:
         """Kill one client after the other where `fatal` says (options of `killable`), end the run, and judge it."""
