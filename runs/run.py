@@ -235,10 +235,11 @@ def _suffix() -> str:
 
 
 def _refuse_full_target(target: Path) -> None:
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise SpecError(
-            f"the place for the model is not empty: {target}", hint="move it away, or choose another `collect.to`"
-        )
+    hint = "move it away, or choose another `collect.to` and check it with `llamalift plan RUN.yaml`"
+    if target.exists() and not target.is_dir():
+        raise SpecError(f"the place for the model is a file, not a folder: {target}", hint=hint)
+    if target.exists() and any(target.iterdir()):
+        raise SpecError(f"the place for the model is not empty: {target}", hint=hint)
 
 
 def _settle(context: RunContext, error: Exception, policy: str, ask: Ask | None) -> None:
