@@ -40,10 +40,13 @@ def explain(error: Exception) -> None:
         return
     console = talk()
     code = getattr(error, "code", "")
+    reasons = getattr(error, "reasons", {})
     more = f" [dim]({code})[/]" if code and code not in str(error) else ""
     console.print(f"[bold red]error:[/] {console_safe(str(error))}{more}")
     for ref in getattr(error, "remaining", ()):
-        console.print(f"  left: {console_safe(getattr(ref, 'resource_id', str(ref)))}")
+        resource_id = getattr(ref, "resource_id", str(ref))
+        why = f": {reasons[resource_id]}" if resource_id in reasons else ""
+        console.print(f"  left: {console_safe(resource_id + why)}")
     if hint := getattr(error, "hint", ""):
         console.print(f"\n[bold cyan]hint:[/] {console_safe(hint)}")
 

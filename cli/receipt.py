@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cli.console import talk
-from cli.words import time_of_day
+from cli.words import cents, time_of_day
 
 if TYPE_CHECKING:
     from runs.receipt import Receipt
@@ -28,5 +28,11 @@ def print_receipt(receipt: Receipt) -> None:
         when = Text(f"gone, 404 at {time_of_day(gone)}", "green") if gone else Text("not confirmed", "red")
         table.add_row(line.kind, Text(line.name, no_wrap=True, overflow="ellipsis"), when)
     console.print(Padding(table, (0, 0, 0, 2)), soft_wrap=False)
+    for line in receipt.resources:
+        if line.why_left:
+            console.print(f"  left: {line.name}: {line.why_left}", markup=False)
+    for cost in receipt.components:
+        how_long = f", {cost.hours:.2f} h x {cents(cost.dollars_per_hour)}" if cost.dollars_per_hour else ""
+        console.print(f"  {cost.component:<14}  {cents(cost.dollars)}  ({cost.detail}{how_long})", markup=False)
     left = sum(line.confirmed_gone_at is None for line in receipt.resources)
     console.print(f"  {'nothing is left' if not left else f'{left} not confirmed'}; {receipt.cost_words}", markup=False)

@@ -135,6 +135,19 @@ class Leaving:
 
 
 @dataclass(frozen=True, slots=True)
+class Undeleted:
+    """What the last teardown could not delete.
+
+    Attributes:
+        at: When it gave up, in seconds since the epoch.
+        reasons: Why, as far as the cloud said so, by resource id in lower case.
+    """
+
+    at: float
+    reasons: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Estimate:
     """What the plan said when the run began; None for what it could not tell.
 

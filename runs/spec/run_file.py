@@ -58,8 +58,8 @@ class RunFile(Section):
     limits: Limits = Field(default_factory=Limits, description="When to stop, whatever happens.")
     on_failure: Literal["auto", "teardown", "deallocate", "keep", "ask"] = Field(
         default="auto",
-        description="teardown all, deallocate the machine, or keep it running. auto: teardown while no job was handed "
-        "over, else deallocate. ask: at a terminal ask, else like auto.",
+        description="What becomes of a failed run's machine. auto: teardown before a job was handed over, then "
+        "deallocate.",
     )
     secrets: tuple[SecretName, ...] = Field(
         default=(),

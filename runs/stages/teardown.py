@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from provisioning.errors import LeftoversError
 from provisioning.types import ResourceKind, ResourceRef
-from runs.facts import Leaving
+from runs.facts import Leaving, Undeleted
 from runs.ledger import RunLedger
 from runs.receipt import make_receipt, write_receipt
 from runs.types import RunState, StageName
@@ -31,9 +32,17 @@ class Teardown:
         context.hang_up()
         refs = unproven(context)
         ledger = RunLedger(context.journal, context.run_id)
-        context.cloud.destroy(
-            context.run_id, refs, ledger, lambda message: context.reporter.waiting(self.name, message)
-        )
+        try:
+            context.cloud.destroy(
+                context.run_id, refs, ledger, lambda message: context.reporter.waiting(self.name, message)
+            )
+        except LeftoversError as error:
+            reasons = {resource_id.lower(): why for resource_id, why in error.reasons.items()}
+            context.journal.put(context.run_id, Undeleted(time.time(), reasons))
+            # What is gone is gone, and what is not is told with its reason.
+            write_receipt(make_receipt(context.journal, context.run_id), context.folder / "receipt.json")
+            raise
+        context.journal.forget(context.run_id, Undeleted)
         receipt = make_receipt(context.journal, context.run_id)
         write_receipt(receipt, context.folder / "receipt.json")
         for key in ("id_ed25519", "host_key_one_time"):

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.app import app
+from provisioning.errors import LeftoversError
 from provisioning.rehearsal.service import change_settings, script_faults
 from provisioning.types import ResourceKind
 from runs.facts import Prepared, Submitted
@@ -208,6 +209,30 @@ def test_what_cannot_be_deleted_is_told_with_its_reason(
     assert "locked" in removal["remaining"][0][1]
     assert removal["remaining"][0][1] in result.stderr
     assert state.root.exists()
+
+
+def test_down_gives_a_receipt_of_what_is_gone_and_of_what_is_not(
+    cloud: RehearsalCloud, caller: ArmCaller, state: StateFolder
+) -> None:
+    """As data on standard output, although it ends with an error; the next one ends the run."""
+    journal, names = _enter(state, cloud), names_of(cloud)
+    _group(caller, names.group, {"llamalift-run": RUN_ID})
+    for name in (names.workspace_disk, names.os_disk):
+        _disk(caller, names.group, name, {})
+    disk = names.id_of(ResourceKind.DISK, names.workspace_disk)
+    lock = f"{disk}/providers/Microsoft.Authorization/locks/keep"
+    caller.done("PUT", lock, {"properties": {"level": "CanNotDelete"}})
+    try:
+        result = CliRunner().invoke(app, ["down", "--json", RUN_ID])
+    finally:
+        caller.done("DELETE", lock)
+    assert isinstance(result.exception, LeftoversError)
+    lines = {line["name"]: line for line in _json(result)["resources"]}
+    assert lines[names.os_disk]["confirmed_gone_at"]
+    assert "locked" in lines[names.workspace_disk]["why_left"]
+    result = CliRunner().invoke(app, ["down", "--json", RUN_ID])
+    assert not any(line["why_left"] for line in _json(result)["resources"])
+    assert journal.run(RUN_ID).state is RunState.ENDED
 
 
 def test_a_killed_sweep_is_finished_by_the_next(
