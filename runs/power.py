@@ -13,6 +13,7 @@ from runs.journal.charges import Component, charges_of, end_machine_charge
 if TYPE_CHECKING:
     from provisioning.types import MachinePower, Progress
     from runs.context import RunContext
+    from runs.journal import Journal
 
 
 def deallocate(context: RunContext, why: str, progress: Progress) -> None:
@@ -42,7 +43,7 @@ def settle_power(context: RunContext) -> MachinePower | None:
         ProvisioningError: The cloud does not answer.
     """
     journal, run_id = context.journal, context.run_id
-    if context.get(Rented) is None or context.get(Leaving) is not None or not is_charged(context):
+    if context.get(Rented) is None or context.get(Leaving) is not None or not is_charged(journal, run_id):
         return None
     seen = context.cloud.power(run_id)
     if seen is not None and seen.power is PowerState.DEALLOCATED:
@@ -61,7 +62,7 @@ def try_settle_power(context: RunContext) -> None:
         context.journal.event(context.run_id, f"the cloud did not say whether the machine runs: {error}")
 
 
-def is_charged(context: RunContext) -> bool:
+def is_charged(journal: Journal, run_id: str) -> bool:
     """Whether the journal counts the machine's hours at this moment."""
-    charges = charges_of(context.journal, context.run_id)
+    charges = charges_of(journal, run_id)
     return any(charge.component is Component.MACHINE and charge.ended_at is None for charge in charges)

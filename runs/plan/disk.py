@@ -90,3 +90,17 @@ def choose_disk(
         tier, tier_gib, speed = next((one for one in _PREMIUM_TIERS if one[1] >= gib), _PREMIUM_TIERS[-1])
         gib = wanted_gib or tier_gib
     return DiskChoice(gib, disk_type, tier, min(speed, machine_mb_per_second))
+
+
+def faster_tiers(mb_per_second: int, need_bytes: int) -> list[tuple[str, int, int]]:
+    """Give the Premium SSD tiers that are faster and large enough, the smallest of each speed: name, GiB, MB/s."""
+    found: dict[int, tuple[str, int, int]] = {}
+    for name, gib, speed in _PREMIUM_TIERS:
+        if speed > mb_per_second and gib * GIB >= need_bytes:
+            found.setdefault(speed, (name, gib, speed))
+    return list(found.values())
+
+
+def flat_speed(disk_type: str) -> int:
+    """Give the MB/s of a disk type without tiers, as far as they cost nothing extra."""
+    return _FLAT_MB_PER_SECOND[disk_type]

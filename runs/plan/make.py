@@ -5,46 +5,42 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runs.plan.candidates import study_of
+from runs.plan.disk_options import disk_options
+from runs.plan.facts import NOTHING, Facts
 from runs.plan.limits import cost_of, limits_of
 from runs.plan.notes import notes_of
+from runs.plan.notes_cloud import cloud_notes
 from runs.plan.placements import price_all
 from runs.plan.plan import Plan
 from runs.plan.steps import rows_per_step
 
 if TYPE_CHECKING:
     from provisioning.survey_types import Survey
-    from runs.plan.candidates import Study
-    from runs.plan.figures import Figures
-    from runs.plan.placements import PricedPlacement
     from runs.spec.load import LoadedRunFile
 
 
-def make_plan(loaded: LoadedRunFile, survey: Survey | None = None) -> Plan:
+def make_plan(loaded: LoadedRunFile, survey: Survey | None = None, *, facts: Facts | None = None) -> Plan:
     """Plan a run from its run file, the local files that it names, and what the cloud said; no network.
 
     Args:
         loaded: The run file.
         survey: What the cloud said; None plans with list prices and knows no obstacle.
+        facts: The same with its age, instead of `survey`.
 
     Raises:
         SpecError: The run cannot work as it is; carries every reason.
     """
-    study = study_of(loaded)
-    placements = price_all(loaded.spec, study.candidates, survey)
+    known = facts or (NOTHING if survey is None else Facts(survey, survey.at, survey.at))
+    spec, study = loaded.spec, study_of(loaded)
+    placements = price_all(spec, study.candidates, known.survey)
     chosen = next((one for one in placements if one.obstacle is None), placements[0])
     figures = next(one.figures for one in study.candidates if one.figures.size.name == chosen.placement.size)
-    return _plan(study, figures, chosen, placements, survey)
-
-
-def _plan(
-    study: Study,
-    figures: Figures,
-    chosen: PricedPlacement,
-    placements: tuple[PricedPlacement, ...],
-    survey: Survey | None,
-) -> Plan:
-    spec, work = study.work.loaded.spec, study.work
     cost = cost_of(chosen)
+    notes = (
+        *figures.config.notes,
+        *notes_of(spec, figures, cost, chosen.placement.region),
+        *cloud_notes(known, chosen, placements, figures.saves, is_wish=spec.machine.is_wish),
+    )
     return Plan(
         name=spec.name,
         cloud=spec.cloud,
@@ -57,9 +53,10 @@ def _plan(
         is_wish=spec.machine.is_wish,
         chosen=chosen,
         placements=placements,
-        survey=survey,
-        model=work.model,
-        data=work.data,
+        other_way=price_all(spec, study.candidates, known.survey, spot=not spec.machine.spot),
+        facts=known,
+        model=study.work.model,
+        data=study.work.data,
         zero_stage=figures.config.stage,
         precision=spec.train.precision,
         rows_per_step=rows_per_step(spec.train, figures.processes),
@@ -67,9 +64,10 @@ def _plan(
         saves=figures.saves,
         need=figures.need,
         disk=figures.disk,
+        disk_options=disk_options(figures, cost.machine_per_hour),
         memory=figures.memory,
         time=figures.time,
         cost=cost,
         limits=limits_of(spec.limits, figures.time, cost),
-        notes=(*figures.config.notes, *notes_of(spec, figures, cost, chosen.placement.region)),
+        notes=notes,
     )

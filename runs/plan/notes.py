@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runs.plan.memory_fit import Fit
 from runs.plan.prices import SNAPSHOT_DATE
 
 if TYPE_CHECKING:
@@ -24,7 +25,43 @@ def notes_of(spec: RunFile, figures: Figures, cost: Cost, region: str) -> Iterat
         yield "fp16 is asked for, but the machine has no GPU: the trainer takes bf16 or fp32 and says so"
     if "wandb" in spec.train.report_to and "WANDB_API_KEY" not in spec.secrets:
         yield "wandb writes offline without secrets: [WANDB_API_KEY]"
+    yield from _training(spec, figures)
     yield from _money(spec, figures.disk, cost, region)
+    yield from _limits(spec, figures)
+
+
+def _training(spec: RunFile, figures: Figures) -> Iterator[str]:
+    """What the chosen GPUs and the amount of data say about the flags."""
+    train, steps, gpu = spec.train, figures.steps, figures.size.gpu
+    if gpu and train.precision == "fp16":
+        yield f"bf16 is as fast on {gpu.name} and cannot overflow as fp16 does; it is the default without fp16: true"
+    if gpu and train.precision == "fp32":
+        yield f"fp32 runs many times slower than bf16 on {gpu.name}; leave out bf16: false"
+    if steps is not None and train.warmup_steps >= steps:
+        yield f"warmup_steps is not below the {steps:,} steps of the run: {train.warmup_steps:g}"
+    yield from _memory(figures)
+
+
+def _memory(figures: Figures) -> Iterator[str]:
+    memory, config = figures.memory, figures.config
+    if memory is None:
+        return
+    if memory.activations_bytes is None:
+        yield "the model's shape is unknown here, so activations are not counted: memory is a lower bound"
+    if memory.fit is Fit.TIGHT:
+        yield "memory is tight: fewer rows in a pass and more passes train the same (per_device_train_batch_size)"
+    if config.offloads_optimizer or config.offloads_parameters:
+        plain = next(stage for stage in memory.stages if stage.words == f"ZeRO-{max(config.stage, 1)}")
+        if plain.fit is Fit.FITS:
+            taken = f"{plain.taken_bytes / 1e9:.0f} of {memory.gpu_gb} GB"
+            yield f"offload is not needed here: {plain.words} alone takes {taken}, and runs several times faster"
+
+
+def _limits(spec: RunFile, figures: Figures) -> Iterator[str]:
+    hours = None if figures.time is None else figures.time.total_seconds / 3600
+    if hours is not None and spec.limits.hours != "auto" and hours > spec.limits.hours:
+        limit = f"{spec.limits.hours:g}"
+        yield f"the run takes about {hours:.1f} hours and would be stopped before its end, limits.hours: {limit}"
 
 
 def _money(spec: RunFile, disk: DiskChoice, cost: Cost, region: str) -> Iterator[str]:

@@ -11,15 +11,14 @@ from runs.plan.candidates import study_of
 from runs.plan.disk import GIB
 from runs.plan.obstacles import Obstacle, Why
 from runs.plan.prices import (
-    EGRESS_DOLLARS_PER_GIB,
     HOURS_PER_MONTH,
-    OS_DISK_DOLLARS_PER_GIB_MONTH,
     PUBLIC_IP_DOLLARS_PER_HOUR,
     SNAPSHOT_DATE,
     disk_price,
     machine_price,
 )
 from runs.plan.verdict import obstacle_of, offer_of, region_of
+from runs.tariff import EGRESS_DOLLARS_PER_GB, SYSTEM_DISK_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -156,9 +155,9 @@ def _at_list_prices(spec: RunFile, figures: Figures, placement: Placement) -> Pr
         machine_dollars_per_hour=price.dollars_per_hour if most is None else min(most, price.dollars_per_hour),
         on_demand_dollars_per_hour=price.dollars_per_hour,
         disk_dollars_per_hour=disk_price(figures.disk.disk_type, figures.disk.gib),
-        os_disk_dollars_per_hour=OS_DISK_DOLLARS_PER_GIB_MONTH * spec.machine.os_disk_gib / HOURS_PER_MONTH,
+        os_disk_dollars_per_hour=disk_price(SYSTEM_DISK_TYPE, spec.machine.os_disk_gib),
         address_dollars_per_hour=PUBLIC_IP_DOLLARS_PER_HOUR,
-        egress_dollars=EGRESS_DOLLARS_PER_GIB * figures.need.final / GIB,
+        egress_dollars=EGRESS_DOLLARS_PER_GB * figures.need.final / 1e9,
         price_basis=f"list prices of {SNAPSHOT_DATE}",
         is_of_region=price.is_of_region,
         hours=None if figures.time is None else figures.time.total_seconds / 3600,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from provisioning.survey_types import Survey
     from runs.plan.disk import DiskChoice, DiskNeed
+    from runs.plan.disk_options import DiskOption
     from runs.plan.estimate import TimeEstimate
+    from runs.plan.facts import Facts
     from runs.plan.memory_fit import MemoryFit
     from runs.plan.model_size import ModelSize
     from runs.plan.placements import PricedPlacement
@@ -116,7 +118,8 @@ class Plan:
         is_wish: Whether the plan chose the size.
         chosen: The first placement that is worth a try; the first of all when none is.
         placements: All of them, in the order in which to try.
-        survey: What the cloud said; None when it was not asked.
+        other_way: The same places the other way: on demand for spot, spot for on demand. Nothing is rented so.
+        facts: What the cloud said, and when.
         model: The base model.
         data: The data; None when it cannot be known before it is on the machine.
         zero_stage: DeepSpeed's ZeRO stage.
@@ -126,6 +129,7 @@ class Plan:
         saves: When it saves; None like `data`.
         need: What must fit on the workspace disk.
         disk: The workspace disk.
+        disk_options: Other disks, with what a save takes on them.
         memory: What it takes on each GPU; None without GPUs.
         time: How long; None like `data`.
         cost: What it costs where it is chosen to be.
@@ -144,7 +148,8 @@ class Plan:
     is_wish: bool
     chosen: PricedPlacement
     placements: tuple[PricedPlacement, ...]
-    survey: Survey | None
+    other_way: tuple[PricedPlacement, ...]
+    facts: Facts
     model: ModelSize
     data: DataSize | None
     zero_stage: int
@@ -154,6 +159,7 @@ class Plan:
     saves: SavePlan | None
     need: DiskNeed
     disk: DiskChoice
+    disk_options: tuple[DiskOption, ...]
     memory: MemoryFit | None
     time: TimeEstimate | None
     cost: Cost
@@ -185,12 +191,7 @@ class Plan:
         """Hours after which the machine ends itself."""
         return self.limits.hours
 
-    def to_json(self) -> dict[str, Any]:
-        """Give it as plain values, with the sums that its parts compute."""
-        values = asdict(replace(self, survey=None))
-        del values["survey"]
-        values["need"] |= {"headroom": self.need.headroom, "total": self.need.total}
-        values["cost"] |= {"per_hour": self.cost.per_hour, "total": self.cost.total}
-        if self.time:
-            values["time"]["total_seconds"] = self.time.total_seconds
-        return {"schema": 1, **values}
+    @property
+    def survey(self) -> Survey | None:
+        """What the cloud said; None when it was not asked and nothing was kept."""
+        return self.facts.survey

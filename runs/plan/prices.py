@@ -12,9 +12,6 @@ SNAPSHOT_DATE = "2026-06-18"
 
 HOURS_PER_MONTH = 730
 PUBLIC_IP_DOLLARS_PER_HOUR = 0.005
-# The system disk: a P10 (128 GiB) is 19.71 a month. Egress: the first tier beyond the free 100 GB a month.
-OS_DISK_DOLLARS_PER_GIB_MONTH = 0.154
-EGRESS_DOLLARS_PER_GIB = 0.087
 
 # Managed disks are billed by provisioned GiB; premium tiers lie within 10 % of this line (P30: 135.17 for 1,024 GiB).
 DISK_DOLLARS_PER_GIB_MONTH = {"Premium_LRS": 0.132, "PremiumV2_LRS": 0.081, "StandardSSD_LRS": 0.075}

@@ -26,10 +26,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _AT_ONCE = 2
-# A sample: one run whose clients die one after the other, each at the nth point that it passes; and three runs that are
-# torn down instead. Together they reach from the first write to the deletion.
-CHAIN = (7, 45, 108, 60, 72)
-TORN_DOWN = (12, 57, 101)
+# A sample: one run whose clients die one after the other, the last in the middle of the deletion; and two runs that are
+# torn down instead.
+CHAIN = (
+    ("--kill-nth", "45"),
+    ("--kill-nth", "108"),
+    ("--kill-nth", "72"),
+    ("--kill", "before DELETE /subscriptions/ID/resourcegroups/llamalift-tiny-cpu-RUN #1"),
+)
+TORN_DOWN = (("--kill-nth", "57"), ("--kill-nth", "101"))
 
 Job = tuple[Ending, Sequence[Sequence[str]]]
 
@@ -65,8 +70,7 @@ def main() -> None:
 
 def sample() -> list[Job]:
     """What `--quick` and the tests run."""
-    torn_down: list[Job] = [("down", [("--kill-nth", str(number))]) for number in TORN_DOWN]
-    return [("resume", [("--kill-nth", str(number)) for number in CHAIN]), *torn_down]
+    return [("resume", CHAIN), *(("down", [fatal]) for fatal in TORN_DOWN)]
 
 
 def summed(verdicts: Sequence[Verdict]) -> dict[str, int]:

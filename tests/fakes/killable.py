@@ -80,7 +80,7 @@ def watch_sqlite(points: Points) -> None:
     class Watched(sqlite3.Connection):
         def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:  # noqa: ANN401 - sqlite3's own type
             if sql == "COMMIT":
-                return self._watched(f"write {getattr(self, '_doing', '')}", sql, parameters)
+                return self._watched(f"write {getattr(self, '_doing', 'nothing')}", sql, parameters)
             if sql.startswith("PRAGMA user_version ="):
                 return self._watched("write the layout's version", sql, parameters)
             if row := _row(sql, parameters):

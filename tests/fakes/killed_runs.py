@@ -114,6 +114,7 @@ class KilledRun:
             trail = self.folder / f"trail-{number}"
             done = self._client(*options, "--points", str(trail), "--", *words, may_fail=True)
             if done.returncode != -signal.SIGKILL:
+                assert done.returncode == 0, done.stderr
                 break
             self._points.append(trail.read_text().splitlines()[-1])
             if self.run_id() is not None:
@@ -138,10 +139,17 @@ class KilledRun:
 
     def _from_nothing(self, run_id: str) -> list[list[str]]:
         """What the user of another computer does: nothing is there but the cloud."""
-        return [["down", "--discard", run_id]]
+        for lost in (*self.state.glob("journal.sqlite*"), self.state / "runs"):
+            shutil.rmtree(lost) if lost.is_dir() else lost.unlink()
+        if not self._left():
+            return []
+        adopt = ["adopt", "--cloud", "rehearsal", "--take-over", run_id]
+        return [adopt, ["down", "--discard", run_id]]
 
     def _missing(self, ending: Ending) -> list[str]:
         journal, missing = Journal(StateFolder(self.state).journal), []
+        if not journal.runs():
+            return []
         (row,) = journal.runs()
         if row.state is not RunState.ENDED:
             missing.append(f"the run's state is {row.state}")

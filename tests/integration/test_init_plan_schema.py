@@ -29,7 +29,7 @@ def test_from_nothing_to_a_plan_in_two_commands(tmp_path: Path) -> None:
     made = llamalift("init", "demo", "--recipe", "tiny-cpu", folder=tmp_path)
     assert (made.returncode, made.stdout.strip()) == (0, "demo/run.yaml")
     assert "next: llamalift plan demo/run.yaml" in made.stderr
-    plan = llamalift("plan", "demo/run.yaml", "--json", folder=tmp_path)
+    plan = llamalift("plan", "demo/run.yaml", "--json", "--offline", folder=tmp_path)
     assert plan.returncode == 0
     assert json.loads(plan.stdout)["name"] == "tiny-cpu"
 
@@ -37,9 +37,9 @@ def test_from_nothing_to_a_plan_in_two_commands(tmp_path: Path) -> None:
 def test_a_plan_reads_well(tmp_path: Path) -> None:
     """A line for each thing on stdout; notes and the next command on stderr."""
     llamalift("init", "--recipe", "wizardlm-7b", folder=tmp_path)
-    plan = llamalift("plan", folder=tmp_path)
+    plan = llamalift("plan", "--offline", folder=tmp_path)
     assert plan.returncode == 0
-    for words in ("4 x A100-80GB", "94.3 GB a checkpoint x 4", "P30", "27 of 80 GB", "1,290 steps"):
+    for words in ("4 x A100-80GB", "94.3 GB a checkpoint x 4", "P30", "45 of 80 GB", "1,290 steps"):
         assert words in " ".join(plan.stdout.split())
     assert "next: llamalift up run.yaml" in plan.stderr
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,13 +14,13 @@ from runs.plan.model_size import known_models
 from runs.plan.sizes import find_size
 from runs.spec.load import load_run_file
 from runs.spec.train import Train
-from templates.training.tiny_llama import write_tiny_llama
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 LLAMA_7B, EMBEDDING = 6_738_415_616, 32_000 * 4096
 SHAPE = known_shapes()["huggyllama/llama-7b"]
+NEEDED = ("hidden_size", "num_hidden_layers", "intermediate_size", "vocab_size", "num_attention_heads")
 OFFLOAD = Sharding(3, offloads_optimizer=True)
 OFFLOAD_ALL = Sharding(3, offloads_optimizer=True, offloads_parameters=True)
 
@@ -134,15 +135,21 @@ def test_an_unknown_shape_leaves_the_activations_unknown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("config", "expected"), [(None, ModelShape(128, 4, 352, 1000, 4, 4)), ("{}", None), ("[1", None), ("[]", None)]
+    ("config", "expected"),
+    [
+        (
+            json.dumps(dict.fromkeys(NEEDED, 4)),
+            ModelShape(4, 4, 4, 4, 4, 4),
+        ),
+        ("{}", None),
+        ("[1", None),
+        ("[]", None),
+    ],
 )
-def test_a_local_models_shape_is_read_from_its_config(
-    tmp_path: Path, config: str | None, expected: ModelShape | None
-) -> None:
+def test_a_local_models_shape_is_read_from_its_config(tmp_path: Path, config: str, expected: ModelShape | None) -> None:
     """Another family, or a broken file, is unknown and no error."""
-    write_tiny_llama(tmp_path / "tiny")
-    if config is not None:
-        (tmp_path / "tiny" / "config.json").write_text(config)
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / "config.json").write_text(config)
     (tmp_path / "rows.json").write_text("[]")
     (tmp_path / "run.yaml").write_text("name: a\nmodel: {from: ./tiny}\ndata: {from: ./rows.json}\n")
     assert model_shape(load_run_file(tmp_path / "run.yaml")) == expected

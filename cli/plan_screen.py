@@ -1,0 +1,284 @@
+"""A plan on the screen: one line per thing with its reason, the places side by side, notes, the next command."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from runs.plan.memory_fit import Fit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from rich.text import Text
+
+    from runs.plan.disk_options import DiskOption
+    from runs.plan.plan import Plan, SavePlan
+
+_LABEL_WIDTH, _LEAST_ROOM = 14, 40
+# A save that takes no longer is no reason for another disk.
+_WORTH_ANOTHER_DISK_SECONDS, _MOST_DISK_OPTIONS = 10.0, 3
+
+
+def print_plan(plan: Plan, run_file: Path, *, now: float, works: bool) -> None:
+    """Print it: figures to stdout, talk to stderr.
+
+    Args:
+        plan: The plan.
+        run_file: Where the run file is, as the user named it.
+        now: The time, in seconds since the epoch.
+        works: Whether the run can be launched; the next command is for those that can.
+    """
+    from rich.text import Text
+
+    from cli.console import data, talk
+
+    data().print(Text("\n").join(plan_lines(plan, data().width, now)), soft_wrap=True)
+    for note in plan.notes:
+        talk().print(Text.assemble(("note:", "yellow"), f" {note}"))
+    if works:
+        talk().print(Text.assemble(("next:", "bold cyan"), f" llamalift up {run_file}"))
+
+
+def plan_lines(plan: Plan, width: int, now: float) -> Sequence[Text]:
+    """Give the lines of a plan for a screen of `width` columns."""
+    from rich.text import Text
+
+    from cli.plan_places import places_table, reasons
+
+    return [
+        Text(_heading(plan), style="bold"),
+        *(line for label, words in _lines(plan, now) for line in _block(label, words, width)),
+        Text(),
+        *(Text("  ") + line for line in places_table(plan, width - 2)),
+        *(Text(f"    {line}", style="yellow") for line in reasons(plan)),
+    ]
+
+
+def _block(label: str, words: str, width: int) -> Iterator[Text]:
+    """A label and its words, wrapped beside it."""
+    from rich.text import Text
+
+    room = max(_LEAST_ROOM, width - _LABEL_WIDTH)
+    for number, line in enumerate(textwrap.wrap(words, room, break_long_words=False, break_on_hyphens=False)):
+        yield Text.assemble((f"  {label if number == 0 else '':{_LABEL_WIDTH - 2}}", "dim"), line)
+
+
+def _heading(plan: Plan) -> str:
+    terms = "spot" if plan.spot else "on demand"
+    tried = [one for one in plan.placements if one.obstacle is None] or [plan.chosen]
+    regions = dict.fromkeys(one.placement.region for one in tried)
+    places = plan.chosen.placement.region if plan.is_wish else " -> ".join(regions)
+    return f"{plan.name}   {plan.size.words}   {plan.size.name}   {terms}, {plan.cloud} {places}"
+
+
+def _lines(plan: Plan, now: float) -> Iterator[tuple[str, str]]:
+    """Yield one line per thing: its name, and the figure with its reason."""
+    yield "account", _account(plan, now)
+    yield "creates", f"resource group {plan.resource_group} with everything in it{_image(plan)}"
+    yield (
+        "model",
+        f"{_count(plan.model.parameters)} parameters ({plan.model.basis}), ZeRO-{plan.zero_stage}, {plan.precision}",
+    )
+    yield "data", _data(plan)
+    yield "disk", _disk(plan)
+    if plan.save_seconds >= _WORTH_ANOTHER_DISK_SECONDS:
+        yield "other disks", _disk_options(plan)
+    if plan.memory is not None:
+        yield "memory", _memory(plan)
+        yield "stages", _stages(plan)
+    if plan.saves:
+        yield "saves", _saves(plan.saves)
+    yield "time", _time(plan)
+    yield "cost", _cost(plan)
+    yield "", _assumptions(plan)
+    yield "limits", _limits(plan)
+    yield "switches", _switches(plan, now)
+
+
+def _account(plan: Plan, now: float) -> str:
+    survey = plan.survey
+    if survey is None:
+        return "nobody was asked; list prices, and no limits are known"
+    rights = [
+        _may(survey.rights.may_create, "may create resources"),
+        _may(survey.rights.may_assign_roles, "may assign roles"),
+    ]
+    name = survey.account.display_name or survey.account.subscription_id
+    return f"{name}: {', '.join(rights)}; {_ages(plan, now)}"
+
+
+def _may(may: bool | None, what: str) -> str:  # noqa: FBT001 - an answer, not a switch
+    if may is None:
+        return f"unknown whether you {what}"
+    return what if may else what.replace("may", "may not", 1)
+
+
+def _ages(plan: Plan, now: float) -> str:
+    facts = plan.facts
+    words = f"limits {_age(facts.account_at, now)}, prices {_age(facts.market_at, now)}"
+    if facts.is_offline:
+        return f"offline: {words}"
+    return words if "old" not in words else f"{words} (--refresh asks anew)"
+
+
+def _age(at: float | None, now: float) -> str:
+    """`asked now`, `12 m old`."""
+    if at is None:
+        return "unknown"
+    minutes = int(max(0.0, now - at) // 60)
+    if minutes < 1:
+        return "asked now"
+    if minutes < 120:
+        return f"{minutes} m old"
+    return f"{minutes // 60} h old" if minutes < 2880 else f"{minutes // 1440} days old"
+
+
+def _image(plan: Plan) -> str:
+    found = () if plan.survey is None else plan.survey.regions
+    image = next((one.image for one in found if one.region == plan.chosen.placement.region), None)
+    return f"; image {image}" if image else ""
+
+
+def _count(number: int) -> str:
+    return f"{number / 1e9:.2f} billion" if number >= 1e9 else f"{number / 1e6:.2f} million"
+
+
+def _data(plan: Plan) -> str:
+    step = f"{plan.rows_per_step} rows a step on {plan.processes} process{'es' if plan.processes > 1 else ''}"
+    if plan.data is None or plan.steps is None:
+        return f"rows unknown before it is on the machine; {step}"
+    return f"{plan.data.rows:,} rows ({plan.data.basis}); {plan.steps:,} steps; {step}"
+
+
+def _disk(plan: Plan) -> str:
+    from cli.words import duration, size
+
+    need = plan.need
+    parts = [
+        f"{size(need.checkpoint)} a checkpoint x {need.checkpoints}",
+        f"{size(need.weights)} weights",
+        f"{size(need.final)} final model",
+        f"{size(need.data)} data",
+        f"{size(need.environment)} environment",
+        f"{size(need.headroom)} free",
+    ]
+    save = duration(plan.save_seconds)
+    chosen = " ".join(part for part in (f"{plan.disk.gib:,} GiB", plan.disk.disk_type, plan.disk.tier) if part)
+    return f"{' + '.join(parts)} = {size(need.total)} -> {chosen} ({plan.disk.mb_per_second} MB/s: a save takes {save})"
+
+
+def _disk_options(plan: Plan) -> str:
+    options = plan.disk_options[:_MOST_DISK_OPTIONS]
+    return "; ".join(_disk_option(option) for option in options) or "none is faster on this machine"
+
+
+def _disk_option(option: DiskOption) -> str:
+    from cli.words import duration
+
+    extra = "" if option.extra_dollars is None else f" ({_signed(option.extra_dollars)})"
+    name = option.disk.tier or option.disk.disk_type
+    return f"{name} of {option.disk.gib:,} GiB: a save takes {duration(option.save_seconds)}{extra}"
+
+
+def _signed(dollars: float) -> str:
+    return f"{'+' if dollars >= 0 else '-'}${abs(dollars):.2f}"
+
+
+def _memory(plan: Plan) -> str:
+    memory = plan.memory
+    assert memory is not None  # noqa: S101 - the caller has looked
+    activations = "activations unknown"
+    if memory.activations_bytes is not None:
+        activations = f"{memory.activations_bytes / 1e9:.0f} activations"
+    parts = f"{memory.states_bytes / 1e9:.0f} states + {activations} + {memory.runtime_bytes / 1e9:.0f} libraries"
+    return f"{memory.taken_bytes / 1e9:.0f} of {memory.gpu_gb} GB per GPU  {memory.fit}   ({parts})"
+
+
+def _stages(plan: Plan) -> str:
+    """Every way of sharding with what it takes, and the longest rows that it leaves room for."""
+    memory = plan.memory
+    assert memory is not None  # noqa: S101 - the caller has looked
+    words = []
+    for stage in memory.stages:
+        longest = "" if stage.longest_tokens is None else f" ({stage.longest_tokens:,})"
+        too_large = " too large" if stage.fit is Fit.TOO_LARGE else longest
+        words.append(f"{stage.words} {stage.taken_bytes / 1e9:.0f}{too_large}")
+    known = " (longest rows in tokens)" if memory.activations_bytes is not None else ""
+    return f"GB{known}: {', '.join(words)}"
+
+
+def _saves(saves: SavePlan) -> str:
+    from cli.words import duration
+
+    steps = saves.steps
+    shown = [*steps[:4], "...", *steps[-3:]] if len(steps) > 8 else steps
+    risk = duration(saves.at_risk_seconds)
+    at = ", ".join(map(str, shown))
+    return f"after steps {at}; at most {risk} at risk; {saves.share:.1%} of the time"
+
+
+def _time(plan: Plan) -> str:
+    from cli.words import duration
+
+    if plan.time is None:
+        return "unknown before the data is on the machine"
+    one_step = plan.time.step_seconds
+    return f"about {duration(plan.time.total_seconds)} (rough: {one_step:.1f} s a step, every row as long as it may be)"
+
+
+def _cost(plan: Plan) -> str:
+    from cli.words import dollars
+
+    cost = plan.cost
+    if cost.hours is None or cost.total is None or cost.on_demand_total is None:
+        return f"{dollars(cost.per_hour)} an hour: {_hourly(plan)}"
+    terms = "on demand"
+    if plan.spot:
+        terms = f"spot ({dollars(cost.on_demand_total)} on demand)"
+    disks = (cost.disk_per_hour + cost.os_disk_per_hour) * cost.hours
+    parts = (
+        f"machine {cost.machine_per_hour * cost.hours:.2f}",
+        f"disks {disks:.2f}",
+        f"address {cost.address_per_hour * cost.hours:.2f}",
+        f"egress {cost.egress:.2f}",
+    )
+    return f"{dollars(cost.total)} {terms} = {' + '.join(parts)};  cap {dollars(plan.limits.dollars)}"
+
+
+def _hourly(plan: Plan) -> str:
+    from cli.words import dollars
+
+    cost = plan.cost
+    disks = dollars(cost.disk_per_hour + cost.os_disk_per_hour)
+    return f"machine {dollars(cost.machine_per_hour)} + disks {disks} + address"
+
+
+def _assumptions(plan: Plan) -> str:
+    from cli.words import dollars
+
+    cost = plan.cost
+    hourly = "" if cost.total is None else f"{dollars(cost.per_hour)} an hour: {_hourly(plan)}; "
+    spot = "no eviction; " if plan.spot else ""
+    return f"{hourly}assumes {spot}the first 100 GB of egress used up; {cost.basis}"
+
+
+def _limits(plan: Plan) -> str:
+    from cli.words import dollars
+
+    limits = plan.limits
+    return (
+        f"{limits.hours:g} h ({limits.hours_basis}), {dollars(limits.dollars)} ({limits.dollars_basis}), "
+        f"idle {limits.idle_minutes} m, lost client {limits.lost_client_hours:g} h, "
+        f"workspace kept {limits.discard_after_days:g} days"
+    )
+
+
+def _switches(plan: Plan, now: float) -> str:
+    from runs.plan.switches import switches_of
+
+    switches = switches_of(plan.limits, plan.survey, now)
+    at = switches.backstop_at
+    behind = f"behind it Azure's auto-shutdown at {at:%H:%M} UTC" if at else f"no backstop: {switches.why_no_backstop}"
+    return f"at a limit {switches.ending}; {behind}"
