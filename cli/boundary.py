@@ -40,8 +40,9 @@ def explain(error: Exception) -> None:
         return
     console = talk()
     code = getattr(error, "code", "")
-    console.print(f"[bold red]error:[/] {console_safe(str(error))}" + (f" [dim]({code})[/]" if code else ""))
     reasons = getattr(error, "reasons", {})
+    more = f" [dim]({code})[/]" if code and code not in str(error) else ""
+    console.print(f"[bold red]error:[/] {console_safe(str(error))}{more}")
     for ref in getattr(error, "remaining", ()):
         resource_id = getattr(ref, "resource_id", str(ref))
         why = f": {reasons[resource_id]}" if resource_id in reasons else ""

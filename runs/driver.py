@@ -180,8 +180,9 @@ class Wheel:
 
     def _say_farewell(self) -> None:
         try:
-            if self._other() is None:
-                self._write(replace(self._me, beat=0))
+            with self._lock:
+                if self._other() is None:
+                    self._write(replace(self._me, beat=0))
         except ProvisioningError as error:
             self._context.journal.event(self._context.run_id, f"could not say that nobody drives the run: {error}")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import time
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from runs.stages.base import Stage
 
 
+_PLACEHOLDER = re.compile(r"\bRUN(\.yaml)?\b")
 OUR_ERRORS = (RunError, ProvisioningError, RemoteError)
 
 
@@ -29,6 +32,11 @@ def run_stages(context: RunContext, stages: Sequence[Stage]) -> None:
     for stage in stages:
         if not stage.is_done(context):
             _run(context, stage)
+
+
+def _named(hint: str, run_id: str, run_file: str) -> str:
+    """A hint that can be typed as it is: `RUN` is the run, `RUN.yaml` its file."""
+    return _PLACEHOLDER.sub(lambda found: shlex.quote(run_file) if found[1] else run_id, hint)
 
 
 def _run(context: RunContext, stage: Stage) -> None:
@@ -46,7 +54,7 @@ def _run(context: RunContext, stage: Stage) -> None:
         journal.event(run_id, f"{stage.name} failed: {error}")
         reporter.failed(stage.name, str(error), seconds=time.monotonic() - began)
         # The layers below do not know what the run is called.
-        error.hint = error.hint.replace(" RUN", f" {run_id}")
+        error.hint = _named(error.hint, run_id, context.row.run_file)
         raise
     journal.stage_ended(run_id, stage.name, StageState.DONE, summary)
     reporter.done(stage.name, summary, seconds=time.monotonic() - began)

@@ -47,15 +47,37 @@ QUOTA = Meaning(
     "see the limits with: az vm list-usage --location REGION --output table; then ask for more at "
     "https://aka.ms/quotamonitoringalerting or name another region or size in the run file",
 )
+NETWORK_QUOTA = Meaning(
+    QuotaError,
+    "the subscription's limit is too small",
+    "see the limits with: az network list-usages --location REGION --output table; then delete what is not needed, or "
+    "name another region in the run file",
+)
 THROTTLED = Meaning(ThrottledError, "too many requests", f"wait a few minutes, then {_RESUME}")
 NO_CAPACITY = Meaning(CapacityError, "Azure has no such machine free here now", _ELSEWHERE)
 NOT_OFFERED = Meaning(NotOfferedError, "this subscription cannot have such a machine here", _ELSEWHERE)
 SIGN_IN = Meaning(SignInError, "no usable sign-in", _SIGN_IN)
+CLOCK = Meaning(
+    SignInError,
+    "the sign-in is refused, and this computer's clock is wrong",
+    f"look at the clock with: timedatectl; set it, then {_RESUME}",
+)
 RIGHTS = Meaning(RightsError, "not allowed", _RIGHTS)
+POLICY = Meaning(
+    RightsError,
+    "a policy of the subscription forbids it",
+    "see the policies with: az policy assignment list --output table; then ask their owner, or follow them with "
+    "tags or machine in the run file",
+)
 REFUSED = Meaning(RequestRefusedError, "Azure refuses the request", _REPORT)
 TRANSIENT = Meaning(TransientError, "Azure had a passing trouble", _RESUME)
 NETWORK = Meaning(
     TransientError, "no answer from the cloud", f"check this computer's network connection, then {_RESUME}"
+)
+CERTIFICATE = Meaning(
+    TransientError,
+    "the certificate of the cloud is not trusted",
+    f"where a proxy looks into TLS, trust it with: export REQUESTS_CA_BUNDLE=FILE; then {_RESUME}",
 )
 BUSY = Meaning(TransientError, "something else is at work on it", f"wait a minute, then {_RESUME}")
 IN_USE = Meaning(RequestRefusedError, "it is still in use", "delete the whole run with: llamalift down RUN")
@@ -72,7 +94,7 @@ NOT_REGISTERED = Meaning(
 SPOT = Meaning(
     RequestRefusedError,
     "Azure refuses spot here",
-    "set machine.spot: false in the run file, or change machine.max_price",
+    "set machine.spot: false in the run file, or change machine.max_price, and look with: llamalift plan RUN.yaml",
 )
 NO_SPOT = Meaning(NotOfferedError, "this size cannot be had at the spot price here", _ELSEWHERE)
 SPOT_PRICE = Meaning(
@@ -96,17 +118,19 @@ _MEANINGS = {
     # The size is restricted for the subscription, or sold out for it; the zones and regions beside it may not be.
     NOT_OFFERED: (
         "SkuNotAvailable AvailabilityZoneNotSupported InvalidAvailabilityZone LocationNotAvailableForResourceType "
-        "LocationNotAvailableForResourceGroup"
+        "LocationNotAvailableForResourceGroup RequestDisallowedByAzure"
     ),
     NO_SPOT: "AzureSpotIsNotSupportedForThisVMSize",
     SPOT_PRICE: "SpotPriceGreaterThanProvidedMaxPrice",
     # OperationNotAllowed at 429 with an inner TooManyRequests is throttling; `meaning_of` looks there first.
-    QUOTA: "OperationNotAllowed QuotaExceeded PublicIPCountLimitReached ResourceQuotaExceeded",
+    QUOTA: "OperationNotAllowed QuotaExceeded ResourceQuotaExceeded",
+    NETWORK_QUOTA: "PublicIPCountLimitReached",
     THROTTLED: "TooManyRequests SubscriptionRequestsThrottled ResourceRequestsThrottled",
     SIGN_IN: (
         "InvalidAuthenticationToken InvalidAuthenticationTokenTenant ExpiredAuthenticationToken AuthenticationFailed"
     ),
-    RIGHTS: "AuthorizationFailed LinkedAuthorizationFailed RequestDisallowedByPolicy RequestDisallowedByAzure",
+    RIGHTS: "AuthorizationFailed LinkedAuthorizationFailed",
+    POLICY: "RequestDisallowedByPolicy",
     UNKNOWN_SUBSCRIPTION: (
         "SubscriptionNotFound InvalidSubscriptionId ReadOnlyDisabledSubscription DisabledSubscription"
     ),
@@ -115,7 +139,7 @@ _MEANINGS = {
         "ResourceNotFound ResourceGroupNotFound ParentResourceNotFound NotFound ImageNotFound PlatformImageNotFound"
     ),
     LOCKED: "ScopeLocked",
-    IMMUTABLE: "PropertyChangeNotAllowed",
+    IMMUTABLE: "PropertyChangeNotAllowed InvalidResourceGroupLocation InvalidResourceLocation",
     DYING_GROUP: "ResourceGroupBeingDeleted",
     IN_USE: (
         "PublicIPAddressCannotBeDeleted InUseSubnetCannotBeDeleted InUseNetworkSecurityGroupCannotBeDeleted NicInUse"

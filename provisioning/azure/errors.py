@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from provisioning.azure.error_codes import NETWORK, QUOTA, SIGN_IN, THROTTLED, Meaning, meaning_of
+from provisioning.azure.sign_in_errors import network_meaning, sign_in_meaning
 from provisioning.errors import ThrottledError
 
 if TYPE_CHECKING:
@@ -47,12 +48,15 @@ def our_error(doing: str, error: AzureError) -> ProvisioningError:
     from azure.core.exceptions import ClientAuthenticationError, DecodeError, HttpResponseError
 
     if isinstance(error, DecodeError) or not isinstance(error, HttpResponseError):
-        return _made(NETWORK, doing, shown=type(error).__name__, said=_one_line(error.message), code="")
+        meaning = network_meaning(error) or NETWORK
+        return _made(meaning, doing, shown=type(error).__name__, said=_one_line(error.message), code="")
     codes = _codes(error)
     code = codes[0] if codes else _status_as_code(error)
     # The sign-in service answers 400 or 401, in a form of its own without a code.
     is_sign_in = isinstance(error, ClientAuthenticationError) and not codes
     meaning = SIGN_IN if is_sign_in else meaning_of(error.status_code, codes)
+    if meaning is SIGN_IN:
+        meaning = sign_in_meaning(error)
     said = _first_line(error.message) if is_sign_in else _said(meaning, error)
     made = _made(meaning, doing, shown=code or type(error).__name__, said=said, code=code)
     asked = _asked_to_wait(error)

@@ -162,5 +162,5 @@ def foreign_group(names: Names) -> RequestRefusedError:
     """The error for a group of our name that is not ours."""
     return RequestRefusedError(
         f"a resource group of this run's name exists but is not this run's, it is left alone: {names.group}",
-        hint="start the run under another name",
+        hint="change name in the run file, then start it with: llamalift up RUN.yaml",
     )

@@ -65,7 +65,13 @@ def ensure_running(state_folder: Path) -> EmulatorHandle:
         RehearsalError: It does not come up; the hint names its log.
     """
     folder = (state_folder / "rehearsal").absolute()
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise RehearsalError(
+            f"the rehearsal cloud has no place to live in: {folder} ({error.strerror})",
+            hint="name another folder with `export LLAMALIFT_STATE_DIR=FOLDER`, then see `llamalift doctor`",
+        ) from error
     with _locked(folder / files.START_LOCK):
         return _greeted(running(state_folder)) or _start(folder)
 

@@ -49,7 +49,7 @@ class Journal:
         except OSError as error:
             raise JournalError(
                 f"the state folder cannot be made: {file.parent} ({error.strerror})",
-                hint="set LLAMALIFT_STATE_DIR to a folder that you may write",
+                hint="name a folder that you may write with `export LLAMALIFT_STATE_DIR=FOLDER`",
             ) from error
         with self._open() as db:
             version = db.execute("PRAGMA user_version").fetchone()[0]
@@ -58,7 +58,7 @@ class Journal:
             if version != 0:
                 raise JournalError(
                     f"the journal was written by another version of llamalift: {file}",
-                    hint="upgrade llamalift, or set LLAMALIFT_STATE_DIR to a new folder",
+                    hint="upgrade llamalift, or begin with a new folder: `export LLAMALIFT_STATE_DIR=FOLDER`",
                 )
             db.executescript(DDL)
             db.execute(f"PRAGMA user_version = {LAYOUT_VERSION}")
@@ -75,7 +75,10 @@ class Journal:
             finally:
                 db.close()
         except sqlite3.Error as error:
-            raise JournalError(f"the journal cannot be used: {self.file}: {error}") from error
+            raise JournalError(
+                f"the journal cannot be used: {self.file} ({error})",
+                hint="move it away, or name another folder with `export LLAMALIFT_STATE_DIR=FOLDER`",
+            ) from error
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -147,7 +150,7 @@ class Journal:
             raise RunNotFoundError(f"no such run: {run_id}", hint="see them with `llamalift ls`")
         raise RunNotFoundError(
             f"more than one run begins with that: {', '.join(row.run_id for row in matching)}",
-            hint="give the whole run id",
+            hint="give the whole run id; see them with `llamalift ls`",
         )
 
     def set_run_state(self, run_id: str, state: RunState) -> None:
@@ -234,6 +237,14 @@ class Journal:
                  AND s.started_at = (SELECT max(started_at) FROM stages WHERE run_id = r.run_id)
             ORDER BY r.created_at DESC, r.run_id
             """
+        )
+
+    def accounts(self) -> list[tuple[str, str, str]]:
+        """Every run that has not ended and was decided on: id, cloud, subscription."""
+        return self.read(
+            "SELECT r.run_id, r.cloud, json_extract(f.value, '$.subscription_id') FROM runs r JOIN facts f"
+            " ON f.run_id = r.run_id AND f.kind = 'Decided' WHERE r.state != ? ORDER BY r.created_at DESC",
+            RunState.ENDED,
         )
 
     # Facts

@@ -39,7 +39,7 @@ def make_plan(loaded: LoadedRunFile, survey: Survey | None = None, *, facts: Fac
     notes = (
         *figures.config.notes,
         *notes_of(spec, figures, cost, chosen.placement.region),
-        *cloud_notes(known, chosen, placements, is_wish=spec.machine.is_wish),
+        *cloud_notes(known, chosen, placements, figures.saves, is_wish=spec.machine.is_wish),
     )
     return Plan(
         name=spec.name,

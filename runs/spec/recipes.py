@@ -63,7 +63,8 @@ def recipe_path(name: str) -> Path:
     """
     if name not in _SUMMARIES:
         near = difflib.get_close_matches(name, _SUMMARIES, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(_SUMMARIES)}"
+        names = f"`llamalift init FOLDER --recipe {near[0] if near else 'NAME'}`"
+        hint = f"did you mean {names}?" if near else f"there are {', '.join(_SUMMARIES)}: {names}"
         raise SpecError(f"no such recipe: {name}", hint=hint)
     return _RECIPES / f"{name}.yaml"
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +15,7 @@ from cli.app import app
 from provisioning.errors import LeftoversError
 from provisioning.rehearsal.service import change_settings, script_faults
 from provisioning.types import ResourceKind
+from runs.driver import DRIVER_TAG, Driver
 from runs.facts import Prepared, Submitted
 from runs.journal import Journal
 from runs.journal.lease import lease
@@ -166,6 +169,23 @@ def test_what_a_living_client_drives_is_left_alone(
     assert result.exit_code == 6
     assert f"process {os.getpid()}" in result.stderr
     assert _sweep("--remove", "--yes").exit_code == 0
+
+
+def test_what_another_computer_drives_is_left_alone(
+    cloud: RehearsalCloud, state: StateFolder, caller: ArmCaller
+) -> None:
+    """The group's tag says so to computers that know nothing; when it has let go, the run can go."""
+    other = Driver(client="c", host="laptop", node="n", pid=7, since=1, beat=int(time.time()))
+    tags = {"llamalift-run": RUN_ID}
+    _group(caller, names_of(cloud).group, tags | {DRIVER_TAG: other.to_tag()})
+    result = _sweep("--remove", "--yes")
+    assert result.exit_code == 6
+    assert "process 7 on laptop" in result.stderr
+    journal = _enter(state, cloud)
+    _group(caller, names_of(cloud).group, tags | {DRIVER_TAG: replace(other, beat=0).to_tag()})
+    assert _json(_sweep("--json"))["runs"][0]["this_computer"] == "taken over elsewhere"
+    assert _sweep("--remove", "--yes").exit_code == 0
+    assert journal.run(RUN_ID).state is RunState.ENDED
 
 
 def test_a_model_that_is_not_home_is_not_deleted(cloud: RehearsalCloud, state: StateFolder, caller: ArmCaller) -> None:
