@@ -81,6 +81,7 @@ class KilledRun:
     folder: Path
     _began: float = field(default_factory=time.monotonic)
     _points: list[str] = field(default_factory=list)
+    _troubles: list[str] = field(default_factory=list)
 
     @property
     def state(self) -> Path:
@@ -120,7 +121,7 @@ class KilledRun:
                 break
             if self.run_id() is not None:
                 words = ["resume", str(self.run_id())]
-        unfinished = self._ended(ending, then)
+        unfinished = [*self._ended(ending, then), *self._troubles]
         return Verdict(
             tuple(self._points), tuple(unfinished), tuple(self._left()), tuple(self._doubled(ending)),
             round(time.monotonic() - self._began, 1),
@@ -131,7 +132,8 @@ class KilledRun:
         trail = self.folder / f"trail-{len(self._points)}"
         done = self._client(*options, "--points", str(trail), "--", *words, may_fail=True)
         if done.returncode != -signal.SIGKILL:
-            assert done.returncode == 0, done.stderr
+            if done.returncode != 0:
+                self._troubles.append(f"`{' '.join(words)}` ended with {done.returncode}: {done.stderr[-900:]}")
             return False
         self._points.append(trail.read_text().splitlines()[-1])
         return True
