@@ -223,3 +223,14 @@ class Client:
     """
 
     id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """The run was adopted, but what it left on its disk was not read: a model may be there.
+
+    Attributes:
+        has_machine: There is a machine that could be asked.
+    """
+
+    has_machine: bool
