@@ -95,9 +95,10 @@ def remove_found(
 
 def _question(each: SweptRun) -> str:
     age = "" if each.age_seconds is None else f", {duration(each.age_seconds)} old"
+    count = len(each.owned.items)
     cost = dollars(each.dollars_per_hour * _HOURS_PER_DAY)
     risk = f"; {each.risk}" if each.risk else ""
-    return f"delete {each.run_id} with {len(each.owned.items)} resources ({cost} a day{age}{risk})?"
+    return f"delete {each.run_id} with {count} resource{'' if count == 1 else 's'} ({cost} a day{age}{risk})?"
 
 
 def _tell(run_id: str, removal: Removal) -> None:

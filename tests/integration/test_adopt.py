@@ -15,6 +15,7 @@ import pytest
 from provisioning.errors import RequestRefusedError
 from provisioning.rehearsal.cloud import open_rehearsal
 from provisioning.types import ResourceKind
+from remote.command import Command
 from remote.layout import RunLayout
 from remote.machine import rotate_host_key, wait_for_workspace, wait_until_booted
 from runs import Run
@@ -22,7 +23,7 @@ from runs.adoption.adopt import Wish, adopt
 from runs.adoption.carried import carried, carry
 from runs.driver import DRIVER_TAG, Driver, driving
 from runs.errors import NotCollectedError, RunBusyError, RunError, RunNotFoundError, SpecError
-from runs.facts import Decided, Prepared, Rented, Submitted, Synced, Trust
+from runs.facts import Decided, Prepared, Submitted, Synced, Trust
 from runs.journal import Journal
 from runs.journal.charges import charges_of
 from runs.spec.recipes import write_recipe
@@ -55,8 +56,10 @@ def state(tmp_path: Path) -> Iterator[StateFolder]:
 
 
 @pytest.fixture
-def run(state: StateFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """A run with a machine whose agent answers, as a client that is away now has left it."""
+def run(state: StateFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Run:
+    """A run with a machine whose agent answers, as a client that is away now has left it; its parameter is the way."""
+    if hasattr(request, "param"):
+        monkeypatch.setenv("LLAMALIFT_MACHINES", request.param)
     made = Run.create(write_recipe("tiny-cpu", tmp_path / "work"), state=state)
     with made.context() as context, driving(context):
         Provision().act(context)
@@ -129,11 +132,8 @@ def test_a_lost_run_is_known_again(run: Run, state: StateFolder) -> None:
 
 
 def _authorized(context: RunContext) -> list[str]:
-    from remote.adoption import read_file
-
-    username = context.require(Rented).username
-    content = read_file(context.session(), f"/home/{username}/.ssh/authorized_keys") or b""
-    return content.decode().splitlines()
+    shown = context.session().run(Command.of("sh", "-c", "cat ~/.ssh/authorized_keys"))
+    return shown.stdout.decode().splitlines()
 
 
 def test_another_computer_takes_over_and_the_first_is_told(run: Run, state: StateFolder, tmp_path: Path) -> None:
@@ -217,6 +217,7 @@ class _KilledError(BaseException):
     """The client ends here."""
 
 
+@pytest.mark.parametrize("run", ["in-process"], indirect=True)
 def test_an_adoption_that_is_killed_can_be_repeated(run: Run, state: StateFolder) -> None:
     """Wherever it ends, the next one comes to the same: one key, one rule, every fact."""
     lose(state)

@@ -9,9 +9,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from cli.app import app
+from cli.sweeping import remove_found
 from provisioning.errors import LeftoversError
 from provisioning.rehearsal.service import change_settings, script_faults
 from provisioning.types import ResourceKind
@@ -21,6 +23,7 @@ from runs.journal import Journal
 from runs.journal.lease import lease
 from runs.ledger import RunLedger
 from runs.state_folder import StateFolder
+from runs.sweep import sweep
 from runs.types import RunRow, RunState
 from tests.fakes.arm_caller import ArmCaller, Bodies
 from tests.fakes.decisions import decided
@@ -156,6 +159,24 @@ def test_nobody_to_ask_is_refused_before_anything(state: StateFolder) -> None:
     result = _sweep("--remove")
     assert result.exit_code == 2
     assert "--yes" in result.stderr
+
+
+def test_each_run_is_asked_for(cloud: RehearsalCloud, state: StateFolder, caller: ArmCaller) -> None:
+    """With its price and age; a run to which the answer is no stays."""
+    for run_id in ("one-aaaaaa", "two-bbbbbb"):
+        _group(caller, f"llamalift-{run_id}", {"llamalift-run": run_id})
+    asking = typer.Typer()
+
+    @asking.command()
+    def ask() -> None:
+        removals = remove_found(sweep(cloud, state), cloud, state, yes=False, discard=False)
+        typer.echo(json.dumps({run_id: removal.is_removed for run_id, removal in removals.items()}))
+
+    result = CliRunner().invoke(asking, [], input="n\ny\n")
+    assert "delete one-aaaaaa with 1 resource ($0.00 a day)?" in result.stderr
+    # The runner shows what was typed, too.
+    assert json.loads(result.stdout.splitlines()[-1]) == {"one-aaaaaa": False, "two-bbbbbb": True}
+    assert [run.run_id for run in sweep(cloud, state)] == ["one-aaaaaa"]
 
 
 def test_what_a_living_client_drives_is_left_alone(
