@@ -17,9 +17,14 @@ if TYPE_CHECKING:
 _REHEARSAL = "rehearsal: nothing is paid; the dollars are what Azure would have taken"
 
 
-def print_costs(costs: Sequence[RunCost]) -> None:
-    """Print them to stdout, what is to be known about them to stderr."""
-    data().print(_components(costs[0]) if len(costs) == 1 else _overview(costs))
+def print_costs(costs: Sequence[RunCost], *, by_component: bool) -> None:
+    """Print them to stdout, what is to be known about them to stderr.
+
+    Args:
+        costs: One run, or all.
+        by_component: Show the one run's components.
+    """
+    data().print(_components(costs[0]) if by_component else _overview(costs))
     if any(cost.cloud == "rehearsal" for cost in costs):
         talk().print(f"note: {_REHEARSAL}", markup=False)
     if any(not cost.is_confirmed for cost in costs):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _GAP = "  "
 # Every limit and the history of the spot price where there is room, else the limit that is tightest.
 _TIGHTEST, _ONLY_WIDE = "vCPUs free", ("family", "cores", "spot pool", "90 days")
-_MOST_OFFERS = 8
+_MOST_OFFERS, _MOST_OF_THE_OTHER_WAY = 6, 3
 _MARK, _NO_MARK = "> ", "  "
 _WORDS = {
     Why.QUOTA: "no quota",
@@ -60,12 +60,12 @@ def reasons(plan: Plan) -> Iterator[str]:
 
 
 def shown(plan: Plan) -> Sequence[PricedPlacement]:
-    """Give the placements that the table has: one for each size and region, the best of a wish's offers."""
+    """Give the placements that the table has: one for each size and region, of a wish the best offers."""
     if plan.is_wish:
         # Without a price of its own, spot would only repeat what on demand costs.
         others = [one for one in plan.other_way if one.obstacle is None and _is_priced(one)]
-        best = sorted((*plan.placements, *others), key=_rank)
-        return _of_places(best)[:_MOST_OFFERS]
+        best = [*_of_places(plan.placements)[:_MOST_OFFERS], *_of_places(others)[:_MOST_OF_THE_OTHER_WAY]]
+        return sorted(best, key=_rank)
     return _of_places(plan.placements)
 
 

@@ -64,7 +64,7 @@ def _cells(each: SweptRun) -> tuple[str, ...]:
         each.owned.owner or "?",
         "?" if each.age_seconds is None else duration(each.age_seconds),
         str(each.owned.power),
-        f"{each.here}, driven by process {each.driver.pid}" if each.driver else str(each.here),
+        f"{each.here}, driven by {each.driver}" if each.driver else str(each.here),
         _expiry(each),
         str(len(each.owned.items)),
         f"{each.dollars_per_hour * _HOURS_PER_DAY:,.2f}{'+?' if each.unpriced else ''}",
@@ -95,9 +95,10 @@ def remove_found(
 
 def _question(each: SweptRun) -> str:
     age = "" if each.age_seconds is None else f", {duration(each.age_seconds)} old"
+    count = len(each.owned.items)
     cost = dollars(each.dollars_per_hour * _HOURS_PER_DAY)
     risk = f"; {each.risk}" if each.risk else ""
-    return f"delete {each.run_id} with {len(each.owned.items)} resources ({cost} a day{age}{risk})?"
+    return f"delete {each.run_id} with {count} resource{'' if count == 1 else 's'} ({cost} a day{age}{risk})?"
 
 
 def _tell(run_id: str, removal: Removal) -> None:
@@ -140,7 +141,7 @@ def _run_json(each: SweptRun, removal: Removal | None) -> dict[str, Any]:
         "is_expired": each.is_expired,
         "machine": str(each.owned.power),
         "this_computer": str(each.here),
-        "driver": asdict(each.driver) if each.driver else None,
+        "driver": each.driver,
         "risk": each.risk,
         "dollars_per_day": each.dollars_per_hour * _HOURS_PER_DAY,
         "unpriced": list(each.unpriced),

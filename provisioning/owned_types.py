@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from provisioning.types import PowerState, ResourceKind
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from provisioning.types import ResourceRef
@@ -49,12 +50,14 @@ class OwnedRun:
         owner: Who started it, from the tag `llamalift-owner`; empty when nothing says so.
         expires_at: Until when it was meant to live, from the tag `llamalift-expires`.
         items: Its resources, its group first.
+        tags: The tags of its group; without one, of whatever has tags.
     """
 
     run_id: str
     owner: str
     expires_at: datetime | None
     items: tuple[OwnedItem, ...]
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def has_group(self) -> bool:

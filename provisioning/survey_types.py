@@ -187,6 +187,7 @@ class Survey:
         offers: One for each size and region of the request, regions first, in its order.
         regions: One for each region, in the order of the request.
         unanswered: What could not be found out.
+        topics: What was asked: of other topics nothing is known.
     """
 
     at: float
@@ -196,3 +197,4 @@ class Survey:
     offers: tuple[SizeOffer, ...]
     regions: tuple[RegionOffer, ...]
     unanswered: tuple[Unanswered, ...]
+    topics: frozenset[Topic] = EVERYTHING

@@ -342,7 +342,7 @@ class Cloud(Protocol):
         ...
 
     def write_mark(self, run_id: str, name: str, value: str) -> None:
-        """Give a tag of the run's group a value (at most 256 characters). No group is no error."""
+        """Give a tag of the run's group a value (at most 256 characters). No group, or one that goes, is no error."""
         ...
 
     def close(self) -> None:

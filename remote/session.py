@@ -345,7 +345,8 @@ def _load_key(endpoint: Endpoint) -> paramiko.PKey:
 def _refused(endpoint: Endpoint) -> SignInRefusedError:
     return SignInRefusedError(
         f"the machine refuses our key: {endpoint.username}@{_where(endpoint)}",
-        hint="its first boot may not be over, or it was set up for another key: `llamalift resume RUN` tries again",
+        hint="its first boot may not be over: `llamalift resume RUN` tries again; a run that another computer has "
+        "adopted comes back with `llamalift adopt RUN`",
     )
 
 

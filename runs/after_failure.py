@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from runs.errors import TrainingFailedError
-from runs.facts import Decided, Leaving, Submitted, Trained
+from runs.facts import Decided, Leaving, Submitted, Trained, Unread
 from runs.pipeline import run_stages
 from runs.power import deallocate
 from runs.stages.teardown import Teardown
@@ -87,7 +87,8 @@ def aftermath_of(journal: Journal, run_id: str, policy: str, error: Exception) -
         return Aftermath.NOTHING_RENTED
     if policy == "keep" or journal.get(run_id, Leaving) is not None or _job_may_run(journal, run_id, error):
         return Aftermath.KEPT
-    if policy == "teardown" or (policy == "auto" and journal.get(run_id, Submitted) is None):
+    submitted = journal.get(run_id, Submitted) is not None or journal.get(run_id, Unread) is not None
+    if policy == "teardown" or (policy == "auto" and not submitted):
         return Aftermath.DELETED
     return Aftermath.DEALLOCATED
 

@@ -42,11 +42,11 @@ def _cost(run: Run, *, offline: bool) -> RunCost:
 
 def _is_settled(run: Run, *, offline: bool) -> bool:
     """Whether the journal's word on the machine's hours is the cloud's too; asks only where hours go on."""
+    if not is_charged(run.journal, run.run_id):
+        return True
+    if offline:
+        return False
     with run.context() as context:
-        if not is_charged(context):
-            return True
-        if offline:
-            return False
         try:
             settle_power(context)
         except ProvisioningError:

@@ -6,16 +6,17 @@ import base64
 import secrets
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runs.adoption.run_file import refuse_without, stand_in
+from runs.adoption.run_file import refuse_unread, stand_in
 from runs.after_failure import settle
 from runs.context import RunContext
 from runs.driver import driving
 from runs.errors import NotCollectedError, RunBusyError, RunNotFoundError, SpecError
 from runs.extend import extend
-from runs.facts import Collected, Estimate, Leaving, Submitted, Trained
+from runs.facts import Collected, Estimate, Leaving, Searching, Submitted, Trained, Unread
 from runs.journal import Journal
 from runs.journal.lease import lease
 from runs.loss import may_lose_model
@@ -118,6 +119,7 @@ class Run:
         keep: bool = False,
         on_failure: str = "",
         ask: Ask | None = None,
+        retry_until: float | None = None,
     ) -> Receipt:
         """Go from wherever the run stands to the model at home and nothing left in the cloud.
 
@@ -126,6 +128,8 @@ class Run:
             keep: Leave the machine up after collection.
             on_failure: What becomes of the machine when the run fails, over the run file's own word.
             ask: Asks the user where the word is `ask`.
+            retry_until: Go on looking for a machine until then, in seconds since the epoch; None: as an earlier client
+                was told, else each place once.
 
         Raises:
             RunBusyError: Another client drives the run.
@@ -133,9 +137,12 @@ class Run:
         """
         with lease(self.journal, self.run_id), self.context(reporter) as context, driving(context):
             if context.get(Leaving) is None:
-                refuse_without(self.row)
+                refuse_unread(self.journal, self.row)
             if context.get(Submitted) is None:
                 read_secrets(context.spec.secrets)
+            if retry_until is not None:
+                wish = context.get(Searching) or Searching()
+                self.journal.put(self.run_id, replace(wish, until=retry_until))
             # What ended without us is found before anything is started again.
             try_settle_power(context)
             go_on(context)
@@ -160,7 +167,7 @@ class Run:
             RunBusyError: Another client drives the run.
             SpecError: There is no machine to pause.
         """
-        with lease(self.journal, self.run_id), self.context(reporter) as context:
+        with lease(self.journal, self.run_id), self.context(reporter) as context, driving(context):
             return pause(context, context.reporter.note, at_once=at_once)
 
     def extend(self, reporter: Reporter | None = None, *, hours: float = 0.0, dollars: float = 0.0) -> Extension:
@@ -186,7 +193,7 @@ class Run:
         from runs.stages.collect import Collect
 
         with lease(self.journal, self.run_id), self.context(reporter) as context:
-            refuse_without(self.row)
+            refuse_unread(self.journal, self.row)
             if not Collect().is_done(context):
                 _refuse_nothing_to_collect(context)
             run_stages(context, [Collect()])
@@ -270,6 +277,12 @@ def _refuse_nothing_to_collect(context: RunContext) -> None:
 
 
 def _refuse_loss(context: RunContext) -> None:
+    if context.get(Unread) is not None and context.get(Collected) is None:
+        raise NotCollectedError(
+            f"nobody has looked whether there is a model on the disk of this run: {context.run_id}",
+            hint=f"look with `llamalift adopt --start {context.run_id}`, or lose it with "
+            f"`llamalift down --discard {context.run_id}`",
+        )
     if not may_lose_model(context.journal, context.run_id):
         return
     raise NotCollectedError(

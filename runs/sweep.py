@@ -8,18 +8,18 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from provisioning.types import ResourceKind
-from runs.facts import Decided
+from runs.driver import DRIVER_TAG, Driver
+from runs.facts import Client, Decided
 from runs.journal import Journal
 from runs.journal.lease import driver_of
 from runs.loss import may_lose_model
 from runs.sweep_prices import hourly_price
-from runs.types import RunState
 
 if TYPE_CHECKING:
     from provisioning.owned_types import OwnedRun
     from provisioning.types import Cloud
     from runs.state_folder import StateFolder
-    from runs.types import LeaseRow, RunRow
+    from runs.types import RunRow
 
 _UNKNOWN_MODEL = "this computer does not know whether its model is at home"
 _MODEL_NOT_HOME = "its model is not at home yet"
@@ -31,6 +31,7 @@ class Here(StrEnum):
     UNKNOWN = "not known here"
     ACTIVE = "active"
     ENDED = "ended"
+    TAKEN_OVER = "taken over elsewhere"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class SweptRun:
         owned: What exists.
         cloud: `azure` or `rehearsal`.
         here: What this computer's journal says about it.
-        driver: The living client that drives it, if this computer knows of one.
+        driver: The living client that drives it, here or on another computer; empty when nobody does.
         risk: Why deleting it may lose a model; empty when it cannot.
         dollars_per_hour: What goes on costing, at list prices (spot machines: at most) or the run's own; on the
             rehearsal cloud what Azure would take.
@@ -53,7 +54,7 @@ class SweptRun:
     owned: OwnedRun
     cloud: str
     here: Here
-    driver: LeaseRow | None
+    driver: str
     risk: str
     dollars_per_hour: float
     unpriced: tuple[str, ...]
@@ -95,13 +96,14 @@ def known_row(journal: Journal | None, cloud: Cloud, run_id: str) -> RunRow | No
 def _swept(owned: OwnedRun, cloud: Cloud, journal: Journal | None) -> SweptRun:
     row, now = known_row(journal, cloud, owned.run_id), time.time()
     known = journal if row is not None else None
+    here = _here(owned, known, row)
     prices = [hourly_price(item, known.get(owned.run_id, Decided) if known else None) for item in owned.items]
     return SweptRun(
         owned=owned,
         cloud=cloud.name,
-        here=Here.UNKNOWN if row is None else Here(row.state.value),
-        driver=driver_of(known, owned.run_id) if known else None,
-        risk=_risk(owned, known, row),
+        here=here,
+        driver=_driver(owned, known, now),
+        risk=_risk(owned, known, here),
         dollars_per_hour=sum(price or 0.0 for price in prices),
         unpriced=tuple(item.ref.name for item, price in zip(owned.items, prices, strict=True) if price is None),
         age_seconds=None if owned.created_at is None else max(0.0, now - owned.created_at.timestamp()),
@@ -109,9 +111,27 @@ def _swept(owned: OwnedRun, cloud: Cloud, journal: Journal | None) -> SweptRun:
     )
 
 
-def _risk(owned: OwnedRun, journal: Journal | None, row: RunRow | None) -> str:
-    if journal is not None and row is not None:
-        lost = row.state is RunState.ACTIVE and may_lose_model(journal, owned.run_id)
+def _here(owned: OwnedRun, journal: Journal | None, row: RunRow | None) -> Here:
+    if journal is None or row is None:
+        return Here.UNKNOWN
+    other, me = Driver.from_tag(owned.tags.get(DRIVER_TAG)), journal.get(owned.run_id, Client)
+    if other is not None and (me is None or me.id != other.client):
+        return Here.TAKEN_OVER
+    return Here(row.state.value)
+
+
+def _driver(owned: OwnedRun, journal: Journal | None, now: float) -> str:
+    """By the lease on this computer, by the group's tag on any."""
+    lease = driver_of(journal, owned.run_id) if journal is not None else None
+    if lease is not None:
+        return f"process {lease.pid} on {lease.host}"
+    other = Driver.from_tag(owned.tags.get(DRIVER_TAG))
+    return f"process {other.pid} on {other.host}" if other is not None and other.drives(now) else ""
+
+
+def _risk(owned: OwnedRun, journal: Journal | None, here: Here) -> str:
+    if journal is not None and here in {Here.ACTIVE, Here.ENDED}:
+        lost = here is Here.ACTIVE and may_lose_model(journal, owned.run_id)
         return _MODEL_NOT_HOME if lost else ""
     # The machine's own disk holds nothing that is worth anything.
     disks = [item.ref.name for item in owned.items if item.ref.kind is ResourceKind.DISK]

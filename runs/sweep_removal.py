@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 
 from provisioning.errors import LeftoversError, ProvisioningError, SignInError
 from runs.errors import RunError
+from runs.facts import Leaving
 from runs.journal import Journal
+from runs.journal.lease import lease
 from runs.ledger import RunLedger
 from runs.run import Run
-from runs.sweep import known_row
+from runs.sweep import Here, known_row
 from runs.sweep_ledger import SweepLedger
 from runs.types import RunState, Silent, StageName
 
 if TYPE_CHECKING:
-    from provisioning.types import Cloud
+    from provisioning.types import Cloud, Ledger
     from runs.state_folder import StateFolder
     from runs.sweep import SweptRun
     from runs.types import Reporter
@@ -66,26 +68,37 @@ def remove(
     Raises:
         SignInError: Nobody is signed in any more.
     """
-    if swept.driver is not None:
-        hint = f"wait for it, or end that client; watch it with `llamalift status {swept.run_id}`"
-        return Removal(
-            is_removed=False, reason=f"process {swept.driver.pid} on {swept.driver.host} drives it", hint=hint
-        )
-    if swept.risk and not discard:
-        hint = f"give it up with `llamalift sweep --remove --discard --run {swept.run_id}`"
-        return Removal(is_removed=False, reason=swept.risk, hint=hint)
-    row = known_row(Journal(state.journal), cloud, swept.run_id) if state.journal.exists() else None
-    report = reporter or Silent()
+    refusal = _refusal(swept, discard=discard)
+    if refusal is not None:
+        return refusal
     try:
-        if row is not None:
-            return _end(Run(row, state, Journal(state.journal)), swept, report)
-        return _delete(swept, cloud, state, report)
+        return _remove(swept, cloud, state, reporter or Silent())
     except SignInError:
         raise
     except LeftoversError as error:
         return Removal(is_removed=False, reason=error.fact, hint=error.hint, remaining=_with_reasons(error))
     except (ProvisioningError, RunError) as error:
         return Removal(is_removed=False, reason=str(error), hint=error.hint)
+
+
+def _refusal(swept: SweptRun, *, discard: bool) -> Removal | None:
+    if swept.driver:
+        hint = "end that client, or wait until it is done; one on another computer is believed for 16 minutes"
+        return Removal(is_removed=False, reason=f"{swept.driver} drives it", hint=hint)
+    if swept.risk and not discard:
+        hint = f"give it up with `llamalift sweep --remove --discard --run {swept.run_id}`"
+        return Removal(is_removed=False, reason=swept.risk, hint=hint)
+    return None
+
+
+def _remove(swept: SweptRun, cloud: Cloud, state: StateFolder, reporter: Reporter) -> Removal:
+    journal = Journal(state.journal) if state.journal.exists() else None
+    row = known_row(journal, cloud, swept.run_id)
+    if journal is None or row is None:
+        return _delete(swept, cloud, SweepLedger(state.root / "sweeps.jsonl", swept.run_id), reporter)
+    if swept.here is Here.TAKEN_OVER:
+        return _end_for_another(swept, cloud, journal, reporter)
+    return _end(Run(row, state, journal), swept, reporter)
 
 
 def _end(run: Run, swept: SweptRun, reporter: Reporter) -> Removal:
@@ -108,8 +121,17 @@ def _end(run: Run, swept: SweptRun, reporter: Reporter) -> Removal:
     )
 
 
-def _delete(swept: SweptRun, cloud: Cloud, state: StateFolder, reporter: Reporter) -> Removal:
-    ledger, began = SweepLedger(state.root / "sweeps.jsonl", swept.run_id), time.monotonic()
+def _end_for_another(swept: SweptRun, cloud: Cloud, journal: Journal, reporter: Reporter) -> Removal:
+    """Another computer adopted it and drives it no more: `down` is no longer ours to say, the tags are."""
+    with lease(journal, swept.run_id):
+        journal.put(swept.run_id, Leaving(at=time.time()))
+        removal = _delete(swept, cloud, RunLedger(journal, swept.run_id), reporter)
+        journal.set_run_state(swept.run_id, RunState.ENDED)
+    return removal
+
+
+def _delete(swept: SweptRun, cloud: Cloud, ledger: Ledger, reporter: Reporter) -> Removal:
+    began = time.monotonic()
     reporter.started(StageName.TEARDOWN, f"deleting everything of {swept.run_id}")
     refs = [item.ref for item in swept.owned.items]
     try:

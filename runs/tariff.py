@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from provisioning.types import ResourceKind
 from runs.facts import Decided
-from runs.journal.charges import Component, Rate, begin_charges
+from runs.journal.charges import Component, Rate, begin_charges, charges_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -44,11 +44,13 @@ def rates_of(journal: Journal, run_id: str, ref: ResourceRef) -> Sequence[Rate]:
 
 
 def charge_existing(journal: Journal, run_id: str, refs: Iterable[ResourceRef], *, since: float) -> None:
-    """Count what was found to exist (a run known again from the cloud) from `since` on; what is counted already stays.
+    """Count what was found to exist (a run known again from the cloud) from `since` on; what was ever counted stays.
 
     A machine's hours are counted as if it had run all the time: nobody knows of its pauses any more.
     """
-    rates = [(ref, rates_of(journal, run_id, ref)) for ref in refs]
+    counted = {charge.resource_id.lower() for charge in charges_of(journal, run_id)}
+    new = [ref for ref in refs if ref.resource_id.lower() not in counted]
+    rates = [(ref, rates_of(journal, run_id, ref)) for ref in new]
     with journal.transaction() as db:
         for ref, its_rates in rates:
             begin_charges(db, run_id, ref.resource_id, its_rates, since)

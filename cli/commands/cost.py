@@ -26,6 +26,6 @@ def cost(
     if as_json:
         typer.echo(json.dumps(cost_json(found)))
     elif found:
-        print_costs(found)
+        print_costs(found, by_component=run is not None)
     else:
         typer.echo("no runs yet; begin with `llamalift init`", err=True)

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 from provisioning.azure.errors import translated
 from provisioning.azure.inventory import Inventory
+from provisioning.errors import ProvisioningError
 
 if TYPE_CHECKING:
     from provisioning.azure.clients import Clients
     from provisioning.azure.naming import Names
+
+_GOING = frozenset({"ResourceGroupBeingDeleted", "ResourceGroupNotFound"})
 
 
 def read_mark(clients: Clients, names: Names, name: str) -> str | None:
@@ -22,12 +25,12 @@ def read_mark(clients: Clients, names: Names, name: str) -> str | None:
 
 
 def write_mark(clients: Clients, names: Names, name: str, value: str) -> None:
-    """Give the group's tag a value: one read and one write. No group is no error.
+    """Give the group's tag a value: one read and one write. No group, or one that is being deleted, is no error.
 
     Azure's PATCH replaces all tags of a group, hence the read.
 
     Raises:
-        ProvisioningError: The account may not change the group, or it is being deleted.
+        ProvisioningError: The account may not change the group.
     """
     from azure.mgmt.resource.resources.models import ResourceGroupPatchable
 
@@ -36,5 +39,9 @@ def write_mark(clients: Clients, names: Names, name: str, value: str) -> None:
     if group is None or not inventory.is_ours(group):
         return
     tags = {**(group.get("tags") or {}), name: value}
-    with translated(f"tag the resource group {names.group}"):
-        clients.resources.resource_groups.update(names.group, ResourceGroupPatchable(tags=tags))
+    try:
+        with translated(f"tag the resource group {names.group}"):
+            clients.resources.resource_groups.update(names.group, ResourceGroupPatchable(tags=tags))
+    except ProvisioningError as error:
+        if error.code not in _GOING:
+            raise

@@ -104,6 +104,7 @@ def _run(run_id: str, rows: list[Row], own: Mapping[str, str]) -> OwnedRun:
             )
             for row in rows
         ),
+        tags=next(iter(tags), {}),
     )  # fmt: skip
 
 

@@ -16,11 +16,13 @@ from runs.adoption.machine import enter, recover
 from runs.adoption.run_file import SHA256_TAG, read_copy
 from runs.driver import DRIVER_TAG, Driver, driving, refuse_driven
 from runs.errors import RunError, RunNotFoundError
-from runs.facts import Decided, Leaving
+from runs.facts import Decided, Leaving, Unread
 from runs.journal import Journal
 from runs.journal.adopted import note_existing, set_run_file
+from runs.journal.charges import charges_of
 from runs.journal.lease import lease
 from runs.run import Run
+from runs.tariff import charge_existing
 from runs.types import RunRow, RunState
 
 if TYPE_CHECKING:
@@ -108,6 +110,8 @@ def adopt(wish: Wish, state: StateFolder, say: Callable[[str], None]) -> Adoptio
             if wish.run_file:
                 set_run_file(journal, wish.run_id, text, str(wish.run_file.absolute()))
             _take(context, wish, found, adoption, say)
+            if not charges_of(journal, wish.run_id):
+                charge_existing(journal, wish.run_id, found.refs, since=context.row.created_at)
         adoption.run = Run(journal.run(wish.run_id), state, journal)
         return adoption
     finally:
@@ -136,6 +140,8 @@ def _take(context: RunContext, wish: Wish, found: RunInCloud, adoption: Adoption
     journal, run_id = context.journal, context.run_id
     note_existing(journal, run_id, found.refs, since=context.row.created_at)
     journal.put(run_id, _decided(context, found))
+    if not adoption.was_known and found.workspace_gib is not None:
+        journal.put(run_id, Unread(has_machine=found.machine is not None))
     with driving(context, adopting=True, take_over=wish.take_over):
         journal.event(run_id, "adopted again" if adoption.was_known else "adopted")
         if found.group.is_leaving:
@@ -155,6 +161,8 @@ def _machine(
         context.cloud.start(context.run_id, say)
         machine = context.cloud.find_machine(context.run_id)
     if machine is None:
+        if context.get(Unread) is not None:
+            context.journal.put(context.run_id, Unread(has_machine=False))
         adoption.notes.append("its machine is gone: what its stages had done, and its run file, cannot be read")
     elif machine.power is not PowerState.RUNNING:
         adoption.notes.append(
@@ -163,6 +171,9 @@ def _machine(
         )
     else:
         let_in = enter(context, machine, say)
+        admitted = context.require(Decided).caller_address
+        if admitted != found.caller_address:
+            adoption.notes.append(f"port 22 is open to {admitted} now, no more to {found.caller_address or 'anybody'}")
         if let_in.removed:
             adoption.notes.append("the key of the computer that drove it before was taken out of the machine")
         say("reading what the run left on its machine")
@@ -170,6 +181,10 @@ def _machine(
         return
     if not context.journal.run(context.run_id).spec_text:
         adoption.notes.append("it can be torn down; going on needs its run file: `--run-file RUN.yaml`")
+    elif machine is None and found.workspace_gib is not None:
+        adoption.notes.append(
+            "its disk is there: `llamalift resume` rents another machine for it, and finds what is on it"
+        )
 
 
 def _decided(context: RunContext, found: RunInCloud) -> Decided:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from remote.errors import CommandFailedError, RemoteError
 from runs.adoption.carried import carried
 from runs.adoption.run_file import is_same, place
-from runs.facts import Decided, Prepared, Rented, Submitted, Synced, Trained, Trust
+from runs.facts import Decided, Prepared, Rented, Submitted, Synced, Trained, Trust, Unread
 from runs.journal.adopted import set_run_file
 from runs.types import StageName, StageState
 
@@ -75,6 +75,7 @@ def recover(context: RunContext, workspace: str) -> list[str]:
     layout = RunLayout(workspace, context.run_id)
     notes = _recover_run_file(context, session, layout)
     _recover_facts(context, session, layout)
+    context.journal.forget(context.run_id, Unread)
     _mark_stages(context)
     return notes
 

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runs.errors import RunError, SpecError
+from runs.facts import Unread
 
 if TYPE_CHECKING:
+    from runs.journal import Journal
     from runs.types import RunRow
 
 SHA256_TAG = "llamalift-spec-sha256"
@@ -25,17 +27,22 @@ def stand_in(row: RunRow) -> str:
     return _UNKNOWN.format(name=row.name, cloud=row.cloud)
 
 
-def refuse_without(row: RunRow) -> None:
-    """Refuse what needs the run file.
+def refuse_unread(journal: Journal, row: RunRow) -> None:
+    """Refuse to go on with a run of which too little is known: no run file, or a machine that was not asked.
 
     Raises:
-        RunError: It is not known here.
+        RunError: With the way to know more.
     """
+    unread = journal.get(row.run_id, Unread)
+    if unread is not None and unread.has_machine:
+        raise RunError(
+            f"the machine of this run was not asked yet how far it came: {row.run_id}",
+            hint=f"ask it with `llamalift adopt {row.run_id}`; a deallocated one is started by `--start`",
+        )
     if not row.spec_text:
         raise RunError(
             f"this computer does not know the run's run file: {row.run_id}",
-            hint=f"read it from the machine with `llamalift adopt {row.run_id}` (a deallocated one is started by "
-            "`--start`), or give a copy with `--run-file RUN.yaml`",
+            hint=f"give a copy of it with `llamalift adopt {row.run_id} --run-file RUN.yaml`",
         )
 
 

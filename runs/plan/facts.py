@@ -71,6 +71,7 @@ def _with_market(account: Survey, market: Survey, unanswered: Iterable[Unanswere
         offers=tuple(_size(one, sizes.get((one.size, one.region))) for one in account.offers),
         regions=tuple(_region(one, regions.get(one.region)) for one in account.regions),
         unanswered=tuple(unanswered),
+        topics=account.topics | market.topics,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from runs.plan.obstacles import Why
@@ -14,13 +15,19 @@ if TYPE_CHECKING:
     from provisioning.survey_types import Survey
     from runs.plan.facts import Facts
     from runs.plan.placements import PricedPlacement
+    from runs.plan.plan import SavePlan
 
 # Less than this share is not worth another region's data and habits.
 _CHEAPER_SHARE = 0.05
 
 
 def cloud_notes(
-    facts: Facts, chosen: PricedPlacement, placements: Iterable[PricedPlacement], *, is_wish: bool
+    facts: Facts,
+    chosen: PricedPlacement,
+    placements: Iterable[PricedPlacement],
+    saves: SavePlan | None,
+    *,
+    is_wish: bool,
 ) -> Iterator[str]:
     """Yield what is worth knowing of what the cloud said, or did not."""
     survey = facts.survey
@@ -34,6 +41,7 @@ def cloud_notes(
             yield from _better(survey, chosen, [one for one in placements if one.obstacle is None])
         yield from _passed_zones(chosen, placements)
         yield from _moving_price(survey, chosen)
+        yield from _eviction_bound(survey, chosen, saves)
     unanswered = dict.fromkeys((one.topic, one.region, one.error.fact) for one in survey.unanswered)
     for topic, region, fact in unanswered:
         yield f"no answer about {topic}{f' in {region}' if region else ''}, so that is unknown: {fact}"
@@ -51,6 +59,24 @@ def _passed_zones(chosen: PricedPlacement, placements: Iterable[PricedPlacement]
         same = (one.placement.size, one.placement.region) == (place.size, place.region)
         if same and one.obstacle is not None and one.obstacle.why is Why.ZONE:
             yield f"{place.region}: {one.obstacle.fact}"
+
+
+def _eviction_bound(survey: Survey, chosen: PricedPlacement, saves: SavePlan | None) -> Iterator[str]:
+    """How often saving would lose least on this spot market, where the schedule saves less often.
+
+    Formula: Young 1974, Daly 2006: the square root of twice the time of a save times the mean time between evictions.
+    The band's upper end stands for the rate: the shorter mean time.
+    """
+    band = _band(survey, chosen)
+    if not chosen.placement.spot or saves is None or not band:
+        return
+    seconds_between = 3600 / (_highest(band) / 100)
+    best = math.sqrt(2 * saves.save_seconds * seconds_between)
+    if best < saves.at_risk_seconds:
+        yield (
+            f"with {band} % evictions an hour a save every {best / 60:.0f} minutes would lose least (Young-Daly); the "
+            f"schedule goes {saves.at_risk_seconds / 60:.0f} minutes without one: raise checkpoints.max_share"
+        )
 
 
 def _moving_price(survey: Survey, chosen: PricedPlacement) -> Iterator[str]:
@@ -105,3 +131,8 @@ def _band(survey: Survey, one: PricedPlacement) -> str:
 def _lowest(band: str) -> float:
     """The lower end of `5-10` or `20+`."""
     return float(band.rstrip("+").split("-")[0])
+
+
+def _highest(band: str) -> float:
+    """The upper end of `5-10`; of `20+` the only one there is."""
+    return float(band.rstrip("+").split("-")[-1])

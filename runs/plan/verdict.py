@@ -90,10 +90,5 @@ def _of_quota(placement: Placement, offer: SizeOffer, subscription_id: str, vcpu
 def _of_image(region: str, survey: Survey) -> Iterator[Obstacle]:
     offer = region_of(survey, region)
     unanswered = any(one.topic is Topic.IMAGE and one.region in ("", region) for one in survey.unanswered)
-    if offer is not None and offer.image is None and not unanswered and _asked_for_all(survey):
+    if offer is not None and offer.image is None and Topic.IMAGE in survey.topics and not unanswered:
         yield Obstacle(Why.IMAGE, "the region does not have the image", "change machine.image or machine.regions")
-
-
-def _asked_for_all(survey: Survey) -> bool:
-    """A survey that was narrowed to sizes and limits knows no image and no price anywhere: that says nothing."""
-    return any(one.image or one.address_dollars_per_hour is not None for one in survey.regions)

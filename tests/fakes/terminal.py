@@ -22,16 +22,30 @@ LLAMALIFT = Path(sys.executable).with_name("llamalift")
 
 @dataclass(slots=True)
 class Terminal:
-    """Runs commands as a user would; what it started is ended by `close`."""
+    """Runs commands as a user would; what it started is ended by `close`.
+
+    Attributes:
+        state: The state folder.
+        environment: Variables beside the test's own.
+        started: What goes on while the test looks.
+        folder: Where commands are run; None is where the test runs.
+    """
 
     state: Path
     environment: dict[str, str]
     started: list[subprocess.Popen[str]] = field(default_factory=list)
+    folder: Path | None = None
 
     def run(self, *words: str, expect: int = 0, seconds: float = 300) -> subprocess.CompletedProcess[str]:
         """One command, to its end; its exit code must be the expected one."""
         done = subprocess.run(
-            [LLAMALIFT, *words], env=self._environment(), capture_output=True, text=True, timeout=seconds, check=False
+            [LLAMALIFT, *words],
+            env=self._environment(),
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
         )
         assert done.returncode == expect, f"llamalift {words} -> {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
@@ -43,7 +57,7 @@ class Terminal:
     def start(self, *words: str) -> subprocess.Popen[str]:
         """A command that goes on while the test looks; in a process group of its own, like a foreground job."""
         process = subprocess.Popen(
-            [LLAMALIFT, *words], env=self._environment(), text=True, start_new_session=True,
+            [LLAMALIFT, *words], env=self._environment(), cwd=self.folder, text=True, start_new_session=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         self.started.append(process)

@@ -25,6 +25,8 @@ from runs.run import Run
 from runs.spec.recipes import write_recipe
 from runs.state_folder import StateFolder
 from runs.status import look
+from runs.sweep import sweep
+from runs.sweep_removal import remove
 from runs.types import RunState, Silent, StageName
 
 if TYPE_CHECKING:
@@ -112,7 +114,7 @@ class Step:
 
 STEPS = st.builds(
     Step,
-    st.sampled_from(("up", "up", "up", "up", "down", "down", "evict", "power_cut", "status")),
+    st.sampled_from(("up", "up", "up", "up", "down", "down", "sweep", "evict", "power_cut", "status")),
     st.one_of(st.just([]), *[st.lists(FAULTS, min_size=1, max_size=3)] * 3),
     st.sampled_from((0, 0, 0, 0, 3, 7)),
 )
@@ -135,9 +137,12 @@ class CloudHalf(Run):
     def context(self, reporter: Reporter | None = None) -> Iterator[RunContext]:
         """The usual context, with the rehearsal cloud opened on an impatient endpoint."""
         with super().context(reporter) as context:
-            endpoint = replace(rehearsal_endpoint(type(self).handle()), poll_seconds=_POLL_SECONDS)
-            context._cloud = AzureCloud(endpoint)
+            context.use_cloud(self.open_cloud())
             yield context
+
+    def open_cloud(self) -> AzureCloud:
+        """The rehearsal cloud, which this client does not end."""
+        return AzureCloud(replace(rehearsal_endpoint(type(self).handle()), poll_seconds=_POLL_SECONDS))
 
     def _stages(self, context: RunContext, *, keep: bool) -> list[Stage]:
         return [stage for stage in super()._stages(context, keep=keep) if stage.name in _CLOUD_STAGES]
@@ -246,7 +251,7 @@ class TroubledRun(RuleBasedStateMachine):
         if self.has_ended and step.command in {"up", "down"}:
             self._judge()
             self._begin(policy)
-        if step.command in {"up", "down"}:
+        if step.command in {"up", "down", "sweep"}:
             self._script(step.faults)
         getattr(self, f"_{step.command}")(step.interrupted_at)
 
@@ -261,6 +266,18 @@ class TroubledRun(RuleBasedStateMachine):
         """`status` and `ls`."""
         self._command("status", look)
         overview(self.stand.state)
+
+    def _sweep(self, _interrupted_at: int) -> None:
+        """`sweep --remove --discard --yes` of the run, as from any computer."""
+
+        def find_and_remove(run: CloudHalf) -> None:
+            with contextlib.closing(run.open_cloud()) as cloud:
+                for found in sweep(cloud, self.stand.state, run.run_id):
+                    removal = remove(found, cloud, self.stand.state, discard=True)
+                    if not removal.is_removed and not (removal.reason and removal.hint):
+                        self.tally.add("unexplained", f"sweep: {removal}", self.history)
+
+        self._command("sweep", find_and_remove)
 
     def _evict(self, _interrupted_at: int) -> None:
         """The machine is taken away, if there is one."""

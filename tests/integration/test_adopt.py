@@ -12,16 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from provisioning.errors import RequestRefusedError
+from provisioning.rehearsal.cloud import open_rehearsal
 from provisioning.types import ResourceKind
+from remote.command import Command
 from remote.layout import RunLayout
 from remote.machine import rotate_host_key, wait_for_workspace, wait_until_booted
 from runs import Run
 from runs.adoption.adopt import Wish, adopt
-from runs.adoption.carried import carry
+from runs.adoption.carried import carried, carry
 from runs.driver import DRIVER_TAG, Driver, driving
-from runs.errors import NotCollectedError, RunBusyError, RunNotFoundError, SpecError
-from runs.facts import Decided, Prepared, Rented, Submitted, Synced, Trust
+from runs.errors import NotCollectedError, RunBusyError, RunError, RunNotFoundError, SpecError
+from runs.facts import Decided, Prepared, Submitted, Synced, Trust
 from runs.journal import Journal
+from runs.journal.charges import charges_of
 from runs.spec.recipes import write_recipe
 from runs.stages.provision import Provision
 from runs.state_folder import StateFolder
@@ -52,8 +56,10 @@ def state(tmp_path: Path) -> Iterator[StateFolder]:
 
 
 @pytest.fixture
-def run(state: StateFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """A run with a machine whose agent answers, as a client that is away now has left it."""
+def run(state: StateFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Run:
+    """A run with a machine whose agent answers, as a client that is away now has left it; its parameter is the way."""
+    if hasattr(request, "param"):
+        monkeypatch.setenv("LLAMALIFT_MACHINES", request.param)
     made = Run.create(write_recipe("tiny-cpu", tmp_path / "work"), state=state)
     with made.context() as context, driving(context):
         Provision().act(context)
@@ -112,6 +118,7 @@ def test_a_lost_run_is_known_again(run: Run, state: StateFolder) -> None:
     trust = journal.get(run.run_id, Trust)
     assert trust is not None
     assert (trust.one_time, bool(trust.own)) == ("", True)
+    assert {str(charge.component) for charge in charges_of(journal, run.run_id)} >= {"machine", "workspace disk"}
     seen = look(again)
     assert (seen.silence, seen.agent is not None and seen.agent.phase) == ("", "waiting")
     assert [str(stage.stage) for stage in seen.stages] == ["provision", "bootstrap", "sync"]
@@ -125,11 +132,8 @@ def test_a_lost_run_is_known_again(run: Run, state: StateFolder) -> None:
 
 
 def _authorized(context: RunContext) -> list[str]:
-    from remote.adoption import read_file
-
-    username = context.require(Rented).username
-    content = read_file(context.session(), f"/home/{username}/.ssh/authorized_keys") or b""
-    return content.decode().splitlines()
+    shown = context.session().run(Command.of("sh", "-c", "cat ~/.ssh/authorized_keys"))
+    return shown.stdout.decode().splitlines()
 
 
 def test_another_computer_takes_over_and_the_first_is_told(run: Run, state: StateFolder, tmp_path: Path) -> None:
@@ -207,3 +211,83 @@ def test_what_is_known_is_only_refreshed(run: Run, state: StateFolder) -> None:
 def _facts(run: Run) -> dict[str, str]:
     with sqlite3.connect(run.journal.file) as db:
         return dict(db.execute("SELECT kind, value FROM facts").fetchall())
+
+
+class _KilledError(BaseException):
+    """The client ends here."""
+
+
+@pytest.mark.parametrize("run", ["in-process"], indirect=True)
+def test_an_adoption_that_is_killed_can_be_repeated(run: Run, state: StateFolder) -> None:
+    """Wherever it ends, the next one comes to the same: one key, one rule, every fact."""
+    lose(state)
+    steps = 0
+
+    def count(_what: str) -> None:
+        nonlocal steps
+        steps += 1
+        if steps in {2, 5}:
+            raise _KilledError
+
+    for _ in range(2):
+        with pytest.raises(_KilledError):
+            adopt(Wish(run.run_id, "rehearsal"), state, count)
+        with pytest.raises(NotCollectedError, match="nobody has looked"):
+            Run.open(run.run_id, state=state).down()
+        with pytest.raises(RunError, match="was not asked yet"):
+            Run.open(run.run_id, state=state).up()
+    adoption = adopt(Wish(run.run_id, "rehearsal"), state, silent)
+    assert (adoption.was_known, adoption.run.row.spec_text) == (True, run.row.spec_text)
+    assert adoption.run.journal.get(run.run_id, Synced) == Synced("/the/model", "/the/data", 7)
+    with adoption.run.context() as context:
+        assert len(_authorized(context)) == 1
+    adoption.run.down()
+
+
+def test_a_machine_that_does_not_run_is_started_on_the_users_word_only(run: Run, state: StateFolder) -> None:
+    """Deallocated: known, and not asked. Started: everything. Gone: a copy of the run file is enough to go on."""
+    with run.context() as context:
+        context.cloud.deallocate(run.run_id, silent)
+    lose(state)
+    asleep = adopt(Wish(run.run_id, "rehearsal"), state, silent)
+    assert "`llamalift adopt" in " ".join(asleep.notes)
+    assert asleep.run.row.spec_text == ""
+    with pytest.raises(NotCollectedError):
+        asleep.run.down()
+    awake = adopt(Wish(run.run_id, "rehearsal", start=True), state, silent)
+    assert awake.run.row.spec_text == run.row.spec_text
+    assert look(awake.run).silence == ""
+
+    lose(state)
+    with awake.run.context() as context:
+        context.use_cloud(open_rehearsal(state.root))
+        cloud: Any = context.cloud
+        cloud._open().compute.virtual_machines.begin_delete(f"llamalift-{run.run_id}", f"{run.run_id}-vm").wait()
+    gone = adopt(Wish(run.run_id, "rehearsal"), state, silent)
+    assert "its machine is gone" in gone.notes[0]
+    with pytest.raises(RunError, match="does not know the run's run file"):
+        gone.run.up()
+    copy = Path(run.row.run_file).with_name("copy.yaml")
+    copy.write_text(run.row.spec_text)
+    known = adopt(Wish(run.run_id, "rehearsal", run_file=copy), state, silent)
+    assert (known.run.row.spec_text, known.run.row.run_file) == (run.row.spec_text, str(copy))
+    with known.run.context() as context, driving(context):
+        Provision().act(context)
+        # The old disk, with everything on it.
+        assert carried(context.session(), RunLayout("/workspace", run.run_id), Prepared) is not None
+    known.run.down(discard=True)
+
+
+def test_somebody_elses_group_is_left_alone(state: StateFolder) -> None:
+    """A group of the run's name without the run's tag is neither adopted nor changed."""
+    cloud = open_rehearsal(state.root)
+    groups = cloud._open().resources.resource_groups
+    groups.create_or_update("llamalift-ours-aaaaaa", {"location": "eastus", "tags": {"llamalift-run": "other-bbbbbb"}})
+    try:
+        with pytest.raises(RequestRefusedError, match="is not this run's"):
+            adopt(Wish("ours-aaaaaa", "rehearsal"), state, silent)
+        assert groups.get("llamalift-ours-aaaaaa")["tags"] == {"llamalift-run": "other-bbbbbb"}
+        assert Journal(state.journal).runs() == []
+    finally:
+        groups.begin_delete("llamalift-ours-aaaaaa").wait()
+        cloud.close()

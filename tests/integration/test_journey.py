@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 from typing import TYPE_CHECKING
@@ -165,3 +166,34 @@ def test_a_job_that_cannot_work_ends_with_5_and_keeps_nothing_running(terminal: 
     assert "training ended without a model" in failed.stderr
     assert "deallocated" in failed.stderr
     terminal.run("down", "--discard", terminal.run_id())
+
+
+def test_a_run_goes_on_from_a_computer_that_never_saw_it(terminal: Terminal, tmp_path: Path) -> None:
+    """Killed in training, and its state folder lost: `adopt` elsewhere, then `resume`, and the model comes there."""
+    up = terminal.start("up", str(project(terminal, tmp_path / "demo", epochs=2)))
+    run_id = terminal.wait_for_step(2)["row"]["run_id"]
+    os.killpg(up.pid, signal.SIGKILL)
+    up.wait()
+    for file in terminal.state.glob("journal.sqlite*"):
+        file.unlink()
+    shutil.rmtree(terminal.state / "runs")
+    shutil.rmtree(tmp_path / "demo")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    terminal.folder = elsewhere
+
+    assert (
+        "no such run: tiny-cpu-nobody"
+        in terminal.run("adopt", "tiny-cpu-nobody", "--cloud", "rehearsal", expect=2).stderr
+    )
+    adopted = terminal.run("adopt", run_id, "--cloud", "rehearsal").stderr
+    assert f"{run_id} adopted" in adopted
+    assert str(elsewhere / f"{run_id}.yaml") in adopted
+    before = terminal.json("status", run_id)
+    assert before["agent"]["phase"] in {"running", "done"}
+    assert "not at home yet" in terminal.run("down", run_id, expect=2).stderr
+
+    assert "nothing is left" in terminal.run("resume", run_id, seconds=600).stderr
+    assert (elsewhere / "model" / "MANIFEST.json").exists()
+    # The same job on the same machine: nothing was trained twice.
+    assert terminal.run("logs", run_id).stdout.count("'train_runtime'") == 1

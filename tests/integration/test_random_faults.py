@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-SCHEDULES = 10
+SCHEDULES = 6
 
 
 def test_whatever_goes_wrong_nothing_is_left_and_every_failure_is_explained(

@@ -10,6 +10,7 @@ import pytest
 from provisioning.azure.naming import API_VERSIONS
 from provisioning.errors import RequestRefusedError
 from provisioning.rehearsal.machines import LocalMachineSpec, boot, run_script, stop
+from provisioning.rehearsal.service import script_faults
 from provisioning.types import PowerState, ResourceKind
 from tests.fakes.arm_caller import ArmCaller
 from tests.fakes.ledgers import MemoryLedger
@@ -120,6 +121,23 @@ def test_a_mark_joins_the_other_tags(cloud: RehearsalCloud, request_: MachineReq
     found = cloud.describe(RUN_ID)
     assert found is not None
     assert found.group.tags["llamalift-owner"] == "ada"
+
+
+def test_a_mark_does_not_hold_up_a_group_that_goes(
+    cloud: RehearsalCloud, emulator: EmulatorHandle, request_: MachineRequest
+) -> None:
+    """While Azure deletes the group, its tags cannot be changed: whoever finishes a teardown must not fail at that."""
+    script_faults(emulator, {"method": "DELETE", "path": "resourceGroups/[^/]+$", "operation_delay_seconds": 3.0})
+    groups, names = cloud._open().resources.resource_groups, names_of(cloud)
+    groups.create_or_update(names.group, {"location": request_.region, "tags": {"llamalift-run": RUN_ID}})
+    going = groups.begin_delete(names.group)
+    found = cloud.describe(RUN_ID)
+    assert found is not None
+    assert found.group.is_leaving
+    cloud.write_mark(RUN_ID, "llamalift-driver", "me")
+    going.wait()
+    cloud.write_mark(RUN_ID, "llamalift-driver", "me")
+    assert cloud.read_mark(RUN_ID, "llamalift-driver") is None
 
 
 @pytest.mark.parametrize("way", ["sandbox", "in-process"])

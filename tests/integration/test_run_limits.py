@@ -12,20 +12,23 @@ import pytest
 from provisioning.azure.naming import API_VERSIONS, Names
 from provisioning.rehearsal.service import evict, running
 from provisioning.types import PowerState, ResourceKind
-from remote.agent import read_status, submit_job
+from remote.agent import is_asked_to_stop, read_status, stop_job, submit_job
+from remote.errors import UnreachableError
 from remote.layout import RunLayout
 from remote.machine import wait_for_workspace, wait_until_booted
 from runs import Run
 from runs.costs import costs
 from runs.extend import carry_out, is_pending
-from runs.facts import Decided, Extension, Pausing, Prepared, Submitted
+from runs.facts import Decided, Extension, Pausing, Prepared, Submitted, Synced
 from runs.journal.charges import Component, charges_of
+from runs.log_copy import LogCopy
 from runs.machine_config import backstop
 from runs.pause import go_on
-from runs.power import settle_power
+from runs.power import refuse_if_off
 from runs.spec.recipes import write_recipe
 from runs.stages.bootstrap import Bootstrap
 from runs.stages.provision import Provision
+from runs.stages.train import Train
 from runs.state_folder import StateFolder
 from tests.fakes.agent_run import wait_for
 
@@ -83,6 +86,16 @@ def names(context: RunContext) -> Names:
     return Names(context.cloud.account().subscription_id, context.run_id)
 
 
+def _await_limits(context: RunContext, deadline_at: float, dollars_cap: float = 0.0) -> None:
+    """The agent tells what it held a second ago: wait until it holds at least these limits."""
+
+    def holds() -> bool:
+        limits = read_status(context.session(), context.layout()).limits
+        return (limits.deadline_at or 0) >= deadline_at and (limits.dollars_cap or 0) >= dollars_cap
+
+    wait_for(holds, "the agent to hold its new limits")
+
+
 def schedule(context: RunContext) -> str | None:
     """The time of day of the run's auto-shutdown, or None."""
     from azure.core.exceptions import ResourceNotFoundError
@@ -108,8 +121,7 @@ def test_an_extension_reaches_journal_cloud_and_machine(run: Run, context: RunCo
     before = context.require(Decided)
     made = run.extend(hours=2, dollars=5)
     assert (made.deadline_at, made.dollars_cap) == (before.deadline_at + 2 * HOUR, before.dollars_cap + 5)
-    limits = read_status(context.session(), context.layout()).limits
-    assert (limits.deadline_at, limits.dollars_cap) == (made.deadline_at, made.dollars_cap)
+    _await_limits(context, made.deadline_at, made.dollars_cap)
     until = datetime.fromtimestamp(made.deadline_at, UTC)
     assert group_tags(context)["llamalift-expires"] == f"{until:%Y-%m-%dT%H:%M:%SZ}"
     at = backstop(made.deadline_at, time.time())
@@ -129,12 +141,7 @@ def test_an_extension_beyond_a_day_takes_the_daily_schedule_away(run: Run, conte
 
 def test_a_pause_saves_deallocates_and_goes_on_later(run: Run, context: RunContext) -> None:
     """The job leaves a checkpoint, the machine's hours end, and the deadline waits for the run to go on."""
-    argv = ["python3", "-c", TRAINING]
-    step = {"name": "train", "argv": argv, "env": {}, "cwd": context.layout().run_folder, "marker": "markers/train"}
-    context.journal.put(context.run_id, Submitted(at=time.time()))
-    submit_job(context.session(), context.layout(), {"schema": 1, "steps": [step], "secrets_file": None})
-    wait_for(lambda: b"ready" in read_status(context.session(), context.layout()).log.data, "the job")
-
+    _start_a_job(context)
     left = run.pause()
     assert left.dollars_per_day > 0
     power = context.cloud.power(context.run_id)
@@ -154,7 +161,34 @@ def test_a_pause_saves_deallocates_and_goes_on_later(run: Run, context: RunConte
     Bootstrap().act(context)
     status = read_status(context.session(), context.layout())
     assert (status.phase, status.log.data) == ("stopped", b"ready\nsaved\n")
-    assert (status.limits.deadline_at or 0) >= deadline + HOUR
+    _await_limits(context, deadline + HOUR)
+
+
+def _start_a_job(context: RunContext, number: int = 1) -> Submitted:
+    """A job that leaves when it is asked to, and its fact."""
+    argv = ["python3", "-c", TRAINING]
+    step = {"name": "train", "argv": argv, "env": {}, "cwd": context.layout().run_folder, "marker": "markers/train"}
+    job = {"schema": 1, "number": number, "steps": [step], "secrets_file": None}
+    submitted = Submitted(at=time.time(), number=number)
+    context.journal.put(context.run_id, submitted)
+    submit_job(context.session(), context.layout(), job)
+    log = read_status(context.session(), context.layout()).log
+    wait_for(
+        lambda: b"ready" in read_status(context.session(), context.layout(), log_from=log.size).log.data, "the job"
+    )
+    return submitted
+
+
+def test_a_pause_that_was_killed_stops_no_later_job(context: RunContext) -> None:
+    """Its client died before the job had stopped: `resume` lets that stop happen, and only then hands the job over."""
+    submitted = _start_a_job(context, number=2)
+    context.journal.put(context.run_id, Pausing(at=time.time()))
+    context.journal.put(context.run_id, Synced(model="m", data="d", bytes_sent=0))
+    stop_job(context.session(), context.layout())
+    Train()._submit_again(context, LogCopy(context.folder / "train.log"), submitted)
+    assert context.require(Submitted).number == 3
+    assert context.get(Pausing) is None
+    assert not is_asked_to_stop(context.session(), context.layout())
 
 
 def test_a_machine_that_is_off_hears_of_its_limits_later(run: Run, context: RunContext) -> None:
@@ -166,7 +200,7 @@ def test_a_machine_that_is_off_hears_of_its_limits_later(run: Run, context: RunC
     Provision().act(context)
     carry_out(context, silent)
     assert context.require(Extension).is_done
-    assert read_status(context.session(), context.layout()).limits.deadline_at == made.deadline_at
+    _await_limits(context, made.deadline_at)
 
 
 def test_what_ended_without_us_is_not_counted_on(run: Run, context: RunContext) -> None:
@@ -176,7 +210,9 @@ def test_what_ended_without_us_is_not_counted_on(run: Run, context: RunContext) 
     assert machine_charges(context)[-1] is None
     evict(handle, names(context).machine)
     wait_for(lambda: _power(context) is PowerState.DEALLOCATED, "the eviction")
-    assert settle_power(context) is not None
+    # A client that follows the job is told at once, instead of knocking for ten minutes.
+    with pytest.raises(UnreachableError, match="deallocated"):
+        refuse_if_off(context)
     ended = machine_charges(context)[-1]
     assert ended is not None
     assert ended <= time.time()

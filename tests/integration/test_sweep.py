@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import json
 import os
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from cli.app import app
+from cli.sweeping import remove_found
 from provisioning.errors import LeftoversError
 from provisioning.rehearsal.service import change_settings, script_faults
 from provisioning.types import ResourceKind
+from runs.driver import DRIVER_TAG, Driver
 from runs.facts import Prepared, Submitted
 from runs.journal import Journal
 from runs.journal.lease import lease
 from runs.ledger import RunLedger
 from runs.state_folder import StateFolder
+from runs.sweep import sweep
 from runs.types import RunRow, RunState
 from tests.fakes.arm_caller import ArmCaller, Bodies
 from tests.fakes.decisions import decided
@@ -155,6 +161,24 @@ def test_nobody_to_ask_is_refused_before_anything(state: StateFolder) -> None:
     assert "--yes" in result.stderr
 
 
+def test_each_run_is_asked_for(cloud: RehearsalCloud, state: StateFolder, caller: ArmCaller) -> None:
+    """With its price and age; a run to which the answer is no stays."""
+    for run_id in ("one-aaaaaa", "two-bbbbbb"):
+        _group(caller, f"llamalift-{run_id}", {"llamalift-run": run_id})
+    asking = typer.Typer()
+
+    @asking.command()
+    def ask() -> None:
+        removals = remove_found(sweep(cloud, state), cloud, state, yes=False, discard=False)
+        typer.echo(json.dumps({run_id: removal.is_removed for run_id, removal in removals.items()}))
+
+    result = CliRunner().invoke(asking, [], input="n\ny\n")
+    assert "delete one-aaaaaa with 1 resource ($0.00 a day)?" in result.stderr
+    # The runner shows what was typed, too.
+    assert json.loads(result.stdout.splitlines()[-1]) == {"one-aaaaaa": False, "two-bbbbbb": True}
+    assert [run.run_id for run in sweep(cloud, state)] == ["one-aaaaaa"]
+
+
 def test_what_a_living_client_drives_is_left_alone(
     cloud: RehearsalCloud, state: StateFolder, caller: ArmCaller
 ) -> None:
@@ -166,6 +190,23 @@ def test_what_a_living_client_drives_is_left_alone(
     assert result.exit_code == 6
     assert f"process {os.getpid()}" in result.stderr
     assert _sweep("--remove", "--yes").exit_code == 0
+
+
+def test_what_another_computer_drives_is_left_alone(
+    cloud: RehearsalCloud, state: StateFolder, caller: ArmCaller
+) -> None:
+    """The group's tag says so to computers that know nothing; when it has let go, the run can go."""
+    other = Driver(client="c", host="laptop", node="n", pid=7, since=1, beat=int(time.time()))
+    tags = {"llamalift-run": RUN_ID}
+    _group(caller, names_of(cloud).group, tags | {DRIVER_TAG: other.to_tag()})
+    result = _sweep("--remove", "--yes")
+    assert result.exit_code == 6
+    assert "process 7 on laptop" in result.stderr
+    journal = _enter(state, cloud)
+    _group(caller, names_of(cloud).group, tags | {DRIVER_TAG: replace(other, beat=0).to_tag()})
+    assert _json(_sweep("--json"))["runs"][0]["this_computer"] == "taken over elsewhere"
+    assert _sweep("--remove", "--yes").exit_code == 0
+    assert journal.run(RUN_ID).state is RunState.ENDED
 
 
 def test_a_model_that_is_not_home_is_not_deleted(cloud: RehearsalCloud, state: StateFolder, caller: ArmCaller) -> None:

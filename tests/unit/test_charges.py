@@ -100,6 +100,7 @@ def test_nothing_ends_before_it_began(journal: Journal) -> None:
 def test_a_run_that_was_found_again_is_counted_from_its_beginning(journal: Journal) -> None:
     """Adopted from another computer: what exists is counted from the run's start, and once."""
     charge_existing(journal, RUN, [VM, DISK, ADDRESS], since=0.0)
+    end_machine_charge(journal, RUN, 60.0)
     charge_existing(journal, RUN, [VM], since=5.0)
     assert {charge.began_at for charge in charges_of(journal, RUN)} == {0.0}
     assert len(charges_of(journal, RUN)) == 4

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sqlite3
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -186,3 +189,22 @@ def _succeed(journal: Journal) -> None:
     with journal.transaction() as db:
         db.execute("DELETE FROM leases")
         db.execute("INSERT INTO leases VALUES ('tiny-aaaaaa', 'x', 'elsewhere', 1, ?)", (time.time(),))
+
+
+def test_a_suspended_process_stops_before_its_next_effect(journal: Journal) -> None:
+    """Ctrl-Z, a successor, `fg`: a real process finds its lease gone, and its intent is not written."""
+    argv = [sys.executable, "-m", "tests.fakes.suspended_client", str(journal.file), "tiny-aaaaaa"]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
+        assert client.stdout is not None
+        assert client.stdout.readline() == "driving\n"
+        client.send_signal(signal.SIGSTOP)
+        with journal.transaction() as db:
+            # What half a minute would do.
+            db.execute("UPDATE leases SET heartbeat_at = heartbeat_at - ?", (STALE_SECONDS + 1,))
+        with lease(journal, "tiny-aaaaaa"):
+            client.send_signal(signal.SIGCONT)
+            said, _ = client.communicate("act\n", timeout=60)
+            assert "stopped: this client was suspended for too long, and another one has taken the run over" in said
+            # It left without taking the successor's lease along.
+            journal.confirm("tiny-aaaaaa")
+    assert journal.effects("tiny-aaaaaa") == []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from provisioning.errors import TransientError
-from provisioning.survey_types import Survey, Topic, Unanswered
+from provisioning.survey_types import HEADROOM, Survey, Topic, Unanswered
 from runs.errors import SpecError
 from runs.plan.obstacles import Obstacle, Why
 from runs.plan.placements import PricedPlacement, ranked_placements
@@ -134,7 +134,7 @@ def test_each_obstacle_is_told_with_its_figures(tmp_path: Path, more: str, said:
                 unanswered=(Unanswered(Topic.IMAGE, "eastus", TransientError("no answer")),),
             ),
         ),
-        ("", survey(offer(), regions=(region(image=None, address_dollars_per_hour=None),))),
+        ("", replace(survey(offer(), regions=(region(image=None),)), topics=HEADROOM | {Topic.PRICES})),
     ],
 )
 def test_what_does_not_count_or_is_not_known_is_no_obstacle(tmp_path: Path, more: str, said: Survey) -> None:

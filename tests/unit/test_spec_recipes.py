@@ -85,7 +85,7 @@ def test_an_unknown_recipe_is_told_the_nearest(tmp_path: Path) -> None:
     """A slip of the finger costs one more try."""
     with pytest.raises(SpecError) as caught:
         write_recipe("wizardlm-7", tmp_path)
-    assert caught.value.hint == "did you mean wizardlm-7b?"
+    assert caught.value.hint == "did you mean `llamalift init FOLDER --recipe wizardlm-7b`?"
 
 
 def test_a_file_in_the_way_of_the_folder_is_refused(tmp_path: Path) -> None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from cli.columns import print_columns
 from cli.status_screen import print_status
 from remote.agent import AgentProcess, AgentStatus, LogPiece, Problem, TrainingProgress
+from runs.cost import CostLine, RunCost
 from runs.facts import Collected, Rented
+from runs.journal.charges import Component
 from runs.status import RunStatus
+from runs.switches import Switch
 from runs.types import RunRow, RunState, StageName, StageRow, StageState
+from tests.fakes.decisions import decided
 
 ROW = RunRow("tiny-aaaaaa", "tiny", "rehearsal", 1.0, "run.yaml", "", "0" * 64, RunState.ACTIVE)
 RENTED = Rented("/vm", "127.1.2.3", 2222, "llama", "eastus", None)
@@ -60,6 +66,28 @@ def test_a_silent_machine_trains_on_only_if_it_trained(
     out = capsys.readouterr().out
     assert "no answer" in out
     assert ("the job goes on" in out) is goes_on
+
+
+def test_a_paused_run_says_so_and_what_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    """Not that it is silent; and the cap is held against all that the journal counts."""
+    lines = (
+        CostLine(Component.MACHINE, "big", 2.0, 52.0, 26.0, goes_on=False, basis="made up"),
+        CostLine(Component.WORKSPACE_DISK, "1,024 GiB", 10.0, 2.0, 0.2, goes_on=True, basis="made up"),
+    )
+    paused = replace(
+        seen(StageState.FAILED, silence="the run is paused"),
+        decided=decided(dollars_cap=100.0),
+        off_since=60.0,
+        paused_at=50.0,
+        cost=RunCost("tiny-aaaaaa", "azure", lines, None),
+        switches=(Switch("idle", in_force=False, detail="no right"),),
+    )
+    print_status(paused)
+    out = " ".join(capsys.readouterr().out.split())
+    assert "paused since 1970" in out
+    assert "silent" not in out
+    assert "$54.00 of $100.00: 50 % is reached, $0.2000 an hour goes on" in out
+    assert "no switch idle" in out
 
 
 def test_columns_are_as_wide_as_their_widest_cell(

@@ -53,6 +53,7 @@ def take_survey(clients: Clients, account: Account, request: SurveyRequest, prog
         offers=size_offers(request, answers),
         regions=region_offers(request, answers),
         unanswered=interview.unanswered,
+        topics=request.topics,
     )
 
 
