@@ -106,10 +106,15 @@ class Room:
         verdicts = []
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             waiting = {pool.submit(self._job(number, job)): job for number, job in enumerate(jobs)}
-            for done in as_completed(waiting):
-                verdict = done.result()
-                verdicts.append(verdict)
-                show(len(verdicts), len(jobs), waiting[done].ending, verdict)
+            try:
+                for done in as_completed(waiting):
+                    verdict = done.result()
+                    verdicts.append(verdict)
+                    show(len(verdicts), len(jobs), waiting[done].ending, verdict)
+            except BaseException:
+                # Told at once, not when hundreds of others are done.
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
         return verdicts
 
     def _job(self, number: int, job: Job) -> Callable[[], Verdict]:

@@ -154,7 +154,7 @@ class KilledRun:
 
     def _from_nothing(self, run_id: str) -> list[list[str]]:
         """What the user of another computer does: nothing is there but the cloud."""
-        for lost in (*self.state.glob("journal.sqlite*"), self.state / "runs"):
+        for lost in (*self.state.glob("journal.sqlite*"), *self.state.glob("runs")):
             shutil.rmtree(lost) if lost.is_dir() else lost.unlink()
         if not self._left():
             return []

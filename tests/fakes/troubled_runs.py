@@ -79,21 +79,25 @@ def _fault(method: str, paths: tuple[str, ...], troubles: tuple[str, ...]) -> st
     )
 
 
-FAULTS = st.one_of(
-    _fault("PUT", ("/virtualMachines/[^/]+$",), _MACHINE),
+_READS = _fault("GET", (*_TARGETS, "operations/", "operationresults/", "/resources$"), _ANYWHERE)
+_SLOW = st.builds(
+    lambda fault, seconds: {**fault, "trouble": None, "operation_delay_seconds": seconds},
+    _fault("*", ("/virtualMachines/[^/]+$", "/resourceGroups/[^/]+$", "/disks/"), ("reset",)),
+    st.sampled_from((0.05, 0.3)),
+)
+_ROLLED_BACK = st.builds(
+    lambda fault, kind: {**fault, "trouble": None, "survivors": kind},
+    _fault("DELETE", ("/resourceGroups/[^/]+$",), ("reset",)),
+    st.sampled_from(("/disks/", "/virtualMachines/", "/publicIPAddresses/")),
+)
+_RENTING = st.one_of(
+    _fault("PUT", ("/virtualMachines/[^/]+$",), (*_MACHINE, *_ANYWHERE)),
     _fault("PUT", _TARGETS, _ANYWHERE),
-    _fault("GET", (*_TARGETS, "operations/", "operationresults/", "/resources$", "/subscriptions/[^/]+$"), _ANYWHERE),
-    _fault("DELETE", ("/resourceGroups/[^/]+$", "/resourceGroups/", "/virtualMachines/"), _DELETION),
-    st.builds(
-        lambda fault, seconds: {**fault, "trouble": None, "operation_delay_seconds": seconds},
-        _fault("*", ("/virtualMachines/[^/]+$", "/resourceGroups/[^/]+$", "/disks/"), ("reset",)),
-        st.sampled_from((0.05, 0.3)),
-    ),
-    st.builds(
-        lambda fault, kind: {**fault, "trouble": None, "survivors": kind},
-        _fault("DELETE", ("/resourceGroups/[^/]+$",), ("reset",)),
-        st.sampled_from(("/disks/", "/virtualMachines/", "/publicIPAddresses/")),
-    ),
+    _READS,
+    _SLOW,
+)
+_DELETING = st.one_of(
+    _fault("DELETE", ("/resourceGroups/[^/]+$", "/virtualMachines/", "/disks/"), _DELETION), _READS, _SLOW, _ROLLED_BACK
 )
 
 
@@ -112,11 +116,18 @@ class Step:
     interrupted_at: int
 
 
-STEPS = st.builds(
-    Step,
-    st.sampled_from(("up", "up", "up", "up", "down", "down", "sweep", "evict", "power_cut", "status")),
-    st.one_of(st.just([]), *[st.lists(FAULTS, min_size=1, max_size=3)] * 3),
-    st.sampled_from((0, 0, 0, 0, 3, 7)),
+def _step(command: str, faults: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[Step]:
+    some = st.one_of(st.just([]), *[st.lists(faults, min_size=1, max_size=3)] * 3)
+    return st.builds(Step, st.just(command), some, st.sampled_from((0, 0, 0, 0, 3, 7)))
+
+
+_UNTROUBLED = st.builds(Step, st.sampled_from(("evict", "power_cut", "status")), st.just([]), st.just(0))
+STEPS = st.one_of(
+    *[_step("up", st.one_of(_RENTING, _RENTING, _DELETING))] * 4,
+    *[_step("down", _DELETING)] * 2,
+    _step("sweep", _DELETING),
+    _UNTROUBLED,
+    _UNTROUBLED,
 )
 
 
@@ -210,7 +221,10 @@ class Stand:
 
 def _run_file(folder: Path, policy: str) -> Path:
     file = write_recipe("tiny-cpu", folder / policy)
-    file.write_text(f"{file.read_text()}\non_failure: {policy}\n")
+    # Two regions, and in each a zone and none: there is somewhere else to go.
+    places = "machine:\n  regions: [eastus, westus3]\n  zones: [1]\n"
+    text = file.read_text().replace("machine:\n", places)
+    file.write_text(f"{text}\non_failure: {policy}\n")
     return file
 
 
