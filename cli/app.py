@@ -11,6 +11,7 @@ import typer
 
 from cli.boundary import guarded
 from cli.commands.adopt import adopt
+from cli.commands.attempts import attempts
 from cli.commands.collect import collect
 from cli.commands.cost import cost
 from cli.commands.doctor import doctor
@@ -54,6 +55,7 @@ for command in (
     up,
     resume,
     status,
+    attempts,
     logs,
     ls,
     cost,

@@ -16,13 +16,27 @@ if TYPE_CHECKING:
     from runs.run import Run
 
 
-def drive(run: Run, *, keep: bool, on_failure: str = "") -> None:
+def moment(text: str | None) -> float | None:
+    """The time that `--retry-until` names, in seconds since the epoch.
+
+    Raises:
+        SpecError: It names none; nothing was begun.
+    """
+    import time
+
+    from runs.placing.until import parse_until
+
+    return None if text is None else parse_until(text, time.time())
+
+
+def drive(run: Run, *, keep: bool, on_failure: str = "", retry_until: float | None = None) -> None:
     """Drive a run to its end; Ctrl-C leaves it alone and says how to come back."""
     console = talk()
     console.print(f"run [bold]{run.run_id}[/] on {run.row.cloud}")
     try:
         with reporter(console) as report:
-            receipt = run.up(report, keep=keep, on_failure=on_failure, ask=asker(report))
+            ask = asker(report)
+            receipt = run.up(report, keep=keep, on_failure=on_failure, ask=ask, retry_until=retry_until)
     except KeyboardInterrupt:
         explain_interruption(run)
         sys.exit(EXIT_INTERRUPTED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+from cli.plan_terms import account_words, assumption_words, cost_words, limit_words, switch_words
 from runs.plan.memory_fit import Fit
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def _heading(plan: Plan) -> str:
 
 def _lines(plan: Plan, now: float) -> Iterator[tuple[str, str]]:
     """Yield one line per thing: its name, and the figure with its reason."""
-    yield "account", _account(plan, now)
+    yield "account", account_words(plan, now)
     yield "creates", f"resource group {plan.resource_group} with everything in it{_image(plan)}"
     yield (
         "model",
@@ -91,48 +92,10 @@ def _lines(plan: Plan, now: float) -> Iterator[tuple[str, str]]:
     if plan.saves:
         yield "saves", _saves(plan.saves)
     yield "time", _time(plan)
-    yield "cost", _cost(plan)
-    yield "", _assumptions(plan)
-    yield "limits", _limits(plan)
-    yield "switches", _switches(plan, now)
-
-
-def _account(plan: Plan, now: float) -> str:
-    survey = plan.survey
-    if survey is None:
-        return "nobody was asked; list prices, and no limits are known"
-    rights = [
-        _may(survey.rights.may_create, "may create resources"),
-        _may(survey.rights.may_assign_roles, "may assign roles"),
-    ]
-    name = survey.account.display_name or survey.account.subscription_id
-    return f"{name}: {', '.join(rights)}; {_ages(plan, now)}"
-
-
-def _may(may: bool | None, what: str) -> str:  # noqa: FBT001 - an answer, not a switch
-    if may is None:
-        return f"unknown whether you {what}"
-    return what if may else what.replace("may", "may not", 1)
-
-
-def _ages(plan: Plan, now: float) -> str:
-    facts = plan.facts
-    words = f"limits {_age(facts.account_at, now)}, prices {_age(facts.market_at, now)}"
-    if facts.is_offline:
-        return f"offline: {words}"
-    return words if "old" not in words else f"{words} (--refresh asks anew)"
-
-
-def _age(at: float | None, now: float) -> str:
-    """`asked now`, `12 m old`."""
-    if at is None:
-        return "unknown"
-    minutes = int(max(0.0, now - at) // 60)
-    if minutes < 1:
-        return "asked now"
-    if minutes < 120:
-        return f"{minutes} m old"
-    return f"{minutes // 60} h old" if minutes < 2880 else f"{minutes // 1440} days old"
+    yield "cost", cost_words(plan)
+    yield "", assumption_words(plan)
+    yield "limits", limit_words(plan)
+    yield "switches", switch_words(plan, now)
 
 
 def _image(plan: Plan) -> str:
@@ -226,59 +189,3 @@ def _time(plan: Plan) -> str:
         return "unknown before the data is on the machine"
     one_step = plan.time.step_seconds
     return f"about {duration(plan.time.total_seconds)} (rough: {one_step:.1f} s a step, every row as long as it may be)"
-
-
-def _cost(plan: Plan) -> str:
-    from cli.words import dollars
-
-    cost = plan.cost
-    if cost.hours is None or cost.total is None or cost.on_demand_total is None:
-        return f"{dollars(cost.per_hour)} an hour: {_hourly(plan)}"
-    terms = "on demand"
-    if plan.spot:
-        terms = f"spot ({dollars(cost.on_demand_total)} on demand)"
-    disks = (cost.disk_per_hour + cost.os_disk_per_hour) * cost.hours
-    parts = (
-        f"machine {cost.machine_per_hour * cost.hours:.2f}",
-        f"disks {disks:.2f}",
-        f"address {cost.address_per_hour * cost.hours:.2f}",
-        f"egress {cost.egress:.2f}",
-    )
-    return f"{dollars(cost.total)} {terms} = {' + '.join(parts)};  cap {dollars(plan.limits.dollars)}"
-
-
-def _hourly(plan: Plan) -> str:
-    from cli.words import dollars
-
-    cost = plan.cost
-    disks = dollars(cost.disk_per_hour + cost.os_disk_per_hour)
-    return f"machine {dollars(cost.machine_per_hour)} + disks {disks} + address"
-
-
-def _assumptions(plan: Plan) -> str:
-    from cli.words import dollars
-
-    cost = plan.cost
-    hourly = "" if cost.total is None else f"{dollars(cost.per_hour)} an hour: {_hourly(plan)}; "
-    spot = "no eviction; " if plan.spot else ""
-    return f"{hourly}assumes {spot}the first 100 GB of egress used up; {cost.basis}"
-
-
-def _limits(plan: Plan) -> str:
-    from cli.words import dollars
-
-    limits = plan.limits
-    return (
-        f"{limits.hours:g} h ({limits.hours_basis}), {dollars(limits.dollars)} ({limits.dollars_basis}), "
-        f"idle {limits.idle_minutes} m, lost client {limits.lost_client_hours:g} h, "
-        f"workspace kept {limits.discard_after_days:g} days"
-    )
-
-
-def _switches(plan: Plan, now: float) -> str:
-    from runs.plan.switches import switches_of
-
-    switches = switches_of(plan.limits, plan.survey, now)
-    at = switches.backstop_at
-    behind = f"behind it Azure's auto-shutdown at {at:%H:%M} UTC" if at else f"no backstop: {switches.why_no_backstop}"
-    return f"at a limit {switches.ending}; {behind}"

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from provisioning.errors import ProvisioningError
-from runs.errors import RunBusyError
+from runs.errors import JournalError, RunBusyError
 from runs.facts import Client
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ class Wheel:
         while not stop.wait(BEAT_SECONDS):
             try:
                 self.beat()
-            except ProvisioningError:
+            except (ProvisioningError, JournalError):
                 continue
 
     def beat(self) -> None:

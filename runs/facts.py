@@ -135,6 +135,19 @@ class Leaving:
 
 
 @dataclass(frozen=True, slots=True)
+class Searching:
+    """A machine is being looked for.
+
+    Attributes:
+        until: How long to go on trying, in seconds since the epoch; None for one walk through all places.
+        walk_after: Number of the newest try when the walk that goes on began; None between two walks.
+    """
+
+    until: float | None = None
+    walk_after: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Undeleted:
     """What the last teardown could not delete.
 

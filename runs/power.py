@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from provisioning.errors import ProvisioningError
 from provisioning.types import PowerState
+from remote.errors import UnreachableError
 from runs.facts import Leaving, Rented
 from runs.journal.charges import Component, charges_of, end_machine_charge
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from provisioning.types import MachinePower, Progress
     from runs.context import RunContext
     from runs.journal import Journal
+
+
+_OFF = frozenset({PowerState.DEALLOCATED, PowerState.DEALLOCATING, PowerState.STOPPED, PowerState.STOPPING})
 
 
 def deallocate(context: RunContext, why: str, progress: Progress) -> None:
@@ -60,6 +64,24 @@ def try_settle_power(context: RunContext) -> None:
         settle_power(context)
     except ProvisioningError as error:
         context.journal.event(context.run_id, f"the cloud did not say whether the machine runs: {error}")
+
+
+def refuse_if_off(context: RunContext) -> None:
+    """After a connection was lost: a machine that was taken away is not waited for.
+
+    Raises:
+        UnreachableError: The cloud says that it is off, or on its way there. Without an answer nothing is refused.
+    """
+    try:
+        seen = settle_power(context)
+    except ProvisioningError as error:
+        context.journal.event(context.run_id, f"the cloud did not say whether the machine runs: {error}")
+        return
+    if seen is not None and seen.power in _OFF:
+        raise UnreachableError(
+            f"the machine went off while it was at work (a limit, an eviction, the auto-shutdown): {seen.power}",
+            hint=f"its disk is kept; start it again and go on with `llamalift resume {context.run_id}`",
+        )
 
 
 def is_charged(journal: Journal, run_id: str) -> bool:

@@ -6,6 +6,7 @@ import base64
 import secrets
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from runs.context import RunContext
 from runs.driver import driving
 from runs.errors import NotCollectedError, RunBusyError, RunNotFoundError, SpecError
 from runs.extend import extend
-from runs.facts import Collected, Estimate, Leaving, Submitted, Trained, Unread
+from runs.facts import Collected, Estimate, Leaving, Searching, Submitted, Trained, Unread
 from runs.journal import Journal
 from runs.journal.lease import lease
 from runs.loss import may_lose_model
@@ -118,6 +119,7 @@ class Run:
         keep: bool = False,
         on_failure: str = "",
         ask: Ask | None = None,
+        retry_until: float | None = None,
     ) -> Receipt:
         """Go from wherever the run stands to the model at home and nothing left in the cloud.
 
@@ -126,6 +128,8 @@ class Run:
             keep: Leave the machine up after collection.
             on_failure: What becomes of the machine when the run fails, over the run file's own word.
             ask: Asks the user where the word is `ask`.
+            retry_until: Go on looking for a machine until then, in seconds since the epoch; None: as an earlier client
+                was told, else each place once.
 
         Raises:
             RunBusyError: Another client drives the run.
@@ -136,6 +140,9 @@ class Run:
                 refuse_unread(self.journal, self.row)
             if context.get(Submitted) is None:
                 read_secrets(context.spec.secrets)
+            if retry_until is not None:
+                wish = context.get(Searching) or Searching()
+                self.journal.put(self.run_id, replace(wish, until=retry_until))
             # What ended without us is found before anything is started again.
             try_settle_power(context)
             go_on(context)

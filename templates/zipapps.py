@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ _FILE_MODE = 0o100644 << 16
 _UNIX = 3
 
 
+@cache
 def agent_zipapp() -> bytes:
     """The agent: one executable file for any Python from 3.10, standard library only, without comments to be small."""
     sources = {**_module("__init__.py"), **_package("agent"), "__main__.py": _MAIN}

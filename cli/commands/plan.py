@@ -29,6 +29,8 @@ def plan(
     from runs.spec.load import load_run_file
     from runs.state_folder import StateFolder
 
+    if offline and refresh:
+        raise typer.BadParameter("only one of the two: --offline asks nobody, --refresh asks everything anew")
     loaded = load_run_file(run_file)
     with said() as progress:
         made = informed_plan(loaded, StateFolder.of_user(), progress, offline=offline, refresh=refresh)

@@ -13,10 +13,20 @@ def resume(
     run: Annotated[str, typer.Argument(help="Run id, or its beginning.", show_default=False)],
     *,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the machine up after the model is home.")] = False,
+    retry_until: Annotated[
+        str | None,
+        typer.Option(
+            "--retry-until",
+            metavar="TIME",
+            help="Go on looking for a machine for so long (90m, 6h, 2d) or until then (2026-11-26T08:00).",
+            show_default=False,
+        ),
+    ] = None,
     on_failure: OnFailure = None,
 ) -> None:
     """Go on with a run after an interruption, from wherever it stands; nothing is done twice."""
-    from cli.journey import drive
+    from cli.journey import drive, moment
     from runs.run import Run
 
-    drive(Run.open(run), keep=keep, on_failure=on_failure or "")
+    until = moment(retry_until)
+    drive(Run.open(run), keep=keep, on_failure=on_failure or "", retry_until=until)

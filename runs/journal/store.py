@@ -112,6 +112,14 @@ class Journal:
         """
         if fence := self.fences.get(run_id):
             fence()
+        self.confirm_lease(run_id)
+
+    def confirm_lease(self, run_id: str) -> None:
+        """The same as far as this computer can tell: no cloud is asked.
+
+        Raises:
+            RunBusyError: Another client here has taken it over.
+        """
         with self.transaction() as db:
             confirm(db, run_id, self.holders.get(run_id))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from typing import TYPE_CHECKING
@@ -47,9 +48,12 @@ class FactsCache:
             "market_at": facts.market_at,
             "survey": to_json(facts.survey),
         }
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_private(self._folder / f"{self._name}-{facts.survey.account.subscription_id}.json", json.dumps(values))
-        self._prune()
+        file = self._folder / f"{self._name}-{facts.survey.account.subscription_id}.json"
+        # A full disk or a folder without rights costs the next plan a few seconds, not this one its answer.
+        with contextlib.suppress(OSError):
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_private(file, json.dumps(values))
+            self._prune()
 
     def _files(self, subscription_id: str | None) -> list[Path]:
         return sorted(self._folder.glob(f"{self._name}-{subscription_id or '*'}.json"))

@@ -16,6 +16,8 @@ from runs.plan.steps import rows_per_step
 
 if TYPE_CHECKING:
     from provisioning.survey_types import Survey
+    from runs.plan.candidates import Study
+    from runs.plan.placements import PricedPlacement
     from runs.spec.load import LoadedRunFile
 
 
@@ -34,8 +36,19 @@ def make_plan(loaded: LoadedRunFile, survey: Survey | None = None, *, facts: Fac
     spec, study = loaded.spec, study_of(loaded)
     placements = price_all(spec, study.candidates, known.survey)
     chosen = next((one for one in placements if one.obstacle is None), placements[0])
+    other_way = price_all(spec, study.candidates, known.survey, spot=not spec.machine.spot)
+    return _plan(study, known, chosen, placements, other_way)
+
+
+def _plan(
+    study: Study,
+    known: Facts,
+    chosen: PricedPlacement,
+    placements: tuple[PricedPlacement, ...],
+    other_way: tuple[PricedPlacement, ...],
+) -> Plan:
+    spec, cost = study.work.loaded.spec, cost_of(chosen)
     figures = next(one.figures for one in study.candidates if one.figures.size.name == chosen.placement.size)
-    cost = cost_of(chosen)
     notes = (
         *figures.config.notes,
         *notes_of(spec, figures, cost, chosen.placement.region),
@@ -53,7 +66,7 @@ def make_plan(loaded: LoadedRunFile, survey: Survey | None = None, *, facts: Fac
         is_wish=spec.machine.is_wish,
         chosen=chosen,
         placements=placements,
-        other_way=price_all(spec, study.candidates, known.survey, spot=not spec.machine.spot),
+        other_way=other_way,
         facts=known,
         model=study.work.model,
         data=study.work.data,

@@ -14,6 +14,7 @@ from runs.facts import Decided, Pausing, Prepared, Submitted, Synced, Trained
 from runs.job import render_job
 from runs.log_copy import LogCopy
 from runs.pause import stop_and_wait
+from runs.power import refuse_if_off
 from runs.types import StageName
 
 if TYPE_CHECKING:
@@ -106,12 +107,13 @@ class Train:
         Raises:
             TrainingFailedError: It ended without a good model.
             RunBusyError: This client was suspended, and another one follows the job now.
-            UnreachableError: The machine did not answer for ten minutes.
+            UnreachableError: The machine did not answer for ten minutes, or the cloud says that it is off.
         """
         said: set[str] = set()
         look_at_backstop_at = time.monotonic()
         while True:
-            context.journal.confirm(context.run_id)
+            # Not the cloud: a laptop that wakes up has no network yet, and looking at the job changes nothing.
+            context.journal.confirm_lease(context.run_id)
             status = self._look(context, copy)
             if time.monotonic() >= look_at_backstop_at:
                 arm_if_due(context)
@@ -142,6 +144,7 @@ class Train:
                 lost = True
                 context.reporter.waiting(self.name, "connection lost; the job goes on, reconnecting")
                 context.journal.event(context.run_id, "connection lost, reconnecting")
+                refuse_if_off(context)
             else:
                 copy.append(status.log)
                 return status

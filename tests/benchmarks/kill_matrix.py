@@ -1,8 +1,8 @@
 """Kills the client right before and right after every journal write and every HTTP request of a full run.
 
 The points are what an undisturbed run passes; none is listed by hand. After each kill another client ends the run, in
-one pass with `resume`, in another with `down`, and the rehearsal cloud tells what it saw: machines made or started
-twice, and whatever is left. Training is real: two steps of the tiny LLaMA.
+one pass with `resume`, in another with `adopt` and `down` after the journal was lost, too. Then the rehearsal cloud
+tells what it saw: machines made or started twice, and whatever is left. Training is real: two steps of the tiny LLaMA.
 Last line: {"points": n, "leaks": n, "doubled": n, "unfinished": n, ...}; the last three should be 0.
 """
 
@@ -14,20 +14,20 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.fakes.killed_runs import ENDINGS, Ending, KilledRun, Verdict, cheapest
+from tests.fakes.killed_runs import ENDINGS, Ending, Fatal, KilledRun, Verdict, cheapest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 _AT_ONCE = 2
 # A sample: one run whose clients die one after the other, the last in the middle of the deletion; and two runs that are
-# torn down instead.
+# torn down instead, one of them by clients that die, too.
 CHAIN = (
     ("--kill-nth", "45"),
     ("--kill-nth", "108"),
@@ -35,8 +35,16 @@ CHAIN = (
     ("--kill", "before DELETE /subscriptions/ID/resourcegroups/llamalift-tiny-cpu-RUN #1"),
 )
 TORN_DOWN = (("--kill-nth", "57"), ("--kill-nth", "101"))
+THEN = ("--kill-nth", "30")
 
-Job = tuple[Ending, Sequence[Sequence[str]]]
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run: how it ends, where its clients are killed, and where those that end it."""
+
+    ending: Ending
+    fatal: tuple[Fatal, ...]
+    then: tuple[Fatal, ...] = ()
 
 
 def main() -> None:
@@ -58,11 +66,8 @@ def main() -> None:
         else:
             points = room.points()
             of = len(points) * len(ENDINGS)
-            jobs = [
-                (ending, [("--kill", point)])
-                for ending in passes
-                for point in points[arguments.first :: arguments.every]
-            ]
+            chosen = points[arguments.first :: arguments.every]
+            jobs = [Job(ending, (("--kill", point),)) for ending in passes for point in chosen]
         verdicts = room.run(jobs)
     figures = summed(verdicts) | ({"of": of} if of else {})
     print(json.dumps({**figures, "passes": list(passes), "seconds": round(time.monotonic() - began)}))
@@ -70,7 +75,8 @@ def main() -> None:
 
 def sample() -> list[Job]:
     """What `--quick` and the tests run."""
-    return [("resume", CHAIN), *(("down", [fatal]) for fatal in TORN_DOWN)]
+    first, second = TORN_DOWN
+    return [Job("resume", CHAIN), Job("down", (first,)), Job("down", (second,), then=(THEN,))]
 
 
 def summed(verdicts: Sequence[Verdict]) -> dict[str, int]:
@@ -100,15 +106,19 @@ class Room:
         verdicts = []
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             waiting = {pool.submit(self._job(number, job)): job for number, job in enumerate(jobs)}
-            for done in as_completed(waiting):
-                verdict = done.result()
-                verdicts.append(verdict)
-                show(len(verdicts), len(jobs), waiting[done][0], verdict)
+            try:
+                for done in as_completed(waiting):
+                    verdict = done.result()
+                    verdicts.append(verdict)
+                    show(len(verdicts), len(jobs), waiting[done].ending, verdict)
+            except BaseException:
+                # Told at once, not when hundreds of others are done.
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
         return verdicts
 
     def _job(self, number: int, job: Job) -> Callable[[], Verdict]:
-        ending, fatal = job
-        return partial(KilledRun(self._folder / f"run-{number}").killed_at, fatal, ending)
+        return partial(KilledRun(self._folder / f"run-{number}").killed_at, job.fatal, job.ending, job.then)
 
 
 def show(number: int, of: int, ending: Ending, verdict: Verdict) -> None:

@@ -1,4 +1,4 @@
-"""Random schedules of up, status, down, evictions, power cuts and scripted faults on the cloud half of runs.
+"""Random schedules of up, status, down, sweep, evictions, power cuts and scripted faults on the cloud half of runs.
 
 Every schedule ends with a `down` on a cloud in which nothing goes wrong any more; then nothing may be left, every
 failure must have been one of our errors with a next command, and journal and cloud must agree.

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from provisioning.rehearsal.service import EmulatorHandle
 
+# Where a client is killed: options of `tests.fakes.killable`.
+Fatal = tuple[str, ...]
 Ending = Literal["resume", "down"]
 ENDINGS: tuple[Ending, ...] = ("resume", "down")
 
@@ -79,6 +81,7 @@ class KilledRun:
     folder: Path
     _began: float = field(default_factory=time.monotonic)
     _points: list[str] = field(default_factory=list)
+    _troubles: list[str] = field(default_factory=list)
 
     @property
     def state(self) -> Path:
@@ -96,42 +99,54 @@ class KilledRun:
         self._prepare()
         try:
             self._client("--points", str(file), "--", "up", str(self.project / "run.yaml"))
+            return file.read_text().splitlines()
         finally:
             self._end()
-        return file.read_text().splitlines()
 
-    def killed_at(self, fatal: Sequence[Sequence[str]], ending: Ending) -> Verdict:
-        """Kill one client after the other where `fatal` says (options of `killable`), end the run, and judge it."""
+    def killed_at(self, fatal: Sequence[Fatal], ending: Ending, then: Sequence[Fatal] = ()) -> Verdict:
+        """Kill one client after the other where `fatal` says, end the run, and judge it.
+
+        Each command that ends the run is first killed where `then` says, once for each.
+        """
         self._prepare()
         try:
-            return self._killed_at(fatal, ending)
+            return self._killed_at(fatal, ending, then)
         finally:
             self._end()
 
-    def _killed_at(self, fatal: Sequence[Sequence[str]], ending: Ending) -> Verdict:
+    def _killed_at(self, fatal: Sequence[Fatal], ending: Ending, then: Sequence[Fatal]) -> Verdict:
         words = ["up", str(self.project / "run.yaml")]
-        for number, options in enumerate(fatal):
-            trail = self.folder / f"trail-{number}"
-            done = self._client(*options, "--points", str(trail), "--", *words, may_fail=True)
-            if done.returncode != -signal.SIGKILL:
-                assert done.returncode == 0, done.stderr
+        for options in fatal:
+            if not self._dies(options, words):
                 break
-            self._points.append(trail.read_text().splitlines()[-1])
             if self.run_id() is not None:
                 words = ["resume", str(self.run_id())]
-        unfinished = self._ended(ending)
+        unfinished = [*self._ended(ending, then), *self._troubles]
         return Verdict(
             tuple(self._points), tuple(unfinished), tuple(self._left()), tuple(self._doubled(ending)),
             round(time.monotonic() - self._began, 1),
         )  # fmt: skip
 
-    def _ended(self, ending: Ending) -> list[str]:
+    def _dies(self, options: Fatal, words: Sequence[str]) -> bool:
+        """Run a client that is to be killed; False when it came to its end before."""
+        trail = self.folder / f"trail-{len(self._points)}"
+        done = self._client(*options, "--points", str(trail), "--", *words, may_fail=True)
+        if done.returncode != -signal.SIGKILL:
+            if done.returncode != 0:
+                self._troubles.append(f"`{' '.join(words)}` ended with {done.returncode}: {done.stderr[-900:]}")
+            return False
+        self._points.append(trail.read_text().splitlines()[-1])
+        return True
+
+    def _ended(self, ending: Ending, then: Sequence[Fatal]) -> list[str]:
         """End the run as its user would; what is missing then. Killed before it was entered, nothing is to be done."""
         run_id = self.run_id()
         if run_id is None:
             return []
         commands = [["resume", run_id]] if ending == "resume" else self._from_nothing(run_id)
         for words in commands:
+            for options in then:
+                self._dies(options, words)
             done = self._llamalift(*words)
             if done.returncode != 0:
                 return [f"`llamalift {' '.join(words)}` ended with {done.returncode}: {done.stderr[-600:]}"]
@@ -139,7 +154,7 @@ class KilledRun:
 
     def _from_nothing(self, run_id: str) -> list[list[str]]:
         """What the user of another computer does: nothing is there but the cloud."""
-        for lost in (*self.state.glob("journal.sqlite*"), self.state / "runs"):
+        for lost in (*self.state.glob("journal.sqlite*"), *self.state.glob("runs")):
             shutil.rmtree(lost) if lost.is_dir() else lost.unlink()
         if not self._left():
             return []

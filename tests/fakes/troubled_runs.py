@@ -25,6 +25,8 @@ from runs.run import Run
 from runs.spec.recipes import write_recipe
 from runs.state_folder import StateFolder
 from runs.status import look
+from runs.sweep import sweep
+from runs.sweep_removal import remove
 from runs.types import RunState, Silent, StageName
 
 if TYPE_CHECKING:
@@ -77,21 +79,25 @@ def _fault(method: str, paths: tuple[str, ...], troubles: tuple[str, ...]) -> st
     )
 
 
-FAULTS = st.one_of(
-    _fault("PUT", ("/virtualMachines/[^/]+$",), _MACHINE),
+_READS = _fault("GET", (*_TARGETS, "operations/", "operationresults/", "/resources$"), _ANYWHERE)
+_SLOW = st.builds(
+    lambda fault, seconds: {**fault, "trouble": None, "operation_delay_seconds": seconds},
+    _fault("*", ("/virtualMachines/[^/]+$", "/resourceGroups/[^/]+$", "/disks/"), ("reset",)),
+    st.sampled_from((0.05, 0.3)),
+)
+_ROLLED_BACK = st.builds(
+    lambda fault, kind: {**fault, "trouble": None, "survivors": kind},
+    _fault("DELETE", ("/resourceGroups/[^/]+$",), ("reset",)),
+    st.sampled_from(("/disks/", "/virtualMachines/", "/publicIPAddresses/")),
+)
+_RENTING = st.one_of(
+    _fault("PUT", ("/virtualMachines/[^/]+$",), (*_MACHINE, *_ANYWHERE)),
     _fault("PUT", _TARGETS, _ANYWHERE),
-    _fault("GET", (*_TARGETS, "operations/", "operationresults/", "/resources$", "/subscriptions/[^/]+$"), _ANYWHERE),
-    _fault("DELETE", ("/resourceGroups/[^/]+$", "/resourceGroups/", "/virtualMachines/"), _DELETION),
-    st.builds(
-        lambda fault, seconds: {**fault, "trouble": None, "operation_delay_seconds": seconds},
-        _fault("*", ("/virtualMachines/[^/]+$", "/resourceGroups/[^/]+$", "/disks/"), ("reset",)),
-        st.sampled_from((0.05, 0.3)),
-    ),
-    st.builds(
-        lambda fault, kind: {**fault, "trouble": None, "survivors": kind},
-        _fault("DELETE", ("/resourceGroups/[^/]+$",), ("reset",)),
-        st.sampled_from(("/disks/", "/virtualMachines/", "/publicIPAddresses/")),
-    ),
+    _READS,
+    _SLOW,
+)
+_DELETING = st.one_of(
+    _fault("DELETE", ("/resourceGroups/[^/]+$", "/virtualMachines/", "/disks/"), _DELETION), _READS, _SLOW, _ROLLED_BACK
 )
 
 
@@ -110,11 +116,18 @@ class Step:
     interrupted_at: int
 
 
-STEPS = st.builds(
-    Step,
-    st.sampled_from(("up", "up", "up", "up", "down", "down", "evict", "power_cut", "status")),
-    st.one_of(st.just([]), *[st.lists(FAULTS, min_size=1, max_size=3)] * 3),
-    st.sampled_from((0, 0, 0, 0, 3, 7)),
+def _step(command: str, faults: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[Step]:
+    some = st.one_of(st.just([]), *[st.lists(faults, min_size=1, max_size=3)] * 3)
+    return st.builds(Step, st.just(command), some, st.sampled_from((0, 0, 0, 0, 3, 7)))
+
+
+_UNTROUBLED = st.builds(Step, st.sampled_from(("evict", "power_cut", "status")), st.just([]), st.just(0))
+STEPS = st.one_of(
+    *[_step("up", st.one_of(_RENTING, _RENTING, _DELETING))] * 4,
+    *[_step("down", _DELETING)] * 2,
+    _step("sweep", _DELETING),
+    _UNTROUBLED,
+    _UNTROUBLED,
 )
 
 
@@ -135,9 +148,12 @@ class CloudHalf(Run):
     def context(self, reporter: Reporter | None = None) -> Iterator[RunContext]:
         """The usual context, with the rehearsal cloud opened on an impatient endpoint."""
         with super().context(reporter) as context:
-            endpoint = replace(rehearsal_endpoint(type(self).handle()), poll_seconds=_POLL_SECONDS)
-            context._cloud = AzureCloud(endpoint)
+            context.use_cloud(self.open_cloud())
             yield context
+
+    def open_cloud(self) -> AzureCloud:
+        """The rehearsal cloud, which this client does not end."""
+        return AzureCloud(replace(rehearsal_endpoint(type(self).handle()), poll_seconds=_POLL_SECONDS))
 
     def _stages(self, context: RunContext, *, keep: bool) -> list[Stage]:
         return [stage for stage in super()._stages(context, keep=keep) if stage.name in _CLOUD_STAGES]
@@ -205,7 +221,10 @@ class Stand:
 
 def _run_file(folder: Path, policy: str) -> Path:
     file = write_recipe("tiny-cpu", folder / policy)
-    file.write_text(f"{file.read_text()}\non_failure: {policy}\n")
+    # Two regions, and in each a zone and none: there is somewhere else to go.
+    places = "machine:\n  regions: [eastus, westus3]\n  zones: [1]\n"
+    text = file.read_text().replace("machine:\n", places)
+    file.write_text(f"{text}\non_failure: {policy}\n")
     return file
 
 
@@ -246,7 +265,7 @@ class TroubledRun(RuleBasedStateMachine):
         if self.has_ended and step.command in {"up", "down"}:
             self._judge()
             self._begin(policy)
-        if step.command in {"up", "down"}:
+        if step.command in {"up", "down", "sweep"}:
             self._script(step.faults)
         getattr(self, f"_{step.command}")(step.interrupted_at)
 
@@ -261,6 +280,18 @@ class TroubledRun(RuleBasedStateMachine):
         """`status` and `ls`."""
         self._command("status", look)
         overview(self.stand.state)
+
+    def _sweep(self, _interrupted_at: int) -> None:
+        """`sweep --remove --discard --yes` of the run, as from any computer."""
+
+        def find_and_remove(run: CloudHalf) -> None:
+            with contextlib.closing(run.open_cloud()) as cloud:
+                for found in sweep(cloud, self.stand.state, run.run_id):
+                    removal = remove(found, cloud, self.stand.state, discard=True)
+                    if not removal.is_removed and not (removal.reason and removal.hint):
+                        self.tally.add("unexplained", f"sweep: {removal}", self.history)
+
+        self._command("sweep", find_and_remove)
 
     def _evict(self, _interrupted_at: int) -> None:
         """The machine is taken away, if there is one."""

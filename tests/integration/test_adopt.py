@@ -15,14 +15,15 @@ import pytest
 from provisioning.errors import RequestRefusedError
 from provisioning.rehearsal.cloud import open_rehearsal
 from provisioning.types import ResourceKind
+from remote.command import Command
 from remote.layout import RunLayout
 from remote.machine import rotate_host_key, wait_for_workspace, wait_until_booted
 from runs import Run
 from runs.adoption.adopt import Wish, adopt
 from runs.adoption.carried import carried, carry
-from runs.driver import DRIVER_TAG, Driver, driving
+from runs.driver import driving
 from runs.errors import NotCollectedError, RunBusyError, RunError, RunNotFoundError, SpecError
-from runs.facts import Decided, Prepared, Rented, Submitted, Synced, Trust
+from runs.facts import Decided, Prepared, Submitted, Synced, Trust
 from runs.journal import Journal
 from runs.journal.charges import charges_of
 from runs.spec.recipes import write_recipe
@@ -55,8 +56,10 @@ def state(tmp_path: Path) -> Iterator[StateFolder]:
 
 
 @pytest.fixture
-def run(state: StateFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """A run with a machine whose agent answers, as a client that is away now has left it."""
+def run(state: StateFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Run:
+    """A run with a machine whose agent answers, as a client that is away now has left it; its parameter is the way."""
+    if hasattr(request, "param"):
+        monkeypatch.setenv("LLAMALIFT_MACHINES", request.param)
     made = Run.create(write_recipe("tiny-cpu", tmp_path / "work"), state=state)
     with made.context() as context, driving(context):
         Provision().act(context)
@@ -129,18 +132,25 @@ def test_a_lost_run_is_known_again(run: Run, state: StateFolder) -> None:
 
 
 def _authorized(context: RunContext) -> list[str]:
-    from remote.adoption import read_file
-
-    username = context.require(Rented).username
-    content = read_file(context.session(), f"/home/{username}/.ssh/authorized_keys") or b""
-    return content.decode().splitlines()
+    shown = context.session().run(Command.of("sh", "-c", "cat ~/.ssh/authorized_keys"))
+    return shown.stdout.decode().splitlines()
 
 
 def test_another_computer_takes_over_and_the_first_is_told(run: Run, state: StateFolder, tmp_path: Path) -> None:
     """The second has a key and a copy of the run file of its own, and may end the one-time key; the first stops."""
     shutil.rmtree(tmp_path / "work")
     other = another_computer(state, tmp_path)
-    adoption = adopt(Wish(run.run_id, "rehearsal"), other, silent)
+    with run.context() as context, driving(context):
+        # Who drives, and since when; nothing was written.
+        with pytest.raises(RunBusyError, match=f"process {os.getpid()} on {socket.gethostname()}, since 2"):
+            adopt(Wish(run.run_id, "rehearsal"), other, silent)
+        assert Journal(other.journal).runs() == []
+        assert not (other.root / "runs").exists()
+        adoption = adopt(Wish(run.run_id, "rehearsal", take_over=True), other, silent)
+        fence: Any = context.journal.fences[run.run_id]
+        fence.__self__.beat()
+        with pytest.raises(RunBusyError, match="taken this run over"):
+            context.journal.confirm(run.run_id)
     copy = Path.cwd() / f"{run.run_id}.yaml"
     assert (adoption.run.row.run_file, copy.read_text()) == (str(copy), run.row.spec_text)
     with adoption.run.context() as context:
@@ -159,29 +169,6 @@ def test_another_computer_takes_over_and_the_first_is_told(run: Run, state: Stat
     with pytest.raises(RunBusyError), adoption.run.context() as context, driving(context):
         pytest.fail("two drivers")
     run.down(discard=True)
-
-
-def test_a_driver_elsewhere_is_asked_for_first(run: Run, state: StateFolder, tmp_path: Path) -> None:
-    """While another computer drives, adoption says who and since when and changes nothing, unless it is told to."""
-    other = another_computer(state, tmp_path)
-    with run.context() as context, driving(context):
-        with pytest.raises(RunBusyError, match=f"process {os.getpid()} on {socket.gethostname()}, since 2"):
-            adopt(Wish(run.run_id, "rehearsal"), other, silent)
-        assert Journal(other.journal).runs() == []
-        assert not (other.root / "runs").exists()
-        adopt(Wish(run.run_id, "rehearsal", take_over=True), other, silent)
-        fence: Any = context.journal.fences[run.run_id]
-        fence.__self__.beat()
-        with pytest.raises(RunBusyError, match="taken this run over"):
-            context.journal.confirm(run.run_id)
-    mark = _mark(run)
-    assert mark is not None
-    assert mark.beat == 0
-
-
-def _mark(run: Run) -> Driver | None:
-    with run.context() as context:
-        return Driver.from_tag(context.cloud.read_mark(run.run_id, DRIVER_TAG))
 
 
 def test_what_is_known_is_only_refreshed(run: Run, state: StateFolder) -> None:
@@ -217,6 +204,7 @@ class _KilledError(BaseException):
     """The client ends here."""
 
 
+@pytest.mark.parametrize("run", ["in-process"], indirect=True)
 def test_an_adoption_that_is_killed_can_be_repeated(run: Run, state: StateFolder) -> None:
     """Wherever it ends, the next one comes to the same: one key, one rule, every fact."""
     lose(state)

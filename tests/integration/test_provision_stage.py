@@ -12,6 +12,8 @@ from remote.agent import read_status
 from remote.machine import wait_for_workspace, wait_until_booted
 from runs import Run
 from runs.facts import Decided, Prepared
+from runs.placing.decide import decide
+from runs.placing.market import unasked_market
 from runs.spec.recipes import write_recipe
 from runs.stages.provision import Provision
 from runs.state_folder import StateFolder
@@ -48,7 +50,8 @@ def test_a_client_that_has_moved_lets_itself_in(context: RunContext) -> None:
 def test_hours_begin_with_the_first_machine(context: RunContext) -> None:
     """A run that was interrupted before it had a machine, and goes on days later, is not over at once."""
     stage = Provision()
-    decided = stage._decide(context)
+    market = unasked_market(context)
+    decided = decide(context, market, market.places[0].placement)
     context.journal.put(context.run_id, replace(decided, deadline_at=time.time() - 3600))
     stage.act(context)
     rented_until = context.require(Decided).deadline_at

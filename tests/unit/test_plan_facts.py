@@ -143,3 +143,11 @@ def test_old_files_go(tmp_path: Path) -> None:
     for number in range(60):
         FactsCache(StateFolder(tmp_path), "azure", replace(REQUEST, workspace_gib=number)).write(KNOWN)
     assert len(list((tmp_path / "facts").iterdir())) == 50
+
+
+def test_a_place_that_cannot_be_written_costs_no_answer(tmp_path: Path) -> None:
+    """A file stands where the folder should be."""
+    (tmp_path / "facts").write_text("")
+    cache = FactsCache(StateFolder(tmp_path), "azure", REQUEST)
+    cache.write(KNOWN)
+    assert cache.read(SUBSCRIPTION) == NOTHING

@@ -6,7 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from typer.testing import CliRunner
 
+from cli.app import app
 from cli.plan_screen import plan_lines
 from provisioning.errors import TransientError
 from provisioning.survey_types import Provider, Rights, Topic, Unanswered
@@ -110,3 +112,10 @@ def test_no_screen_is_too_narrow(tmp_path: Path) -> None:
     text = "\n".join(line.plain for line in plan_lines(plan, 40, AT))
     assert "no quota" in text
     assert A100 in text
+
+
+def test_asking_nobody_and_asking_anew_do_not_go_together(tmp_path: Path) -> None:
+    """A usage error, before the run file is read."""
+    done = CliRunner().invoke(app, ["plan", str(tmp_path / "run.yaml"), "--offline", "--refresh"])
+    assert done.exit_code == 2
+    assert "only one of the two" in done.output

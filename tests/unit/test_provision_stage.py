@@ -11,6 +11,7 @@ from provisioning.types import Machine, PowerState
 from runs.context import RunContext
 from runs.facts import Rented, Trust
 from runs.journal import Journal
+from runs.placing.request import one_time_key
 from runs.spec.load import load_run_text
 from runs.stages.provision import Provision
 from runs.state_folder import StateFolder
@@ -53,12 +54,11 @@ def a_context(tmp_path: Path, machine: Machine | None = None) -> RunContext:
 def test_a_one_time_key_is_never_half_of_one(tmp_path: Path) -> None:
     """Killed between the end of its public half and that of its private one, both are made anew, and then kept."""
     context = a_context(tmp_path)
-    stage = Provision()
-    first = stage._one_time_key(context)
-    assert stage._one_time_key(context) == first
+    first = one_time_key(context)
+    assert one_time_key(context) == first
 
     context.journal.put(context.run_id, replace(context.require(Trust), one_time="", own="ssh-ed25519 own"))
-    private, public = stage._one_time_key(context)
+    private, public = one_time_key(context)
     assert public.startswith("ssh-ed25519 ")
     assert private != first[0]
     assert context.require(Trust) == Trust(one_time=public, own="ssh-ed25519 own")

@@ -1,0 +1,61 @@
+"""What is said when no machine is to be had: everything that was tried, and how to go on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from provisioning.errors import CapacityError, QuotaError
+from runs.journal.attempts import Outcome
+from runs.placing.words import place_words, summary
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from provisioning.errors import ProvisioningError
+    from runs.context import RunContext
+    from runs.journal.attempts import Attempt
+    from runs.placing.walk import Walk
+
+_PASSING = {Outcome.TROUBLE, Outcome.THROTTLED, Outcome.ABANDONED}
+
+
+def nothing_to_be_had(
+    context: RunContext, tried: Sequence[Attempt], walk: Walk, *, is_fixed: bool
+) -> ProvisioningError:
+    """The error that ends a search.
+
+    Args:
+        context: The run.
+        tried: The tries of the last walk, oldest first.
+        walk: That walk.
+        is_fixed: Whether the run cannot go anywhere else any more.
+    """
+    last = walk.last_error
+    if last is not None and all(one.outcome in _PASSING for one in tried):
+        return last
+    kind = QuotaError if tried and all(one.outcome is Outcome.QUOTA for one in tried) else CapacityError
+    code = last.code if last else ""
+    hint = _stay_hint(context, tried) if is_fixed else _hint(context, kind, walk)
+    if last is not None and len({one.placement for one in tried}) == 1:
+        return kind(last.fact, hint=hint, code=code)
+    said = f"\nthe last answer was: {last.fact}" if last is not None else ""
+    return kind(f"no machine to be had: {summary(tried)}", hint=hint + said, code=code)
+
+
+def _hint(context: RunContext, kind: type[ProvisioningError], walk: Walk) -> str:
+    again = f"go on trying with: llamalift up {context.row.run_file} --retry-until 6h"
+    elsewhere = f"{again}; or name more places under machine.regions, machine.zones or machine.other_sizes"
+    last = walk.last_error
+    advice = walk.advice or (last.hint if last else "")
+    # Waiting helps against a lack of machines only.
+    todo = advice if advice and (kind is QuotaError or last is None) else elsewhere
+    return f"{todo}\nsee every try with: llamalift attempts {context.run_id}"
+
+
+def _stay_hint(context: RunContext, tried: Sequence[Attempt]) -> str:
+    where = place_words(tried[-1].placement) if tried else "one place"
+    return (
+        f"the run's disk with all that is on it stands in {where}, so no other place will do; go on trying with: "
+        f"llamalift resume {context.run_id} --retry-until 6h; or give up what is on it with: "
+        f"llamalift down --discard {context.run_id}"
+    )

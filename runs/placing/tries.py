@@ -1,0 +1,93 @@
+"""One try at one place: make room, decide, ask the cloud; each step can be repeated after a kill."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from provisioning.types import ResourceKind
+from runs.facts import Decided, Prepared, Rented, Submitted, Trust, Unread
+from runs.ledger import RunLedger
+from runs.placing.decide import decide, placement_of, renew
+from runs.placing.request import machine_request
+
+if TYPE_CHECKING:
+    from provisioning.types import Placement
+    from runs.context import RunContext
+    from runs.placing.market import Market
+    from runs.types import StageName
+
+
+class Tries:
+    """What a search does to the cloud."""
+
+    def __init__(self, context: RunContext, stage: StageName) -> None:
+        self._context = context
+        self._stage = stage
+        self._ledger = RunLedger(context.journal, context.run_id)
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether the workspace disk may hold something: then no other place will do."""
+        return any(self._context.get(kind) is not None for kind in (Prepared, Submitted, Unread))
+
+    def rent(self, placement: Placement, market: Market) -> None:
+        """Have the machine run at a place and record it.
+
+        Args:
+            placement: Where and as what.
+            market: The prices; one of the places is that one.
+
+        Raises:
+            ProvisioningError: It cannot be had there now; what was made stays until `make_room`.
+        """
+        context = self._context
+        decided = context.get(Decided)
+        if decided is None or placement_of(decided) != placement:
+            decided = self._move(market, placement, decided)
+        else:
+            decided = self._stay(decided)
+        context.journal.put(context.run_id, decided)
+        machine = context.cloud.provision(machine_request(context, decided), self._ledger, self._say)
+        context.journal.put(
+            context.run_id,
+            Rented(
+                vm_id=machine.vm_id, address=machine.address, ssh_port=machine.ssh_port, username=machine.username,
+                region=machine.region, zone=machine.zone,
+            ),
+        )  # fmt: skip
+
+    def make_room(self, keep: Placement | None) -> None:
+        """Delete what could not serve a machine at `keep`; None keeps the resource group only."""
+        context = self._context
+        if not context.journal.effects(context.run_id):
+            return
+        context.hang_up()
+        # Before the machine: without this fact the next client looks at what is there.
+        context.journal.forget(context.run_id, Rented)
+        context.cloud.vacate(context.run_id, keep, self._ledger, self._say)
+        if not self._has_machine():
+            # The next machine makes its own key.
+            context.journal.forget(context.run_id, Trust)
+
+    def _move(self, market: Market, placement: Placement, before: Decided | None) -> Decided:
+        if before is not None:
+            self.make_room(placement)
+        self._say("the cloud account")
+        return decide(self._context, market, placement)
+
+    def _stay(self, decided: Decided) -> Decided:
+        context = self._context
+        if not self.is_fixed and context.get(Rented) is None:
+            # What an earlier try left: a machine that came up after all stays, a broken one goes.
+            self.make_room(placement_of(decided))
+        return renew(context, decided, has_machine=self.is_fixed or self._has_machine())
+
+    def _has_machine(self) -> bool:
+        context = self._context
+        machines = [one for one in context.journal.effects(context.run_id) if one.kind == ResourceKind.VIRTUAL_MACHINE]
+        if all(one.gone_at is not None for one in machines):
+            return False
+        return context.cloud.find_machine(context.run_id) is not None
+
+    def _say(self, message: str) -> None:
+        self._context.reporter.waiting(self._stage, message)
