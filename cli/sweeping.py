@@ -35,7 +35,7 @@ def check_may_ask() -> None:
         raise typer.BadParameter("nobody can be asked here; say --yes, too", param_hint="--remove")
 
 
-def print_found(found: Sequence[SweptRun], where: str) -> None:
+def print_found(found: Sequence[SweptRun], where: str, *, is_looking: bool) -> None:
     """Print a line for each run, what lies outside its group below it, and what all of it costs."""
     console = talk()
     if not found:
@@ -55,7 +55,8 @@ def print_found(found: Sequence[SweptRun], where: str) -> None:
     rehearsed = ", were it on Azure" if found[0].cloud == "rehearsal" else " at list prices"
     console.print(f"about {dollars(total)} a day{rehearsed}", markup=False)
     again = "" if found[0].cloud == "azure" else f" --cloud {found[0].cloud}"
-    console.print(f"delete it with `llamalift sweep --remove{again}`", markup=False)
+    if is_looking:
+        console.print(f"delete it with `llamalift sweep --remove{again}`", markup=False)
 
 
 def _cells(each: SweptRun) -> tuple[str, ...]:

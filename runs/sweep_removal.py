@@ -86,7 +86,8 @@ def _refusal(swept: SweptRun, *, discard: bool) -> Removal | None:
         hint = "end that client, or wait until it is done; one on another computer is believed for 16 minutes"
         return Removal(is_removed=False, reason=f"{swept.driver} drives it", hint=hint)
     if swept.risk and not discard:
-        hint = f"give it up with `llamalift sweep --remove --discard --run {swept.run_id}`"
+        where = "" if swept.cloud == "azure" else f" --cloud {swept.cloud}"
+        hint = f"give it up with `llamalift sweep --remove --discard --run {swept.run_id}{where}`"
         return Removal(is_removed=False, reason=swept.risk, hint=hint)
     return None
 
@@ -141,7 +142,7 @@ def _delete(swept: SweptRun, cloud: Cloud, ledger: Ledger, reporter: Reporter) -
     except ProvisioningError as error:
         reporter.failed(StageName.TEARDOWN, error.fact, seconds=time.monotonic() - began)
         raise
-    reporter.done(StageName.TEARDOWN, f"{len(proofs)} resources confirmed gone", seconds=time.monotonic() - began)
+    reporter.done(StageName.TEARDOWN, f"confirmed gone: {len(proofs)}", seconds=time.monotonic() - began)
     return Removal(
         is_removed=True,
         confirmed=tuple(

@@ -36,7 +36,7 @@ def sweep(
         account = opened.account()
         found = find(opened, state, run)
         if not as_json:
-            print_found(found, account.display_name or account.subscription_id)
+            print_found(found, account.display_name or account.subscription_id, is_looking=not remove)
         removals = remove_found(found, opened, state, yes=yes, discard=discard) if remove else {}
     finally:
         opened.close()

@@ -72,6 +72,7 @@ class Destruction:
         self._progress = progress
         self._patience = patience
         self._deadline = time.monotonic() + patience.total_seconds
+        self._targets: Sequence[ResourceRef] = ()
         self._proofs: dict[str, DeletionProof] = {}
         self._reasons: dict[str, ProvisioningError] = {}
 
@@ -99,7 +100,7 @@ class Destruction:
         if is_own or home or not refs:
             home = [ref_of(self._names.group_id), *home, *self._implied(home)]
         home += self._inventory.contents() if is_own else []
-        targets = unique([*strays, *home])
+        targets = self._targets = unique([*strays, *home])
         for ref in targets if is_own else strays:
             self._ledger.intend_delete(ref)
         self._delete(targets, strays, is_own=is_own)
@@ -209,8 +210,17 @@ class Destruction:
     def _left(self, limit_seconds: float) -> float:
         return max(1.0, min(limit_seconds, self._deadline - time.monotonic()))
 
+    def _remaining(self) -> list[ResourceRef]:
+        """As the cloud sees it; what has no proof yet, when it does not say."""
+        try:
+            return self._inventory.everything()
+        except SignInError:
+            raise
+        except ProvisioningError:
+            return [ref for ref in self._targets if ref.resource_id.lower() not in self._proofs]
+
     def _leftovers(self, reason: str) -> LeftoversError:
-        remaining = self._inventory.everything()
+        remaining = self._remaining()
         names = ", ".join(f"{ref.kind} {ref.name}" for ref in remaining)
         whys = {ref.resource_id: self._reasons.get(ref.resource_id.lower()) for ref in remaining}
         told = [error for error in whys.values() if error is not None]

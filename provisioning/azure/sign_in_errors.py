@@ -30,10 +30,13 @@ def network_meaning(error: AzureError) -> Meaning | None:
 
 def sign_in_meaning(error: HttpResponseError) -> Meaning:
     """Of an error without ARM's codes, or with one that says that the token is no good."""
+    from msal.exceptions import MsalServiceError  # type: ignore[import-untyped]  # ships no types
+
     behind = network_meaning(error)
     if behind is not None:
         return behind
-    if (error.status_code or 0) >= 500:
+    # A refusal is a result to MSAL; it raises when the service answers 5xx.
+    if any(isinstance(cause, MsalServiceError) for cause in _chain(error)):
         return TRANSIENT
     return CLOCK if abs(_clock_difference_seconds(error)) > _FORGIVEN_SECONDS else SIGN_IN
 

@@ -50,6 +50,7 @@ class Vacating:
         machine = self._look_at_machine()
         keeps_machine = machine is not None and not self._is_stale(self._machine, machine)
         if machine is not None and not keeps_machine:
+            self._delete_assignment(str(seen.value_at(machine, "identity.principalId") or ""))
             self._delete_machine()
         if not keeps_machine:
             # Azure makes it with the machine; one of the same name would stand in the next one's way.
@@ -66,6 +67,14 @@ class Vacating:
         stale = address is not None and self._is_stale(self._address, address)
         self._delete_if(self._interface, anyhow=stale)
         self._delete_if(self._address)
+
+    def _delete_assignment(self, principal_id: str) -> None:
+        """The next machine has another identity; whether this one's was made before its creation failed is unknown."""
+        if not principal_id:
+            return
+        ref = self._ref(ResourceKind.ROLE_ASSIGNMENT, self._names.role_assignment(principal_id))
+        self._delete_if(ref, anyhow=True)
+        self._ledger.gone(DeletionProof(ref, datetime.now(UTC)))
 
     def _delete_machine(self) -> None:
         """With its own disk, interface and address, which Azure deletes along with it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from runs.journal.store import Journal
+
+_LONGEST_FACT = 100
 
 
 class Outcome(StrEnum):
@@ -55,7 +58,7 @@ class Attempt:
     @property
     def reason(self) -> str:
         """`no capacity (ZonalAllocationFailed)`; without a code, what was said."""
-        said = self.code or self.fact
+        said = self.code or textwrap.shorten(self.fact, _LONGEST_FACT, placeholder=" ...")
         return f"{self.outcome} ({said})" if said else str(self.outcome)
 
 

@@ -35,20 +35,21 @@ def nothing_to_be_had(
         return last
     kind = QuotaError if tried and all(one.outcome is Outcome.QUOTA for one in tried) else CapacityError
     code = last.code if last else ""
-    is_one = len({one.placement for one in tried}) == 1 and last is not None
-    fact = last.fact if is_one and last is not None else f"no machine to be had: {summary(tried)}"
     hint = _stay_hint(context, tried) if is_fixed else _hint(context, kind, walk)
-    return kind(fact, hint=hint, code=code)
+    if last is not None and len({one.placement for one in tried}) == 1:
+        return kind(last.fact, hint=hint, code=code)
+    said = f"\nthe last answer was: {last.fact}" if last is not None else ""
+    return kind(f"no machine to be had: {summary(tried)}", hint=hint + said, code=code)
 
 
 def _hint(context: RunContext, kind: type[ProvisioningError], walk: Walk) -> str:
     again = f"go on trying with: llamalift up {context.row.run_file} --retry-until 6h"
-    seen = f"see every try with: llamalift attempts {context.run_id}"
-    advice = walk.advice or (walk.last_error.hint if walk.last_error else "")
+    elsewhere = f"{again}; or name more places under machine.regions, machine.zones or machine.other_sizes"
+    last = walk.last_error
+    advice = walk.advice or (last.hint if last else "")
     # Waiting helps against a lack of machines only.
-    if advice and (kind is QuotaError or walk.last_error is None):
-        return f"{advice}\n{seen}"
-    return f"{again}; or name more places under machine.regions, machine.zones or machine.other_sizes\n{seen}"
+    todo = advice if advice and (kind is QuotaError or last is None) else elsewhere
+    return f"{todo}\nsee every try with: llamalift attempts {context.run_id}"
 
 
 def _stay_hint(context: RunContext, tried: Sequence[Attempt]) -> str:

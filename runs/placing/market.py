@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from provisioning.errors import ThrottledError, TransientError
-from provisioning.survey_types import HEADROOM, SurveyRequest, Topic
-from provisioning.types import ImageReference
+from provisioning.survey_types import HEADROOM, Topic
 from runs.journal.attempts import Outcome
-from runs.plan import make_plan
+from runs.plan.asking import survey_request
 from runs.plan.obstacles import Why
 from runs.plan.placements import PricedPlacement, ranked_placements
 from runs.plan.verdict import offer_of, region_of
 
 if TYPE_CHECKING:
     from provisioning.survey_types import Survey
-    from provisioning.types import Placement, Progress
+    from provisioning.types import ImageReference, Placement, Progress
     from runs.context import RunContext
 
 _OUTCOMES = {
@@ -74,18 +73,10 @@ def ask_market(context: RunContext, progress: Progress) -> Market:
         SignInError: No usable credential.
         SubscriptionError: The subscription cannot be used.
     """
-    unasked, spec = unasked_market(context), context.spec
-    request = SurveyRequest(
-        sizes=tuple(dict.fromkeys(one.placement.size for one in unasked.places)),
-        regions=spec.machine.regions,
-        image=ImageReference(*spec.machine.image.split(":")),
-        workspace_gib=make_plan(context.loaded).workspace_gib,
-        workspace_disk_type=spec.storage.disk_type,
-        topics=HEADROOM | {Topic.PRICES, Topic.IMAGE},
-    )
+    request = replace(survey_request(context.loaded), topics=HEADROOM | {Topic.PRICES, Topic.IMAGE})
     try:
         survey = context.cloud.survey(request, progress)
     except (TransientError, ThrottledError) as error:
         context.journal.event(context.run_id, f"going on without a survey of the cloud: {error}")
-        return unasked
+        return unasked_market(context)
     return Market(ranked_placements(context.loaded, survey), survey)

@@ -29,9 +29,9 @@ _BOUNDS = {
 _SPOT_NOT_OFFERED_SECONDS = _HOUR
 # So that many clients that failed together do not come back together.
 _JITTER_SHARE = 0.1
-# The same call again at the same place, before anything else is tried.
+# The same call again at the same place, before anything else is tried; in one walk.
 TRANSIENT_SECONDS = (10.0, 40.0)
-THROTTLE_WAITS = 3
+THROTTLE_WAITS = 2
 _UNTOLD_THROTTLE_SECONDS, _LONGEST_THROTTLE_SECONDS = _MINUTE, 30 * _MINUTE
 # The sleep is cut into pieces, because a laptop that sleeps stops the clock that `sleep` goes by.
 _PIECE_SECONDS = 15.0

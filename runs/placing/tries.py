@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provisioning.types import ResourceKind
-from runs.facts import Decided, Prepared, Rented, Submitted, Trust
+from runs.facts import Decided, Prepared, Rented, Submitted, Trust, Unread
 from runs.ledger import RunLedger
 from runs.placing.decide import decide, placement_of, renew
 from runs.placing.request import machine_request
@@ -28,7 +28,7 @@ class Tries:
     @property
     def is_fixed(self) -> bool:
         """Whether the workspace disk may hold something: then no other place will do."""
-        return self._context.get(Prepared) is not None or self._context.get(Submitted) is not None
+        return any(self._context.get(kind) is not None for kind in (Prepared, Submitted, Unread))
 
     def rent(self, placement: Placement, market: Market) -> None:
         """Have the machine run at a place and record it.

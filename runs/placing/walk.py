@@ -40,6 +40,8 @@ class Walk:
         self._log = log
         self._tries = tries
         self._after = after
+        # For the whole walk: trouble that meets every place is not waited for at every place.
+        self._transient_seconds, self._throttle_waits = iter(TRANSIENT_SECONDS), iter(range(THROTTLE_WAITS))
         self._closed: set[tuple[str, str]] = set()
 
     def begin_at(self, placement: Placement) -> bool:
@@ -79,15 +81,14 @@ class Walk:
 
     def _try(self, placement: Placement, market: Market) -> bool:
         """Try one place, again where that may help; True when a machine is rented."""
-        transient, throttled = iter(TRANSIENT_SECONDS), iter(range(THROTTLE_WAITS))
         while True:
             error = self._once(placement, market)
             if error is None:
                 return True
-            if isinstance(error, ThrottledError) and next(throttled, None) is not None:
+            if isinstance(error, ThrottledError) and next(self._throttle_waits, None) is not None:
                 self._say(f"{place_words(placement)}: the cloud asks to wait")
                 self._pace.throttle(error.wait_seconds)
-            elif isinstance(error, TransientError) and (seconds := next(transient, None)) is not None:
+            elif isinstance(error, TransientError) and (seconds := next(self._transient_seconds, None)) is not None:
                 self._say(f"{place_words(placement)}: once more in a moment, {error.fact}")
                 self._pace.pause(seconds)
             else:

@@ -32,8 +32,11 @@ def copy_in_cloud(rehearsal: Path, run_id: str, copies: int) -> None:
         for number in range(copies):
             for key, record in mine:
                 copy = json.loads(record.replace(run_id, copied_id(run_id, number)))
-                if "vmId" in copy["body"].get("properties", {}):
-                    copy["body"]["properties"]["vmId"] = str(uuid.uuid4())
+                properties = copy["body"].get("properties", {})
+                if "vmId" in properties:
+                    properties["vmId"] = str(uuid.uuid4())
+                if "ipAddress" in properties:
+                    properties["ipAddress"] = f"127.200.{number // 250}.{number % 250 + 1}"
                 database.execute(
                     "INSERT INTO resources VALUES (?, ?)",
                     (key.replace(run_id, copied_id(run_id, number)), json.dumps(copy)),
@@ -54,8 +57,8 @@ def copy_in_journal(state: StateFolder, run_id: str, copies: int) -> None:
                 (copy, row.name, row.cloud, row.created_at, row.run_file, row.spec_text, row.spec_sha256, row.state),
             )
             db.execute(
-                "INSERT INTO stages VALUES (?, ?, ?, NULL, ?)",
-                (copy, StageName.PROVISION, StageState.RUNNING, time.time(), ""),
+                "INSERT INTO stages (run_id, stage, state, started_at) VALUES (?, ?, ?, ?)",
+                (copy, StageName.PROVISION, StageState.RUNNING, time.time()),
             )
             db.executemany("INSERT INTO facts VALUES (?, ?, ?, ?)", [(copy, *fact) for fact in facts])
             db.executemany(

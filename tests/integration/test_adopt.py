@@ -21,7 +21,7 @@ from remote.machine import rotate_host_key, wait_for_workspace, wait_until_boote
 from runs import Run
 from runs.adoption.adopt import Wish, adopt
 from runs.adoption.carried import carried, carry
-from runs.driver import DRIVER_TAG, Driver, driving
+from runs.driver import driving
 from runs.errors import NotCollectedError, RunBusyError, RunError, RunNotFoundError, SpecError
 from runs.facts import Decided, Prepared, Submitted, Synced, Trust
 from runs.journal import Journal
@@ -140,7 +140,17 @@ def test_another_computer_takes_over_and_the_first_is_told(run: Run, state: Stat
     """The second has a key and a copy of the run file of its own, and may end the one-time key; the first stops."""
     shutil.rmtree(tmp_path / "work")
     other = another_computer(state, tmp_path)
-    adoption = adopt(Wish(run.run_id, "rehearsal"), other, silent)
+    with run.context() as context, driving(context):
+        # Who drives, and since when; nothing was written.
+        with pytest.raises(RunBusyError, match=f"process {os.getpid()} on {socket.gethostname()}, since 2"):
+            adopt(Wish(run.run_id, "rehearsal"), other, silent)
+        assert Journal(other.journal).runs() == []
+        assert not (other.root / "runs").exists()
+        adoption = adopt(Wish(run.run_id, "rehearsal", take_over=True), other, silent)
+        fence: Any = context.journal.fences[run.run_id]
+        fence.__self__.beat()
+        with pytest.raises(RunBusyError, match="taken this run over"):
+            context.journal.confirm(run.run_id)
     copy = Path.cwd() / f"{run.run_id}.yaml"
     assert (adoption.run.row.run_file, copy.read_text()) == (str(copy), run.row.spec_text)
     with adoption.run.context() as context:
@@ -159,29 +169,6 @@ def test_another_computer_takes_over_and_the_first_is_told(run: Run, state: Stat
     with pytest.raises(RunBusyError), adoption.run.context() as context, driving(context):
         pytest.fail("two drivers")
     run.down(discard=True)
-
-
-def test_a_driver_elsewhere_is_asked_for_first(run: Run, state: StateFolder, tmp_path: Path) -> None:
-    """While another computer drives, adoption says who and since when and changes nothing, unless it is told to."""
-    other = another_computer(state, tmp_path)
-    with run.context() as context, driving(context):
-        with pytest.raises(RunBusyError, match=f"process {os.getpid()} on {socket.gethostname()}, since 2"):
-            adopt(Wish(run.run_id, "rehearsal"), other, silent)
-        assert Journal(other.journal).runs() == []
-        assert not (other.root / "runs").exists()
-        adopt(Wish(run.run_id, "rehearsal", take_over=True), other, silent)
-        fence: Any = context.journal.fences[run.run_id]
-        fence.__self__.beat()
-        with pytest.raises(RunBusyError, match="taken this run over"):
-            context.journal.confirm(run.run_id)
-    mark = _mark(run)
-    assert mark is not None
-    assert mark.beat == 0
-
-
-def _mark(run: Run) -> Driver | None:
-    with run.context() as context:
-        return Driver.from_tag(context.cloud.read_mark(run.run_id, DRIVER_TAG))
 
 
 def test_what_is_known_is_only_refreshed(run: Run, state: StateFolder) -> None:

@@ -80,6 +80,30 @@ def test_second_provision_writes_nothing(
     assert ResourceKind.ROLE_ASSIGNMENT in kinds(ledger, "created")
 
 
+def test_what_ends_the_machine_is_in_force_before_it_runs(
+    cloud: RehearsalCloud, emulator: EmulatorHandle, request_: MachineRequest
+) -> None:
+    """Its right to end itself and the auto-shutdown are made while it boots, and cost the launch no time."""
+    script_faults(emulator, {"method": "PUT", "path": MACHINES, "operation_delay_seconds": 6.0})
+    ledger = MemoryLedger()
+    cloud.provision(replace(request_, shutdown_at=datetime.now(UTC) + timedelta(hours=3)), ledger, silent)
+    machine = ledger.lines.index(("created", ResourceKind.VIRTUAL_MACHINE))
+    for kind in (ResourceKind.ROLE_ASSIGNMENT, ResourceKind.SHUTDOWN_SCHEDULE):
+        assert ledger.lines.index(("created", kind)) < machine
+
+
+def test_what_is_refused_while_the_machine_boots_is_asked_for_again(
+    cloud: RehearsalCloud, emulator: EmulatorHandle, request_: MachineRequest
+) -> None:
+    """A schedule for a machine that is not quite there yet may be too early; one for a running machine is not."""
+    early = {"error": {"code": "Conflict", "message": "The machine is being created."}}
+    script_faults(emulator, {"method": "PUT", "path": "/schedules/", "status": 409, "body": early})
+    ledger, said = MemoryLedger(), list[str]()
+    cloud.provision(replace(request_, shutdown_at=datetime.now(UTC) + timedelta(hours=3)), ledger, said.append)
+    assert ResourceKind.SHUTDOWN_SCHEDULE in kinds(ledger, "created")
+    assert not [line for line in said if "going on without" in line]
+
+
 @pytest.mark.parametrize("moment", ["intended", "created"])
 @pytest.mark.parametrize(
     "kind",

@@ -174,3 +174,20 @@ def test_a_trouble_by_its_name(caller: ArmCaller, bodies: Bodies) -> None:
     service.script_faults(caller.handle, {"method": "PUT", "path": "/disks/", "trouble": "throttled-by-compute"})
     answer = caller.call("PUT", bodies.path(_DISK, "storm"), bodies.disk())
     assert (answer.status, answer.body["code"], answer.headers["retry-after"]) == (429, "OperationNotAllowed", "1200")
+
+
+def test_things_take_the_time_that_they_are_given(caller: ArmCaller, bodies: Bodies) -> None:
+    """An operation ends no sooner than its latency says, and its answers ask for patience as ARM does."""
+    latencies = {"operations": {"settle-disk": 1.0}, "calls": {}, "round_trip": 0.05, "retry_after": 10}
+    service.change_settings(caller.handle, latencies=latencies)
+    try:
+        began = time.monotonic()
+        asked = caller.call("PUT", bodies.path(_DISK, "slow"), bodies.disk())
+        assert (asked.status, asked.headers["retry-after"]) == (202, "10")
+        assert "x-ms-retry-after-ms" not in asked.headers
+        caller.done("PUT", bodies.path(_DISK, "slow"), bodies.disk())
+        assert time.monotonic() - began >= 1.0
+    finally:
+        service.change_settings(caller.handle, latencies={})
+    with pytest.raises(RehearsalError, match="unknown latencies"):
+        service.change_settings(caller.handle, latencies={"speed": 1})

@@ -170,8 +170,8 @@ def test_a_job_that_cannot_work_ends_with_5_and_keeps_nothing_running(terminal: 
 
 def test_a_run_goes_on_from_a_computer_that_never_saw_it(terminal: Terminal, tmp_path: Path) -> None:
     """Killed in training, and its state folder lost: `adopt` elsewhere, then `resume`, and the model comes there."""
-    up = terminal.start("up", str(project(terminal, tmp_path / "demo", epochs=2)))
-    run_id = terminal.wait_for_step(2)["row"]["run_id"]
+    up = terminal.start("up", str(project(terminal, tmp_path / "demo", epochs=1)))
+    run_id = terminal.wait_for_step(1)["row"]["run_id"]
     os.killpg(up.pid, signal.SIGKILL)
     up.wait()
     for file in terminal.state.glob("journal.sqlite*"):

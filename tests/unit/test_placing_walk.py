@@ -201,5 +201,17 @@ def test_a_machine_that_came_up_after_its_client_was_gone_keeps_its_deadline(tmp
     assert [one.outcome for one in attempts(context)] == [Outcome.ABANDONED, Outcome.RENTED]
 
 
+def test_spot_stays_spot(tmp_path: Path, clock: Clock) -> None:
+    """Nobody who asked for the spot price is given a machine at another one."""
+    text = ONE_PLACE.replace("regions: [eastus]", "regions: [eastus, westus3], spot: true, max_price: 0.05")
+    context, cloud = a_run(tmp_path, text)
+    cloud.script[place(spot=True)] = [CapacityError("too dear now", code="SpotPriceGreaterThanProvidedMaxPrice")]
+    cloud.script[place("westus3", spot=True)] = [NotOfferedError("no spot", code="SkuNotAvailable")]
+    with pytest.raises(CapacityError, match="SpotPriceGreaterThanProvidedMaxPrice"):
+        search(context, clock)
+    assert all(one.spot for one in cloud.asked)
+    assert {one.max_price_usd_per_hour for one in cloud.requests} == {0.05}
+
+
 def _with_deadline(decided: Decided, at: float) -> Decided:
     return replace(decided, deadline_at=at)

@@ -40,8 +40,10 @@ def run_script(machine: RunningMachine, script: str) -> ScriptResult:
     """Run `script` with everything that the machine's own user may do there, which is all that there is.
 
     Raises:
-        RehearsalError: The machine ended first, or the script did not end within ten minutes.
+        RehearsalError: The machine ended first, the script did not end within ten minutes, or there is no process.
     """
+    if machine.kind is MachineKind.NONE:
+        raise RehearsalError("a machine that boots nothing runs no script")
     name = f"script-{uuid.uuid4().hex}"
     folder = machine.programs / name
     seen_inside = _INSIDE / name if machine.kind is MachineKind.SANDBOX else folder
