@@ -226,9 +226,9 @@ WRONG_ENVIRONMENTS: dict[str, WrongEnvironment] = {
     "too many wishes for a zone": no_room("OverconstrainedZonalAllocationRequest", "No such VM in the zone."),
     "the image does not boot": no_room("OSProvisioningTimedOut", "OS Provisioning for VM did not finish in time."),
     "a region without zones": WrongEnvironment(
-        changes={"  processes: 2": "  processes: 2\n  regions: [northcentralus]\n  zones: [1]"}
+        changes={"regions: [eastus]": "regions: [northcentralus]\n  zones: [1]"}
     ),
-    "an unknown region": WrongEnvironment(changes={"  processes: 2": "  processes: 2\n  regions: [moonbase]"}),
+    "an unknown region": WrongEnvironment(changes={"regions: [eastus]": "regions: [moonbase]"}),
     "an unknown image": WrongEnvironment(changes={"  processes: 2": "  processes: 2\n  image: nobody:nothing:0:1"}),
     "an image that is gone": refused(
         404, "PlatformImageNotFound", "The platform image 'microsoft-dsvm:ubuntu-hpc:2404:1' is not available.",
