@@ -225,9 +225,6 @@ WRONG_ENVIRONMENTS: dict[str, WrongEnvironment] = {
     "too many wishes at once": no_room("OverconstrainedAllocationRequest", "The VM cannot be allocated as asked."),
     "too many wishes for a zone": no_room("OverconstrainedZonalAllocationRequest", "No such VM in the zone."),
     "the image does not boot": no_room("OSProvisioningTimedOut", "OS Provisioning for VM did not finish in time."),
-    "a region without zones": WrongEnvironment(
-        changes={"regions: [eastus]": "regions: [northcentralus]\n  zones: [1]"}
-    ),
     "an unknown region": WrongEnvironment(changes={"regions: [eastus]": "regions: [moonbase]"}),
     "an unknown image": WrongEnvironment(changes={"  processes: 2": "  processes: 2\n  image: nobody:nothing:0:1"}),
     "an image that is gone": refused(
