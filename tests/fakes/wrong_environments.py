@@ -245,7 +245,7 @@ WRONG_ENVIRONMENTS: dict[str, WrongEnvironment] = {
     "a price that is none": refused(400, "MaxPriceValueInvalid", "The max price value is invalid.", at=_MACHINE),
     # Trouble on the way
     "throttled for long": refused(
-        429, "OperationNotAllowed", "Too many requests.", at=_MACHINE, headers={"Retry-After": "1200"},
+        429, "OperationNotAllowed", "Too many requests.", at=_MACHINE, headers={"Retry-After": "120"},
         inner={"details": [{"code": "TooManyRequests", "target": "PutVM", "message": "{}"}]},
     ),
     "the whole subscription is throttled": refused(
