@@ -28,11 +28,15 @@ def decide(context: RunContext, market: Market, place: Placement) -> Decided:
 
     Raises:
         ProvisioningError: The account or the image cannot be found.
-        SpecError: The run does not fit on that size.
+        SpecError: The run does not fit on that size, or nothing would end its bill.
     """
+    from runs.plan.refusal import endless_bill
+
     spec, cloud, one = context.spec, context.cloud, market.at(place)
     account = cloud.account()
     plan = plan_at(context.loaded, place, market.survey)
+    if (refusal := endless_bill(context.loaded, plan)) is not None:
+        raise refusal
     image = market.image_in(place.region)
     if image is None:
         image = cloud.resolve_image(place.region, ImageReference(*spec.machine.image.split(":")))

@@ -67,13 +67,13 @@ def unasked_market(context: RunContext) -> Market:
 
 
 def ask_market(context: RunContext, progress: Progress) -> Market:
-    """The market as the cloud sees it now: sizes, limits, image and prices. Without an answer, as without asking.
+    """The market as the cloud sees it now: sizes, limits, image, prices, rights. Without an answer, as without asking.
 
     Raises:
         SignInError: No usable credential.
         SubscriptionError: The subscription cannot be used.
     """
-    request = replace(survey_request(context.loaded), topics=HEADROOM | {Topic.PRICES, Topic.IMAGE})
+    request = replace(survey_request(context.loaded), topics=HEADROOM | {Topic.PRICES, Topic.IMAGE, Topic.RIGHTS})
     try:
         survey = context.cloud.survey(request, progress)
     except (TransientError, ThrottledError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provisioning.errors import ProvisioningError, ThrottledError, TransientError
+from runs.errors import SpecError
 from runs.journal.attempts import Outcome
 from runs.placing.failures import outcome_of
 from runs.placing.market import Market, ask_market, outcome_of_obstacle, unasked_market
@@ -99,6 +100,7 @@ class Walk:
 
         Raises:
             ProvisioningError: It is permanent.
+            SpecError: What the run file asks for cannot be had there.
         """
         self._say(f"{placement.size} in {place_words(placement)}")
         row = self._log.begin(placement)
@@ -111,6 +113,9 @@ class Walk:
             if outcome is Outcome.REFUSED:
                 raise
             return error
+        except SpecError as error:
+            self._log.end(row, Outcome.REFUSED, fact=str(error))
+            raise
         self._log.end(row, Outcome.RENTED)
         return None
 

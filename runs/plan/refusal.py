@@ -54,11 +54,15 @@ def refusal_of(loaded: LoadedRunFile, plan: Plan) -> RunError | ProvisioningErro
         )
     if plan.chosen.obstacle is not None:
         return _error(loaded, *_telling(plan))
-    limits = loaded.spec.limits
+    return endless_bill(loaded, plan)
+
+
+def endless_bill(loaded: LoadedRunFile, plan: Plan) -> RunError | None:
+    """Say why nothing would end the bill of so long a run (`runs.switches.long_run_refusal`), or None."""
     too_long = long_run_refusal(
         plan.limits.hours,
-        may_assign_roles=None if survey is None else survey.rights.may_assign_roles,
-        is_accepted=limits.accept_power_off,
+        may_assign_roles=None if plan.survey is None else plan.survey.rights.may_assign_roles,
+        is_accepted=loaded.spec.limits.accept_power_off,
     )
     return None if too_long is None else _of_run_file(loaded, ("limits", "hours"), too_long)
 

@@ -49,7 +49,8 @@ class Teardown:
             (context.folder / key).unlink(missing_ok=True)
         # Last: an ended run is never looked after again.
         context.journal.set_run_state(context.run_id, RunState.ENDED)
-        return f"{len(receipt.resources)} resources confirmed gone, {receipt.cost_words}"
+        count = len(receipt.resources)
+        return f"{count} resource{'s' if count != 1 else ''} confirmed gone, {receipt.cost_words}"
 
 
 def unproven(context: RunContext) -> list[ResourceRef]:

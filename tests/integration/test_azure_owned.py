@@ -118,6 +118,17 @@ def test_without_resource_graph_the_lists_serve(cloud: RehearsalCloud, caller: A
     assert cloud.owned(confirm=False) == expected
 
 
+def test_more_runs_than_a_page_are_read_by_pages(cloud: RehearsalCloud, caller: ArmCaller) -> None:
+    """What Resource Graph cuts off, because it gives a thousand rows at most, is asked for row by row."""
+    _group(caller, "theirs", {})
+    _disk(caller, "theirs", "copy", {"llamalift-run": "old-aaaaaa"})
+    expected = cloud.owned(confirm=False)
+    cut: dict[str, object] = {"totalRecords": 2000, "count": 0, "data": [], "facets": [], "resultTruncated": "true"}
+    script_faults(caller.handle, {"method": "POST", "path": GRAPH, "status": 200, "body": cut})
+    assert cloud.owned(confirm=False) == expected
+    assert [run.run_id for run in expected] == ["old-aaaaaa"]
+
+
 def test_polling_takes_one_call(cloud: RehearsalCloud, caller: ArmCaller, caplog: pytest.LogCaptureFixture) -> None:
     """However many runs there are, as long as they fit a page."""
     for number in range(12):

@@ -118,8 +118,15 @@ def test_a_reserved_interface_is_waited_for(
     assert left(cloud) == {ResourceKind.RESOURCE_GROUP}
 
 
-@pytest.mark.parametrize("kind", [ResourceKind.VIRTUAL_MACHINE, ResourceKind.DISK, ResourceKind.VIRTUAL_NETWORK])
-@pytest.mark.parametrize("moment", ["doomed", "gone"])
+@pytest.mark.parametrize(
+    ("moment", "kind"),
+    [
+        ("doomed", ResourceKind.VIRTUAL_MACHINE),
+        ("gone", ResourceKind.VIRTUAL_MACHINE),
+        ("doomed", ResourceKind.DISK),
+        ("gone", ResourceKind.VIRTUAL_NETWORK),
+    ],
+)
 def test_a_killed_vacating_is_finished_by_the_next(
     cloud: RehearsalCloud, emulator: EmulatorHandle, request_: MachineRequest, kind: ResourceKind, moment: str
 ) -> None:

@@ -380,3 +380,21 @@ def test_image_versions_newest_first(caller: ArmCaller) -> None:
     answer = caller.call("GET", path, top="1", orderby="name desc")
     every = [item["name"] for item in caller.call("GET", path).body]
     assert [item["name"] for item in answer.body] == [max(every)]
+
+
+def test_locks_forbid_what_they_say(caller: ArmCaller, bodies: Bodies) -> None:
+    """`CanNotDelete` holds the resource and the group around it, nothing beside it; `ReadOnly` also holds writes."""
+    lock = f"{bodies.path(_DISK, 'data')}/providers/Microsoft.Authorization/locks/keep"
+    disk = bodies.disk() | {"tags": {"a": "b"}}
+    assert caller.call("PUT", lock, {"properties": {"level": "Never"}}).code == "LockLevelNotValid"
+    caller.done("PUT", lock, {"properties": {"level": "CanNotDelete"}})
+    for path in (bodies.path(_DISK, "data"), bodies.group_path):
+        answer = caller.call("DELETE", path)
+        assert (answer.status, answer.code) == (409, "ScopeLocked")
+    caller.done("PUT", bodies.path(_DISK, "data"), disk)
+    caller.done("DELETE", bodies.path(_NIC, "nic"))
+    caller.done("PUT", lock, {"properties": {"level": "ReadOnly"}})
+    assert caller.call("PUT", bodies.path(_DISK, "data"), disk).code == "ScopeLocked"
+    assert caller.call("GET", bodies.path(_DISK, "data")).status == 200
+    caller.done("DELETE", lock)
+    assert caller.call("DELETE", lock).status == 204

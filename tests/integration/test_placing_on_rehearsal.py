@@ -13,6 +13,7 @@ from provisioning.errors import CapacityError, QuotaError
 from provisioning.rehearsal.service import change_settings, running, script_faults
 from provisioning.types import ResourceKind
 from runs import Run
+from runs.errors import SpecError
 from runs.facts import Decided, Rented, Searching
 from runs.journal.attempts import AttemptLog, Outcome
 from runs.spec.recipes import write_recipe
@@ -101,6 +102,17 @@ def test_zones_then_no_zone_then_the_next_region_and_size(context: RunContext) -
     assert (found.region, found.zone, machines(context)) == ("westus3", "1", 1)
     assert context.require(Decided).size == D4
     assert Provision().is_done(context)
+
+
+@pytest.mark.parametrize("machine", [f"{ONE_REGION}\nlimits: {{hours: 48}}"], ids=["two days"])
+def test_a_run_that_nothing_would_end_is_not_begun(context: RunContext) -> None:
+    """Beyond a day, without the right to let the machine end itself, somebody has to say that it is all right."""
+    change_settings(emulator(context), caller_role="Contributor")
+    with pytest.raises(SpecError) as caught:
+        Provision().act(context)
+    assert [problem.path for problem in caught.value.problems] == ["limits.hours"]
+    assert context.journal.effects(context.run_id) == []
+    assert tried(context) == [("eastus", "1", D2, "refused")]
 
 
 def test_without_room_anywhere_it_says_what_was_tried(context: RunContext) -> None:

@@ -68,7 +68,7 @@ def test_a_finished_walk_does_not_count_for_the_next_command(tmp_path: Path, clo
     assert cloud.asked == IN_ORDER
 
 
-@pytest.mark.parametrize("step", range(0, 44, 2))
+@pytest.mark.parametrize("step", range(0, 44, 4))
 def test_killed_at_any_write_it_ends_with_one_machine(tmp_path: Path, clock: Clock, step: int) -> None:
     """The third place has room: whenever the client dies, the next one ends there.
 
