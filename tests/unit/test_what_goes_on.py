@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
-from cli.failure import OnFailure, options_of
+from cli.failure import options_of
 from cli.journey import what_goes_on
+from cli.options import OnFailure
 from provisioning.errors import ProvisioningError
 from remote.errors import UnreachableError
 from runs.after_failure import Aftermath, FailureQuestion, settle
