@@ -36,6 +36,7 @@ CHAIN = (
 )
 TORN_DOWN = (("--kill-nth", "57"), ("--kill-nth", "101"))
 THEN = ("--kill-nth", "30")
+CHAIN_LENGTH = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a sample within about a minute")
     parser.add_argument("--every", type=int, default=1, help="only each so manieth point")
     parser.add_argument("--first", type=int, default=0, help="the first of them")
+    parser.add_argument("--chains", type=int, default=0, help="so many runs, each with 24 clients killed in a row")
     parser.add_argument("--pass", dest="passes", choices=ENDINGS, action="append", help="only this pass")
     arguments = parser.parse_args()
     passes = tuple(arguments.passes or ENDINGS)
@@ -63,6 +65,9 @@ def main() -> None:
         of = 0
         if arguments.quick:
             jobs = sample()
+        elif arguments.chains:
+            jobs = [chain(number) for number in range(arguments.chains)]
+            passes = ("resume",)
         else:
             points = room.points()
             of = len(points) * len(ENDINGS)
@@ -79,10 +84,22 @@ def sample() -> list[Job]:
     return [Job("resume", CHAIN), Job("down", (first,)), Job("down", (second,), then=(THEN,))]
 
 
+def chain(number: int) -> Job:
+    """One run whose clients die one after the other, each some points further than the run had come.
+
+    A client passes about 25 points until it is where the one before it died. The strides differ from chain to chain,
+    so that each kills at other points.
+    """
+    first = 3 + 5 * number
+    strides = (26 + (7 * number + 13 * link) % 38 for link in range(CHAIN_LENGTH - 1))
+    return Job("resume", tuple(("--kill-nth", str(nth)) for nth in (first, *strides)))
+
+
 def summed(verdicts: Sequence[Verdict]) -> dict[str, int]:
     """The figures of all runs together."""
     return {
         "points": sum(len(verdict.points) for verdict in verdicts),
+        "different": len({point for verdict in verdicts for point in verdict.points}),
         "leaks": sum(len(verdict.leaks) for verdict in verdicts),
         "doubled": sum(len(verdict.doubled) for verdict in verdicts),
         "unfinished": sum(bool(verdict.unfinished) for verdict in verdicts),
