@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from hypothesis import HealthCheck, seed, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.fakes.troubled_runs import Stand, Tally, TroubledRun
@@ -41,7 +41,11 @@ def main() -> None:
                 "unexplained": tally.unexplained,
                 "inconsistent": tally.inconsistent,
                 "doubled": tally.doubled,
-                "failed_commands": tally.failed_commands,
+                "untroubled": tally.untroubled,
+                "struck": tally.struck,
+                "commands": tally.commands,
+                "failed_share": round(tally.failed_share, 2),
+                "failed": dict(tally.failed.most_common()),
                 "seconds": round(time.monotonic() - began),
             }
         )
@@ -53,8 +57,9 @@ def try_schedules(folder: Path, number: int, *, seed_number: int, strict: bool, 
     stand, tally = Stand(folder), Tally(strict=strict, verbose=verbose)
     machine = type("Troubled", (TroubledRun,), {"stand": stand, "tally": tally})
     chosen = settings(
-        max_examples=number, stateful_step_count=5, deadline=None, database=None, derandomize=strict,
+        max_examples=number, stateful_step_count=3, deadline=None, database=None, derandomize=strict,
         suppress_health_check=list(HealthCheck), print_blob=False,
+        phases=(Phase.generate, Phase.shrink) if strict else (Phase.generate,),
     )  # fmt: skip
     try:
         if strict:
