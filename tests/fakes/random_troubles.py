@@ -82,6 +82,11 @@ _LASTING_RENTAL = st.one_of(
     _fault("PUT", (_VM,), _LASTING_MACHINE, (1,), (_EVER,)),
     _fault("GET", (_GROUP, _GROUP, _VM), _LASTING_READ, (1, 2), (_EVER,)),
 )
+# What a launch does instead where the machine stands already, and was evicted.
+_LASTING_START = st.one_of(
+    _fault("POST", ("/start$",), (*_LASTING_WRITE[:-2], "no-capacity", "quota-of-region"), (1,), (_EVER,)),
+    _fault("GET", (_VM,), _LASTING_READ, (1,), (_EVER,)),
+)
 _PASSING_REMOVAL = st.one_of(
     _fault("DELETE", _DELETED, _PASSING_DELETE, (1,), (1, 2, 4)),
     _fault("DELETE", (_GROUP,), _PASSING_DELETE, (1, 2), (1, 2, 4)),
@@ -146,17 +151,17 @@ _MEANWHILE = st.one_of(
 
 
 def _several(passing: Any, lasting: Any) -> st.SearchStrategy[Faults]:  # noqa: ANN401
-    """At least two, every other time with one among them that no retry survives."""
-    hard = st.builds(lambda some, one: [*some, one], st.lists(passing, min_size=1, max_size=3), lasting)
-    return st.one_of(hard, st.lists(passing, min_size=2, max_size=4))
+    """At least two, two times out of three with one among them that no retry survives."""
+    hard = st.builds(lambda some, one: [*some, *one], st.lists(passing, min_size=1, max_size=2), lasting)
+    return st.one_of(hard, hard, st.lists(passing, min_size=2, max_size=4))
 
 
 def _step(command: str, faults: st.SearchStrategy[Faults], settings: Any = _PLENTY) -> st.SearchStrategy[Step]:  # noqa: ANN401
     return st.builds(Step, st.just(command), faults, settings, _MEANWHILE)
 
 
-_RENTAL = _several(_PASSING_RENTAL, _LASTING_RENTAL)
-_REMOVAL = _several(_PASSING_REMOVAL, _LASTING_REMOVAL)
+_RENTAL = _several(_PASSING_RENTAL, st.tuples(_LASTING_RENTAL, _LASTING_START))
+_REMOVAL = _several(_PASSING_REMOVAL, st.tuples(_LASTING_REMOVAL))
 # A launch that fails deletes what it made, and meets trouble there, too.
 _BOTH = st.builds(lambda some, more: some + more, _RENTAL, _REMOVAL)
 
@@ -164,7 +169,7 @@ UPS = st.one_of(
     _step("up", _BOTH), _step("up", _RENTAL), _step("up", st.lists(_PASSING_RENTAL, max_size=2), _SCARCE)
 )  # fmt: skip
 STEPS = st.one_of(
-    *[_step("down", _REMOVAL)] * 3,
+    *[_step("down", _REMOVAL)] * 5,
     *[UPS] * 4,
     _step("sweep", _REMOVAL),
     st.builds(Step, st.sampled_from(("evict", "evict", "status", "power_cut"))),

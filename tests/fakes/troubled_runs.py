@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from runs.types import Reporter
 
 # A look at a running operation costs nothing here.
-_POLL_SECONDS = 0.01
+_POLL_SECONDS = 0.02
 # Twenty minutes, the longest that Azure asks to wait, are 60 ms.
 _PACE = Pace(scale=1 / 20_000)
 # Many times what the slowest command takes: whatever lasts longer hangs.
@@ -56,7 +56,9 @@ _OS_DISK = "-os"
 _PLENTY: dict[str, Any] = {"capacity": [], "quota_limits": {}, "regional_quota_limits": {}}
 _TROUBLED = frozenset({"up", "down", "sweep"})
 
-POLICIES = ("auto", "keep")
+# What becomes of a failed run, and where it may be: there is always a second place.
+_PLACES = {"auto": "regions: [eastus, westus3]", "keep": "regions: [eastus]\n  zones: [1]"}
+POLICIES = tuple(_PLACES)
 
 
 class LastingCloud(AzureCloud):
@@ -187,9 +189,7 @@ class Stand:
 
 def _run_file(folder: Path, policy: str) -> Path:
     file = write_recipe("tiny-cpu", folder / policy)
-    # Two regions, and in each a zone and none: there is somewhere else to go.
-    places = "machine:\n  regions: [eastus, westus3]\n  zones: [1]\n"
-    text = file.read_text().replace("machine:\n", places)
+    text = file.read_text().replace("machine:\n", f"machine:\n  {_PLACES[policy]}\n")
     file.write_text(f"{text}\non_failure: {policy}\n")
     return file
 
@@ -259,6 +259,11 @@ class TroubledRun(RuleBasedStateMachine):
         if self.has_ended and step.command in {"up", "down"}:
             self._judge()
             self._begin(policy)
+        if step.command in {"down", "sweep"} and not self._existing():
+            self.stand.script([], {})
+            self._command("up, untroubled", lambda run: run.up(keep=True), counts=False)
+        elif step.command == "up" and self._existing():
+            self._evict()
         self._do(step)
 
     def _do(self, step: Step) -> None:
@@ -367,10 +372,13 @@ class TroubledRun(RuleBasedStateMachine):
         assert self.run is not None
         return self.run.run_id
 
-    def _command(self, name: str, command: Callable[[CloudHalf], object], *, must_succeed: bool = False) -> None:
+    def _command(
+        self, name: str, command: Callable[[CloudHalf], object], *, counts: bool = True, must_succeed: bool = False
+    ) -> None:
         assert self.run is not None
         self.history.append(name)
-        self.tally.commands += not must_succeed
+        counts = counts and not must_succeed
+        self.tally.commands += counts
         began = time.monotonic()
         try:
             with _deadline(_DEADLINE_SECONDS):
@@ -378,7 +386,7 @@ class TroubledRun(RuleBasedStateMachine):
         except KeyboardInterrupt:
             self.history.append("  -> interrupted")
         except OUR_ERRORS as error:
-            self.tally.failed[type(error).__name__] += not must_succeed
+            self.tally.failed[type(error).__name__] += counts
             self.history.append(f"  -> {type(error).__name__}: {error}")
             if must_succeed or not str(error) or not error.hint:
                 self.tally.add("unexplained", f"{name}: {error!r}, hint: {error.hint}", self.history)
