@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import tempfile
 import time
 from pathlib import Path
@@ -24,6 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a few schedules, within a minute")
     parser.add_argument("--schedules", type=int, default=3000, help="how many")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="begin no more after so long")
     parser.add_argument("--seed", type=int, default=1, help="which")
     parser.add_argument("--verbose", action="store_true", help="tell every schedule")
     arguments = parser.parse_args()
@@ -32,7 +34,9 @@ def main() -> None:
     # In memory where that can be: the journal waits for the disk after each line.
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(prefix="random-faults-", dir=memory if memory.is_dir() else None) as folder:
-        tally = try_schedules(Path(folder), number, seed_number=arguments.seed, strict=False, verbose=arguments.verbose)
+        until = began + arguments.minutes * 60
+        tally = Tally(strict=False, verbose=arguments.verbose, until=until)
+        try_schedules(Path(folder), number, tally, seed_number=arguments.seed)
     for found in tally.found:
         print(found)
     print(
@@ -54,9 +58,9 @@ def main() -> None:
     )
 
 
-def try_schedules(folder: Path, number: int, *, seed_number: int, strict: bool, verbose: bool = False) -> Tally:
-    """Try so many schedules; strict ends with the shortest that shows what is wrong."""
-    stand, tally = Stand(folder), Tally(strict=strict, verbose=verbose)
+def try_schedules(folder: Path, number: int, tally: Tally, *, seed_number: int = 0) -> None:
+    """Try so many schedules; strict are the same ones each time, and end with the shortest that shows what is wrong."""
+    stand, strict = Stand(folder), tally.strict
     machine = type("Troubled", (TroubledRun,), {"stand": stand, "tally": tally})
     chosen = settings(
         max_examples=number, stateful_step_count=3, deadline=None, database=None, derandomize=strict,
@@ -70,7 +74,6 @@ def try_schedules(folder: Path, number: int, *, seed_number: int, strict: bool, 
             run_state_machine_as_test(seed(seed_number)(machine), settings=chosen)
     finally:
         stand.close()
-    return tally
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ The machines of this rehearsal cloud boot nothing (`LLAMALIFT_MACHINES=none`), s
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import threading
@@ -96,6 +97,7 @@ class Tally:
     Attributes:
         strict: Fail at the first, so that Hypothesis finds the shortest schedule.
         verbose: Tell every schedule.
+        until: When to begin no more schedules, by the monotonic clock.
         schedules: How many were tried.
         leaks: Schedules after which something was left.
         unexplained: Failures that are not ours, or say no next command.
@@ -109,6 +111,7 @@ class Tally:
 
     strict: bool
     verbose: bool = False
+    until: float = math.inf
     schedules: int = 0
     leaks: int = 0
     unexplained: int = 0
@@ -249,6 +252,8 @@ class TroubledRun(RuleBasedStateMachine):
     @initialize(policy=st.sampled_from(POLICIES), step=UPS)
     def enter(self, policy: str, step: Step) -> None:
         """Every schedule begins with a launch that meets trouble."""
+        if time.monotonic() > self.tally.until:
+            return
         self._begin(policy)
         self._do(step)
 
@@ -256,6 +261,8 @@ class TroubledRun(RuleBasedStateMachine):
     @rule(step=STEPS, policy=st.sampled_from(POLICIES))
     def act(self, step: Step, policy: str) -> None:
         """One more thing happens; a run that has ended is judged and followed by another."""
+        if self.run is None:
+            return
         if self.has_ended and step.command in {"up", "down"}:
             self._judge()
             self._begin(policy)
