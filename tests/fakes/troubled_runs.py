@@ -263,7 +263,7 @@ class TroubledRun(RuleBasedStateMachine):
         """One more thing happens; a run that has ended is judged and followed by another."""
         if self.run is None:
             return
-        if self.has_ended and step.command in {"up", "down"}:
+        if self.has_ended and step.command in _TROUBLED:
             self._judge()
             self._begin(policy)
         if step.command in {"down", "sweep"} and not self._existing():

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
     import pytest
 
-SCHEDULES = 5
+SCHEDULES, SEED = 5, 5
 # Of the same schedules, so these hold each time; threads and processes leave them some play.
 STRUCK_PER_SCHEDULE = 4
-FAILED_SHARE = 0.25
+FAILED_SHARE = 0.4
 
 
 def test_whatever_goes_wrong_nothing_is_left_and_every_failure_is_explained(
@@ -26,7 +26,7 @@ def test_whatever_goes_wrong_nothing_is_left_and_every_failure_is_explained(
     # Restored afterwards: the schedules set it for the cloud that they start.
     monkeypatch.setenv("LLAMALIFT_MACHINES", os.environ.get("LLAMALIFT_MACHINES", ""))
     tally = Tally(strict=True)
-    try_schedules(tmp_path, SCHEDULES, tally)
+    try_schedules(tmp_path, SCHEDULES, tally, seed_number=SEED)
     assert tally.schedules >= SCHEDULES
     assert tally.untroubled == 0
     assert tally.struck >= STRUCK_PER_SCHEDULE * tally.schedules
