@@ -1,9 +1,9 @@
-"""What becomes of the machine when a run fails: the option, and the question."""
+"""What becomes of the machine when a run fails: the question."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -13,12 +13,6 @@ if TYPE_CHECKING:
 
 _ANSWERS = ("teardown", "deallocate", "keep")
 _HOURS_PER_DAY = 24
-
-OnFailure = Annotated[
-    # The words of `on_failure` in the run file.
-    Literal["auto", "teardown", "deallocate", "keep", "ask"] | None,
-    typer.Option("--on-failure", help="What becomes of the machine when the run fails; else what the run file says."),
-]
 
 
 def asker(report: TreeReporter | PlainReporter) -> Ask | None:

@@ -77,7 +77,8 @@ def explain_interruption(run: Run) -> None:
 
 def what_goes_on(run: Run) -> str:
     """What the run does, and costs, while no client drives it: the furthest that the journal knows."""
-    from runs.facts import Collected, Decided, Leaving, Rented, Submitted, Trained
+    from cli.words import clock
+    from runs.facts import Collected, Decided, Leaving, Rented, Searching, Submitted, Trained
 
     journal, run_id = run.journal, run.run_id
     decided, hour = journal.get(run_id, Decided), ""
@@ -92,5 +93,13 @@ def what_goes_on(run: Run) -> str:
         (Submitted, f"the job goes on by itself on the machine{hour}; its own limits end it"),
         (Rented, f"the machine stays up{hour} until its idle limit"),
     )
+    wish = journal.get(run_id, Searching)
+    if (
+        wish is not None
+        and wish.until
+        and wish.walk_after is None
+        and not any(journal.get(run_id, k) for k, _ in known)
+    ):
+        return f"no machine is rented; `resume` goes on looking for one until {clock(wish.until)}"
     told = (words for kind, words in known if journal.get(run_id, kind) is not None)
     return next(told, "what was being created in the cloud may still appear")

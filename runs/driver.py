@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from provisioning.errors import ProvisioningError
+from provisioning.processes import is_running
 from runs.errors import JournalError, RunBusyError
 from runs.facts import Client
 
@@ -73,7 +74,7 @@ class Driver:
         """Whether it still has to be reckoned with; on this computer a dead process needs no waiting for."""
         if not self.beat or now - self.beat > STALE_SECONDS:
             return False
-        return self.node != _node() or _is_running(self.pid)
+        return self.node != _node() or is_running(self.pid)
 
 
 def driver_here(journal: Journal, run_id: str, *, since: float | None = None) -> Driver:
@@ -234,13 +235,3 @@ def _clock(at: float) -> str:
 
 def _node() -> str:
     return hashlib.sha256(f"{socket.gethostname()} {uuid.getnode():x}".encode()).hexdigest()[:8]
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -6,22 +6,14 @@ from typing import Annotated
 
 import typer
 
-from cli.failure import OnFailure  # noqa: TC001 - Typer reads it when it runs
+from cli.options import Keep, OnFailure, RetryUntil  # noqa: TC001 - Typer reads them when it runs
 
 
 def resume(
     run: Annotated[str, typer.Argument(help="Run id, or its beginning.", show_default=False)],
     *,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the machine up after the model is home.")] = False,
-    retry_until: Annotated[
-        str | None,
-        typer.Option(
-            "--retry-until",
-            metavar="TIME",
-            help="Go on looking for a machine for so long (90m, 6h, 2d) or until then (2026-11-26T08:00).",
-            show_default=False,
-        ),
-    ] = None,
+    keep: Keep = False,
+    retry_until: RetryUntil = None,
     on_failure: OnFailure = None,
 ) -> None:
     """Go on with a run after an interruption, from wherever it stands; nothing is done twice."""

@@ -7,22 +7,14 @@ from typing import Annotated
 
 import typer
 
-from cli.failure import OnFailure  # noqa: TC001 - Typer reads it when it runs
+from cli.options import Keep, OnFailure, RetryUntil  # noqa: TC001 - Typer reads them when it runs
 
 
 def up(
     run_file: Annotated[Path, typer.Argument(help="The run file.", show_default=False)],
     *,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the machine up after the model is home.")] = False,
-    retry_until: Annotated[
-        str | None,
-        typer.Option(
-            "--retry-until",
-            metavar="TIME",
-            help="Go on looking for a machine for so long (90m, 6h, 2d) or until then (2026-11-26T08:00).",
-            show_default=False,
-        ),
-    ] = None,
+    keep: Keep = False,
+    retry_until: RetryUntil = None,
     on_failure: OnFailure = None,
 ) -> None:
     """Rent, set up, send, train, bring home, delete: the whole journey."""

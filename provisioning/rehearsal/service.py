@@ -18,9 +18,9 @@ from dataclasses import dataclass, field, replace
 from typing import IO, TYPE_CHECKING, Any
 
 from provisioning.errors import RehearsalError
+from provisioning.processes import is_running
 from provisioning.rehearsal import files
 from provisioning.rehearsal.arm.request_log import LoggedRequest
-from provisioning.rehearsal.processes import is_running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -14,6 +14,7 @@ import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from provisioning.processes import is_running
 from runs.errors import JournalError, RunBusyError
 from runs.types import LeaseRow
 
@@ -98,15 +99,7 @@ def _is_alive(row: LeaseRow) -> bool:
     """Whether the holder still beats; on this computer a dead process needs no waiting for."""
     if time.time() - row.heartbeat_at > STALE_SECONDS:
         return False
-    if row.host != socket.gethostname():
-        return True
-    try:
-        os.kill(row.pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return row.host != socket.gethostname() or is_running(row.pid)
 
 
 def _beat(journal: Journal, run_id: str, holder: str, stop: threading.Event) -> None:

@@ -225,9 +225,6 @@ WRONG_ENVIRONMENTS: dict[str, WrongEnvironment] = {
     "too many wishes at once": no_room("OverconstrainedAllocationRequest", "The VM cannot be allocated as asked."),
     "too many wishes for a zone": no_room("OverconstrainedZonalAllocationRequest", "No such VM in the zone."),
     "the image does not boot": no_room("OSProvisioningTimedOut", "OS Provisioning for VM did not finish in time."),
-    "a region without zones": WrongEnvironment(
-        changes={"regions: [eastus]": "regions: [northcentralus]\n  zones: [1]"}
-    ),
     "an unknown region": WrongEnvironment(changes={"regions: [eastus]": "regions: [moonbase]"}),
     "an unknown image": WrongEnvironment(changes={"  processes: 2": "  processes: 2\n  image: nobody:nothing:0:1"}),
     "an image that is gone": refused(
@@ -248,7 +245,7 @@ WRONG_ENVIRONMENTS: dict[str, WrongEnvironment] = {
     "a price that is none": refused(400, "MaxPriceValueInvalid", "The max price value is invalid.", at=_MACHINE),
     # Trouble on the way
     "throttled for long": refused(
-        429, "OperationNotAllowed", "Too many requests.", at=_MACHINE, headers={"Retry-After": "1200"},
+        429, "OperationNotAllowed", "Too many requests.", at=_MACHINE, headers={"Retry-After": "120"},
         inner={"details": [{"code": "TooManyRequests", "target": "PutVM", "message": "{}"}]},
     ),
     "the whole subscription is throttled": refused(

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
-from cli.failure import OnFailure, options_of
+from cli.failure import options_of
 from cli.journey import what_goes_on
+from cli.options import OnFailure
 from provisioning.errors import ProvisioningError
 from remote.errors import UnreachableError
 from runs.after_failure import Aftermath, FailureQuestion, settle
 from runs.errors import NotCollectedError, TrainingFailedError
-from runs.facts import Collected, Leaving, Rented, Submitted, Trained
+from runs.facts import Collected, Leaving, Rented, Searching, Submitted, Trained
 from runs.journal import Journal
 from runs.run import Run
 from runs.spec.run_file import RunFile
@@ -65,6 +66,14 @@ def a_run(tmp_path: Path, facts: list[Any], *, rented: bool = True, on_failure: 
 def test_an_interruption_tells_the_furthest_that_is_known(tmp_path: Path, facts: list[Any], told: str) -> None:
     """Never that a job goes on which is done."""
     assert told in what_goes_on(a_run(tmp_path, facts))
+
+
+def test_between_two_walks_nothing_is_rented(tmp_path: Path) -> None:
+    """A search that is to go on for hours keeps nothing in the cloud meanwhile; in a walk something may appear."""
+    pausing = what_goes_on(a_run(tmp_path / "a", [DECIDED, Searching(until=9e9)]))
+    assert pausing.startswith("no machine is rented; `resume` goes on looking for one until ")
+    walking = what_goes_on(a_run(tmp_path / "b", [DECIDED, Searching(until=9e9, walk_after=3)]))
+    assert walking == "what was being created in the cloud may still appear"
 
 
 def test_before_anything_was_rented_nothing_goes_on(tmp_path: Path) -> None:

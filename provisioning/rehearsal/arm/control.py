@@ -8,6 +8,7 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
+from provisioning.processes import is_running
 from provisioning.rehearsal.arm.clock import jump
 from provisioning.rehearsal.arm.compute.evictions import announce
 from provisioning.rehearsal.arm.compute.references import MACHINE_TYPE
@@ -15,7 +16,6 @@ from provisioning.rehearsal.arm.errors import ArmError
 from provisioning.rehearsal.arm.faults import Fault
 from provisioning.rehearsal.arm.http import Response, error_response
 from provisioning.rehearsal.arm.latencies import Latencies
-from provisioning.rehearsal.processes import is_running
 
 if TYPE_CHECKING:
     from collections.abc import Callable
