@@ -15,6 +15,12 @@ from typing import Any
 
 import yaml
 
+try:
+    # Forty times as fast, for the agent's 20 kB; not every build of PyYAML has it.
+    from yaml import CSafeDumper as SafeDumper
+except ImportError:
+    from yaml import SafeDumper  # type: ignore[assignment]
+
 MAX_CUSTOM_DATA_BYTES = 65_535
 """Azure's limit for decoded customData (learn.microsoft.com/azure/virtual-machines/custom-data)."""
 
@@ -121,11 +127,11 @@ def _packed_file(path: str, content: bytes, permissions: str) -> dict[str, Any]:
     return {**_file(path, gzip.compress(content, mtime=0), permissions), "encoding": "gz+b64"}
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(SafeDumper):
     """Writes texts of several lines as blocks: a person reads this when a machine does not come up."""
 
 
-def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+def _represent_text(dumper: SafeDumper, text: str) -> yaml.ScalarNode:
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
 
 

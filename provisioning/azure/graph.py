@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-# How long an interrupted run waits for all its threads, which look at `stop` twice a second.
+# How long an interrupted run waits for all its threads, which look at `stop` ten times a second.
 _FAREWELL_SECONDS = 2.0
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 OPERATION_SECONDS = 45 * 60.0
-_SHORT_NAP_SECONDS = 0.5
+_SHORT_NAP_SECONDS = 0.1
 # A network interface stays reserved for 180 s after its machine failed or went.
 _BUSY_SECONDS = 300.0
 _BUSY_PAUSE_POLLS = 3

@@ -101,6 +101,8 @@ def client_options(endpoint: ArmEndpoint, credential: TokenCredential) -> dict[s
     }
     if endpoint.ca_file is not None:
         options["connection_verify"] = str(endpoint.ca_file)
+        # It is on this computer: no proxy of the environment leads there, and looking for one costs as much as a call.
+        options["use_env_settings"] = False
     return options
 
 
@@ -122,6 +124,7 @@ def prices_client(endpoint: ArmEndpoint) -> PipelineClient[HttpRequest, HttpResp
         connection_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
         connection_verify=str(endpoint.ca_file) if endpoint.ca_file else True,
+        use_env_settings=endpoint.ca_file is None,
     )
 
 

@@ -6,8 +6,13 @@ The machines of this rehearsal cloud boot nothing (`LLAMALIFT_MACHINES=none`), s
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
+import threading
+import time
+import traceback
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -21,142 +26,68 @@ from provisioning.rehearsal.cloud import rehearsal_endpoint
 from provisioning.rehearsal.machines import MachineKind
 from runs.overview import overview
 from runs.pipeline import OUR_ERRORS
+from runs.placing.pauses import Pace
 from runs.run import Run
 from runs.spec.recipes import write_recipe
+from runs.stages.provision import Provision
+from runs.stages.teardown import Teardown
 from runs.state_folder import StateFolder
 from runs.status import look
 from runs.sweep import sweep
 from runs.sweep_removal import remove
 from runs.types import RunState, Silent, StageName
+from tests.fakes.random_troubles import STEPS, UPS, Meanwhile, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from provisioning.rehearsal.service import EmulatorHandle
     from runs.context import RunContext
     from runs.stages.base import Stage
     from runs.types import Reporter
 
 # A look at a running operation costs nothing here.
 _POLL_SECONDS = 0.02
-_CLOUD_STAGES = frozenset({StageName.PROVISION, StageName.TEARDOWN})
+# Twenty minutes, the longest that Azure asks to wait, are 60 ms.
+_PACE = Pace(scale=1 / 20_000)
+# Many times what the slowest command takes: whatever lasts longer hangs.
+_DEADLINE_SECONDS = 120.0
+_SCHEDULES_PER_CLOUD = 100
 _OS_DISK = "-os"
+_PLENTY: dict[str, Any] = {"capacity": [], "quota_limits": {}, "regional_quota_limits": {}}
+_TROUBLED = frozenset({"up", "down", "sweep"})
 
-# What may go wrong, and where it does on Azure.
-_ANYWHERE = (
-    "throttled", "throttled-by-compute", "internal-error", "bad-gateway", "unavailable", "reset", "reset-after-effect",
-    "error-after-effect", "another-operation", "no-rights", "expired-sign-in", "fails-later",
-)  # fmt: skip
-_MACHINE = (
-    "quota-of-family", "quota-of-region", "size-not-available", "no-capacity", "no-capacity-in-zone", "too-many-wishes",
-    "boots-too-slowly", "cannot-change",
-)  # fmt: skip
-_DELETION = (
-    "deletion-rolled-back",
-    "interface-reserved",
-    "address-in-use",
-    "locked",
-    "reset-after-effect",
-    "unavailable",
-)
-_TARGETS = ("/resourceGroups/[^/]+$", "/disks/", "/publicIPAddresses/", "/virtualNetworks/", "/networkInterfaces/",
-            "/networkSecurityGroups/", "/virtualMachines/", "/schedules/", "/roleAssignments/")  # fmt: skip
+# What becomes of a failed run, and where it may be: there is always a second place.
+_PLACES = {"auto": "regions: [eastus, westus3]", "keep": "regions: [eastus]\n  zones: [1]"}
+POLICIES = tuple(_PLACES)
 
 
-POLICIES = ("auto", "keep")
+class LastingCloud(AzureCloud):
+    """A cloud that many commands use one after the other: one sign-in for all of them."""
 
+    def close(self) -> None:
+        """Stay open for the next command."""
 
-def _fault(method: str, paths: tuple[str, ...], troubles: tuple[str, ...]) -> st.SearchStrategy[dict[str, Any]]:
-    return st.fixed_dictionaries(
-        {
-            "method": st.just(method),
-            "path": st.sampled_from(paths),
-            "trouble": st.sampled_from(troubles),
-            "first": st.sampled_from((1, 1, 1, 2, 3)),
-            "count": st.sampled_from((1, 1, 1, 2, 5)),
-        }
-    )
-
-
-_READS = _fault("GET", (*_TARGETS, "operations/", "operationresults/", "/resources$"), _ANYWHERE)
-_SLOW = st.builds(
-    lambda fault, seconds: {**fault, "trouble": None, "operation_delay_seconds": seconds},
-    _fault("*", ("/virtualMachines/[^/]+$", "/resourceGroups/[^/]+$", "/disks/"), ("reset",)),
-    st.sampled_from((0.05, 0.3)),
-)
-_ROLLED_BACK = st.builds(
-    lambda fault, kind: {**fault, "trouble": None, "survivors": kind},
-    _fault("DELETE", ("/resourceGroups/[^/]+$",), ("reset",)),
-    st.sampled_from(("/disks/", "/virtualMachines/", "/publicIPAddresses/")),
-)
-_RENTING = st.one_of(
-    _fault("PUT", ("/virtualMachines/[^/]+$",), (*_MACHINE, *_ANYWHERE)),
-    _fault("PUT", _TARGETS, _ANYWHERE),
-    _READS,
-    _SLOW,
-)
-_DELETING = st.one_of(
-    _fault("DELETE", ("/resourceGroups/[^/]+$", "/virtualMachines/", "/disks/"), _DELETION), _READS, _SLOW, _ROLLED_BACK
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One thing that happens in a schedule.
-
-    Attributes:
-        command: What is done.
-        faults: What goes wrong meanwhile.
-        interrupted_at: After how many words on the screen its user presses Ctrl-C; 0 for never.
-    """
-
-    command: str
-    faults: list[dict[str, Any]]
-    interrupted_at: int
-
-
-def _step(command: str, faults: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[Step]:
-    some = st.one_of(st.just([]), *[st.lists(faults, min_size=1, max_size=3)] * 3)
-    return st.builds(Step, st.just(command), some, st.sampled_from((0, 0, 0, 0, 3, 7)))
-
-
-_UNTROUBLED = st.builds(Step, st.sampled_from(("evict", "power_cut", "status")), st.just([]), st.just(0))
-STEPS = st.one_of(
-    *[_step("up", st.one_of(_RENTING, _RENTING, _DELETING))] * 4,
-    *[_step("down", _DELETING)] * 2,
-    _step("sweep", _DELETING),
-    _UNTROUBLED,
-    _UNTROUBLED,
-)
-
-
-def wire(fault: dict[str, Any]) -> dict[str, Any]:
-    """A fault as the rehearsal cloud takes it; nobody here waits as long as Azure asks to."""
-    kept = {name: value for name, value in fault.items() if value is not None}
-    if str(kept.get("trouble", "")).startswith("throttled") and fault["count"] < 5:
-        kept["headers"] = {"x-ms-retry-after-ms": "20"}
-    return kept
+    def end(self) -> None:
+        """Close the connections."""
+        super().close()
 
 
 class CloudHalf(Run):
     """A run of which only what happens in the cloud is done: rent, and delete."""
 
-    handle: ClassVar[Callable[[], EmulatorHandle]]
+    stand: ClassVar[Stand]
 
     @contextlib.contextmanager
     def context(self, reporter: Reporter | None = None) -> Iterator[RunContext]:
-        """The usual context, with the rehearsal cloud opened on an impatient endpoint."""
+        """The usual context, on the cloud that is open."""
         with super().context(reporter) as context:
-            context.use_cloud(self.open_cloud())
+            context.use_cloud(type(self).stand.cloud)
             yield context
 
-    def open_cloud(self) -> AzureCloud:
-        """The rehearsal cloud, which this client does not end."""
-        return AzureCloud(replace(rehearsal_endpoint(type(self).handle()), poll_seconds=_POLL_SECONDS))
-
     def _stages(self, context: RunContext, *, keep: bool) -> list[Stage]:
-        return [stage for stage in super()._stages(context, keep=keep) if stage.name in _CLOUD_STAGES]
+        wanted = {stage.name for stage in super()._stages(context, keep=keep)}
+        return [stage for stage in (Provision(_PACE), Teardown()) if stage.name in wanted]
 
 
 @dataclass(slots=True)
@@ -166,22 +97,36 @@ class Tally:
     Attributes:
         strict: Fail at the first, so that Hypothesis finds the shortest schedule.
         verbose: Tell every schedule.
+        until: When to begin no more schedules, by the monotonic clock.
         schedules: How many were tried.
         leaks: Schedules after which something was left.
         unexplained: Failures that are not ours, or say no next command.
         inconsistent: What the journal and the cloud did not agree on.
         doubled: More than one machine of a run at once.
+        struck: Calls that a scripted fault struck.
+        untroubled: Schedules in which none did.
+        commands: How many were given while things went wrong.
+        failed: The commands of them that failed and said why, by the class of the error.
     """
 
     strict: bool
     verbose: bool = False
+    until: float = math.inf
     schedules: int = 0
     leaks: int = 0
     unexplained: int = 0
     inconsistent: int = 0
     doubled: int = 0
-    failed_commands: int = 0
+    struck: int = 0
+    untroubled: int = 0
+    commands: int = 0
+    failed: Counter[str] = field(default_factory=Counter)
     found: list[str] = field(default_factory=list)
+
+    @property
+    def failed_share(self) -> float:
+        """How many of the troubled commands failed, from 0 to 1."""
+        return self.failed.total() / max(1, self.commands)
 
     def add(self, kind: str, words: str, history: list[str]) -> None:
         """Something was wrong."""
@@ -193,53 +138,103 @@ class Tally:
 
 
 class Stand:
-    """One rehearsal cloud and one state folder, for all schedules of a process."""
+    """One rehearsal cloud and one state folder at a time, for all schedules of a process.
+
+    Attributes:
+        state: The state folder.
+        cloud: The cloud, signed in to.
+        run_files: A run file for each policy.
+    """
 
     def __init__(self, folder: Path) -> None:
         os.environ["LLAMALIFT_MACHINES"] = MachineKind.NONE
-        self.state = StateFolder(folder / "state")
+        self._folder = folder
+        self._number = 0
+        self._lock = threading.Lock()
+        self._settings = _PLENTY
         self.run_files = {policy: _run_file(folder, policy) for policy in POLICIES}
-        self._handle = service.ensure_running(self.state.root)
-        CloudHalf.handle = staticmethod(self.handle)
+        self._open()
+        CloudHalf.stand = self
 
-    def handle(self) -> EmulatorHandle:
-        """The rehearsal cloud; a new process of it when the former one was killed."""
-        if service.running(self.state.root) is None:
-            self._handle = service.ensure_running(self.state.root)
-        return self._handle
+    def _open(self) -> None:
+        self.state = StateFolder(self._folder / f"state-{self._number}")
+        self.handle = service.ensure_running(self.state.root)
+        self.cloud = LastingCloud(replace(rehearsal_endpoint(self.handle), poll_seconds=_POLL_SECONDS))
+        self._settings = _PLENTY
+
+    def renew(self) -> None:
+        """Begin with an empty cloud and an empty journal: thousands of former runs only make both slow."""
+        self.close()
+        self._number += 1
+        self._open()
 
     def kill(self) -> None:
-        """Kill its process, as a power cut would."""
-        handle = self.handle()
-        os.kill(handle.pid, signal.SIGKILL)
-        service.end(handle)
+        """Kill the cloud's process, as a power cut would, and start it again; what is not durable is forgotten."""
+        with self._lock:
+            os.kill(self.handle.pid, signal.SIGKILL)
+            service.end(self.handle)
+            self.handle = service.ensure_running(self.state.root)
+            self._settings = _PLENTY
+
+    def script(self, faults: list[dict[str, Any]], settings: dict[str, Any]) -> None:
+        """What goes wrong from now on, and what there is to be had."""
+        service.script_faults(self.handle, *faults)
+        wanted = _PLENTY | settings
+        if wanted != self._settings:
+            service.change_settings(self.handle, **wanted)
+            self._settings = wanted
 
     def close(self) -> None:
         """End it."""
-        service.end(self.handle())
+        self.cloud.end()
+        service.end(self.handle)
 
 
 def _run_file(folder: Path, policy: str) -> Path:
     file = write_recipe("tiny-cpu", folder / policy)
-    # Two regions, and in each a zone and none: there is somewhere else to go.
-    places = "machine:\n  regions: [eastus, westus3]\n  zones: [1]\n"
-    text = file.read_text().replace("machine:\n", places)
+    text = file.read_text().replace("machine:\n", f"machine:\n  {_PLACES[policy]}\n")
     file.write_text(f"{text}\non_failure: {policy}\n")
     return file
 
 
-class Impatient(Silent):
-    """Presses Ctrl-C at the nth thing that the run says it waits for; never at 0."""
+class Interrupting(Silent):
+    """Does something at the nth thing that a command says it waits for; in whichever of its threads that is."""
 
-    def __init__(self, interrupted_at: int) -> None:
-        self._left = interrupted_at
+    def __init__(self, at: int, act: Callable[[], None]) -> None:
+        self._at = at
+        self._act = act
+        self._lock = threading.Lock()
 
     def waiting(self, stage: StageName, what: str) -> None:
         """One more thing that is waited for."""
         super().waiting(stage, what)
-        self._left -= 1
-        if self._left == 0:
-            raise KeyboardInterrupt
+        with self._lock:
+            self._at -= 1
+            is_time = self._at == 0
+        if is_time:
+            self._act()
+
+
+class HangsError(BaseException):
+    """A command does not come to an end. Nobody who catches errors catches it."""
+
+
+@contextlib.contextmanager
+def _deadline(seconds: float) -> Iterator[None]:
+    """Break off what takes longer. Not by SIGALRM, which pytest's own time limit uses."""
+
+    def give_up(*_: object) -> None:
+        raise HangsError(f"not done after {seconds:.0f} s")
+
+    before = signal.signal(signal.SIGUSR1, give_up)
+    timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGUSR1))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        signal.signal(signal.SIGUSR1, before)
 
 
 class TroubledRun(RuleBasedStateMachine):
@@ -251,58 +246,88 @@ class TroubledRun(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.history: list[str] = []
+        self.struck = 0
         self.run: CloudHalf | None = None
 
-    @initialize(policy=st.sampled_from(POLICIES))
-    def enter(self, policy: str) -> None:
-        """Every schedule begins with a run of which nothing exists."""
+    @initialize(policy=st.sampled_from(POLICIES), step=UPS)
+    def enter(self, policy: str, step: Step) -> None:
+        """Every schedule begins with a launch that meets trouble."""
+        if time.monotonic() > self.tally.until:
+            return
         self._begin(policy)
+        self._do(step)
 
     # One rule for all: of several, Hypothesis leaves some out of each schedule, and without `up` nothing happens.
     @rule(step=STEPS, policy=st.sampled_from(POLICIES))
     def act(self, step: Step, policy: str) -> None:
         """One more thing happens; a run that has ended is judged and followed by another."""
-        if self.has_ended and step.command in {"up", "down"}:
+        if self.run is None:
+            return
+        if self.has_ended and step.command in _TROUBLED:
             self._judge()
             self._begin(policy)
-        if step.command in {"up", "down", "sweep"}:
-            self._script(step.faults)
-        getattr(self, f"_{step.command}")(step.interrupted_at)
+        if step.command in {"down", "sweep"} and not self._existing():
+            self.stand.script([], {})
+            self._command("up, untroubled", lambda run: run.up(keep=True), counts=False)
+        elif step.command == "up" and self._existing():
+            self._evict()
+        self._do(step)
 
-    def _up(self, interrupted_at: int) -> None:
+    def _do(self, step: Step) -> None:
+        if step.command not in _TROUBLED:
+            getattr(self, f"_{step.command}")()
+            return
+        self._script(step)
+        getattr(self, f"_{step.command}")(self._reporter(step.meanwhile))
+        self._count_struck()
+
+    def _reporter(self, meanwhile: Meanwhile) -> Reporter:
+        def act() -> None:
+            self.history.append(f"  meanwhile: {meanwhile.what}")
+            if meanwhile.what == "ctrl-c":
+                raise KeyboardInterrupt
+            getattr(self, f"_{meanwhile.what.replace(' ', '_')}")()
+
+        return Interrupting(meanwhile.at, act)
+
+    def _up(self, reporter: Reporter) -> None:
         """`up` or `resume`: the same."""
-        self._command("up", lambda run: run.up(Impatient(interrupted_at), keep=True))
+        self._command("up", lambda run: run.up(reporter, keep=True))
 
-    def _down(self, interrupted_at: int) -> None:
-        self._command("down", lambda run: run.down(Impatient(interrupted_at)))
+    def _down(self, reporter: Reporter) -> None:
+        self._command("down", lambda run: run.down(reporter))
 
-    def _status(self, _interrupted_at: int) -> None:
+    def _status(self) -> None:
         """`status` and `ls`."""
         self._command("status", look)
         overview(self.stand.state)
 
-    def _sweep(self, _interrupted_at: int) -> None:
+    def _sweep(self, reporter: Reporter) -> None:
         """`sweep --remove --discard --yes` of the run, as from any computer."""
 
         def find_and_remove(run: CloudHalf) -> None:
-            with contextlib.closing(run.open_cloud()) as cloud:
-                for found in sweep(cloud, self.stand.state, run.run_id):
-                    removal = remove(found, cloud, self.stand.state, discard=True)
-                    if not removal.is_removed and not (removal.reason and removal.hint):
-                        self.tally.add("unexplained", f"sweep: {removal}", self.history)
+            cloud = self.stand.cloud
+            for found in sweep(cloud, self.stand.state, run.run_id):
+                removal = remove(found, cloud, self.stand.state, reporter, discard=True)
+                if not removal.is_removed and not (removal.reason and removal.hint):
+                    self.tally.add("unexplained", f"sweep: {removal}", self.history)
+                elif not removal.is_removed:
+                    self.tally.failed["Removal"] += 1
+                    self.history.append(f"  not removed: {removal.reason}")
 
         self._command("sweep", find_and_remove)
 
-    def _evict(self, _interrupted_at: int) -> None:
+    def _evict(self) -> None:
         """The machine is taken away, if there is one."""
         self.history.append("evict")
         with contextlib.suppress(RehearsalError):
-            service.evict(self.stand.handle(), f"{self._run_id}-vm")
+            service.evict(self.stand.handle, f"{self._run_id}-vm")
 
-    def _power_cut(self, _interrupted_at: int) -> None:
+    def _power_cut(self) -> None:
         """The cloud's own process is killed: what is durable stays, scripted faults are forgotten."""
         self.history.append("power cut")
         self._check_doubles()
+        self._count_struck()
         self.stand.kill()
 
     def teardown(self) -> None:
@@ -310,9 +335,13 @@ class TroubledRun(RuleBasedStateMachine):
         if self.run is None:
             return
         self.tally.schedules += 1
+        self.tally.struck += self.struck
+        self.tally.untroubled += self.struck == 0
         self._judge()
         if self.tally.verbose:
             print("\n    ".join([f"schedule {self.tally.schedules}", *self.history]), flush=True)  # noqa: T201
+        if self.tally.schedules % _SCHEDULES_PER_CLOUD == 0:
+            self.stand.renew()
 
     @property
     def has_ended(self) -> bool:
@@ -321,14 +350,13 @@ class TroubledRun(RuleBasedStateMachine):
 
     def _begin(self, policy: str) -> None:
         self.history.append(f"a run, on_failure: {policy}")
-        self._script([])
         created = Run.create(self.stand.run_files[policy], state=self.stand.state)
         self.run = CloudHalf(created.row, created.state, created.journal)
 
     def _judge(self) -> None:
         """Once nothing goes wrong any more, `down` leaves nothing."""
         assert self.run is not None
-        self._script([])
+        self.stand.script([], {})
         self._command("the last down", lambda run: run.down(discard=True), must_succeed=True)
         self._check_doubles()
         left = self._existing()
@@ -338,36 +366,47 @@ class TroubledRun(RuleBasedStateMachine):
         if unproven or not self.has_ended:
             self.tally.add("inconsistent", f"not proven gone: {unproven}", self.history)
 
-    def _script(self, faults: list[dict[str, Any]]) -> None:
-        if faults:
-            self.history.append(f"faults {faults}")
-        service.script_faults(self.stand.handle(), *map(wire, faults))
+    def _script(self, step: Step) -> None:
+        self.history += [f"fault {fault}" for fault in step.faults]
+        self.history += [f"the cloud has {step.settings}"] if step.settings else []
+        self.stand.script(step.faults, step.settings)
+
+    def _count_struck(self) -> None:
+        self.struck += sum(service.struck_faults(self.stand.handle))
 
     @property
     def _run_id(self) -> str:
         assert self.run is not None
         return self.run.run_id
 
-    def _command(self, name: str, command: Callable[[CloudHalf], object], *, must_succeed: bool = False) -> None:
+    def _command(
+        self, name: str, command: Callable[[CloudHalf], object], *, counts: bool = True, must_succeed: bool = False
+    ) -> None:
         assert self.run is not None
         self.history.append(name)
+        counts = counts and not must_succeed
+        self.tally.commands += counts
+        began = time.monotonic()
         try:
-            command(self.run)
+            with _deadline(_DEADLINE_SECONDS):
+                command(self.run)
         except KeyboardInterrupt:
-            self.history[-1] += " -> interrupted"
+            self.history.append("  -> interrupted")
         except OUR_ERRORS as error:
-            self.tally.failed_commands += 1
-            self.history[-1] += f" -> {type(error).__name__}: {error}"
+            self.tally.failed[type(error).__name__] += counts
+            self.history.append(f"  -> {type(error).__name__}: {error}")
             if must_succeed or not str(error) or not error.hint:
                 self.tally.add("unexplained", f"{name}: {error!r}, hint: {error.hint}", self.history)
-        except Exception as error:  # noqa: BLE001 - whatever else it is, it is what we look for
-            self.history[-1] += f" -> {error!r}"
+        except (Exception, HangsError) as error:  # noqa: BLE001 - whatever else it is, it is what we look for
+            traceback.print_exc()
+            self.history.append(f"  -> {error!r}")
             self.tally.add("unexplained", f"{name}: {error!r}", self.history)
+        self.history[-1] += f"  ({time.monotonic() - began:.2f} s)"
         self._check_intents()
 
     def _existing(self) -> list[str]:
         group = f"/resourcegroups/llamalift-{self._run_id}"
-        return [one for one in service.witness(self.stand.handle())["existing"] if group in one.lower()]
+        return [one for one in service.witness(self.stand.handle)["existing"] if group in one.lower()]
 
     def _check_intents(self) -> None:
         """Whatever exists was intended before, and is not called gone; the machine's own disk comes with it."""
@@ -378,6 +417,6 @@ class TroubledRun(RuleBasedStateMachine):
             self.tally.add("inconsistent", f"exists, but not in the journal: {unknown}", self.history)
 
     def _check_doubles(self) -> None:
-        counts = service.witness(self.stand.handle())["machines"].get(f"llamalift-{self._run_id}", {})
+        counts = service.witness(self.stand.handle)["machines"].get(f"llamalift-{self._run_id}", {})
         if counts.get("most_at_once", 0) > 1:
             self.tally.add("doubled", str(counts), self.history)

@@ -19,6 +19,7 @@ def test_strikes_the_nth_matching_call() -> None:
     assert _struck(faults, "GET", "/x/disks/a", 3) == [False] * 3
     assert _struck(faults, "PUT", "/x/disks/a", 4) == [False, True, True, False]
     assert faults.matched() == [4]
+    assert faults.struck() == [2]
 
 
 def test_count_zero_strikes_for_ever() -> None:

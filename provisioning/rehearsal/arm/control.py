@@ -89,7 +89,7 @@ class ControlApplication:
     def _faults(self, request: Request) -> Response:
         if request.method == "PUT":
             self._world.faults.replace([Fault.from_json(fault) for fault in request.json().get("faults", [])])
-        return Response(200, {"matched": self._world.faults.matched()})
+        return Response(200, {"matched": self._world.faults.matched(), "struck": self._world.faults.struck()})
 
     def _evict(self, request: Request) -> Response:
         """Take a machine away, spot or not, whatever its policy: `{"machine": name, "notice_seconds": n}`."""
@@ -106,7 +106,6 @@ class ControlApplication:
         for name, value in request.json().items():
             if name not in known:
                 raise ArmError(400, "InvalidSetting", f"unknown setting: {name}")
-            setattr(self._world.settings, name, value)
             if name == "capacity":
                 self._world.refused.clear()
             setattr(self._world.settings, name, Latencies.from_json(value) if name == "latencies" else value)

@@ -91,18 +91,20 @@ class Fault:
 
 
 class FaultList:
-    """The faults in force, with how often each has been matched. Thread-safe."""
+    """The faults in force, with how often each has been matched, and has struck. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._faults: list[Fault] = []
         self._matched: list[int] = []
+        self._struck: list[int] = []
 
     def replace(self, faults: Sequence[Fault]) -> None:
         """Put these in force instead of all former ones; counting starts again."""
         with self._lock:
             self._faults = list(faults)
             self._matched = [0] * len(faults)
+            self._struck = [0] * len(faults)
 
     def take(self, method: str, path: str) -> Fault | None:
         """Count the call for every fault that it matches; the first one that is due strikes."""
@@ -113,9 +115,15 @@ class FaultList:
                     self._matched[index] += 1
                     if struck is None and fault.strikes(self._matched[index]):
                         struck = fault
+                        self._struck[index] += 1
         return struck
 
     def matched(self) -> list[int]:
         """How many calls each fault has matched so far."""
         with self._lock:
             return list(self._matched)
+
+    def struck(self) -> list[int]:
+        """How many calls each fault has struck so far."""
+        with self._lock:
+            return list(self._struck)
