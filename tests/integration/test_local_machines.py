@@ -64,6 +64,7 @@ _RUN = {
     "dollars_cap": 1000.0,
     "idle_seconds": 3600,
     "lost_client_seconds": 3600,
+    "discard_after_seconds": 86_400,
     "machine_started_at": None,
     "created_at": 1_800_000_000,
 }

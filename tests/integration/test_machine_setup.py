@@ -65,7 +65,7 @@ def booted(machine: SshMachine, session: Session, layout: RunLayout) -> Iterator
     settings = {
         "schema": 1, "run_id": RUN_ID, "username": machine.endpoint.username, "workspace": str(machine.workspace),
         "data_disk_lun": 0, "deadline_at": 4e9, "dollars_per_hour": 0.0, "dollars_cap": 1.0, "idle_seconds": 3600,
-        "lost_client_seconds": 3600, "machine_started_at": None, "created_at": 1e9,
+        "lost_client_seconds": 3600, "discard_after_seconds": 86_400, "machine_started_at": None, "created_at": 1e9,
     }  # fmt: skip
     send_bytes(session, json.dumps(settings).encode(), str(planted / "run.json"))
     config = str(planted / "run.json")
