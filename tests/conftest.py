@@ -20,14 +20,6 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Training tests run one after another: each starts two processes that compute, and there may be two cores."""
-    for item in items:
-        if item.get_closest_marker("training"):
-            item.add_marker(pytest.mark.xdist_group("training"))
-
-
 @pytest.fixture(scope="session")
 def machine_python() -> Path:
     """The Python of a machine's training environment: LLAMALIFT_TEST_ENV_PYTHON, or made from the CPU lock, once."""
