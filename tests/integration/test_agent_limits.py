@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+# A busy computer takes its time until the agent is up and the step has set its handlers.
+_TIME_TO_START = 10.0
 _TRAINING = """
 import signal, sys, time
 def leave(*_):
@@ -60,7 +62,7 @@ def test_at_the_deadline_training_saves_and_the_machine_deallocates_itself(
     make: Callable[..., AgentRun], azure: AzureInside
 ) -> None:
     """The deadline: SIGTERM, the step's own leave, then the machine's identity ends its compute."""
-    run = make(deadline_at=time.time() + 2)
+    run = make(deadline_at=time.time() + _TIME_TO_START)
     run.submit(run.python_step(_TRAINING, max_restarts=3))
     run.start()
     assert _fired(run) == "deadline"
@@ -241,7 +243,7 @@ def test_after_an_eviction_the_job_goes_on_at_the_next_start(make: Callable[...,
 
 def test_a_limit_during_training_leaves_no_process(make: Callable[..., AgentRun]) -> None:
     """A step that ignores SIGTERM is gone when compute ends."""
-    run = make(deadline_at=time.time() + 2)
+    run = make(deadline_at=time.time() + _TIME_TO_START)
     code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready'); time.sleep(600)"
     run.submit(run.python_step(code, grace_seconds=0.3))
     run.start()
