@@ -171,7 +171,7 @@ def _half(flags: Flags, hardware: Hardware) -> str | None:
         return None
     flags["fp16"] = ["False"]
     if not hardware.bf16:
-        return "--fp16 True trains in fp32 here: the processor can do neither fp16 nor bf16"
+        return "--fp16 True trains in fp32 here: the processor does bf16 only slowly, and fp16 not at all"
     flags["bf16"] = ["True"]
     return "--fp16 True trains in bf16 here: the processor cannot do fp16"
 
@@ -181,7 +181,7 @@ def _brain(flags: Flags, hardware: Hardware) -> str | None:
         return None
     flags["bf16"] = ["False"]
     if not hardware.fp16:
-        return "--bf16 True trains in fp32 here: the processor can do neither bf16 nor fp16"
+        return "--bf16 True trains in fp32 here: the processor does bf16 only slowly, and fp16 not at all"
     flags["fp16"] = ["True"]
     return "--bf16 True trains in fp16 here: this GPU is older than Ampere"
 

