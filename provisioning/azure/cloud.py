@@ -10,9 +10,9 @@ from provisioning.azure.admission import admit
 from provisioning.azure.clients import Clients
 from provisioning.azure.console import console_log
 from provisioning.azure.deallocate import deallocate
+from provisioning.azure.description import describe
 from provisioning.azure.destroy import Destruction
 from provisioning.azure.endpoint import SSH_PORT
-from provisioning.azure.found_runs import describe
 from provisioning.azure.images import resolve_image
 from provisioning.azure.inventory import Inventory, or_none
 from provisioning.azure.marks import read_mark, write_mark
