@@ -175,6 +175,11 @@ class Machine(Section):
         default="auto",
         description="Who may reach SSH: an address or a network. auto: this computer's address, nobody else.",
     )
+    move: Literal["never", "zone", "region"] = Field(
+        default="zone",
+        description="How far a disk with data on it may go to find a machine again. zone: free but for cents; region: "
+        "also to other regions, where each copy costs money and hours.",
+    )
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
