@@ -177,8 +177,7 @@ class Machine(Section):
     )
     move: Literal["never", "zone", "region"] = Field(
         default="zone",
-        description="How far a disk with data on it may go to find a machine again. zone: free but for cents; region: "
-        "also to other regions, where each copy costs money and hours.",
+        description="How far a disk with data may go to a machine; a copy to another region costs money and hours.",
     )
 
     @model_validator(mode="after")
