@@ -33,5 +33,5 @@ class EnduringStream:
 
 def endure_full_disk() -> None:
     """Let standard output and error outlive the disk's last byte."""
-    sys.stdout = EnduringStream(sys.stdout)  # type: ignore[assignment]
-    sys.stderr = EnduringStream(sys.stderr)  # type: ignore[assignment]
+    sys.stdout = EnduringStream(sys.stdout)
+    sys.stderr = EnduringStream(sys.stderr)

@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ _LATE, _EARLY = json.loads(os.environ["FILL_LATE"]), json.loads(os.environ["FILL
 _REPORT, _BALLAST = Path(os.environ["FILL_REPORT"]), Path("ballast")
 
 
-class Filling(TrainerCallback):
+class Filling(TrainerCallback):  # type: ignore[misc]  # transformers is not there where types are checked
     """Fills the disk, and after each step writes down what is there."""
 
     def on_step_end(self, _args: TrainingArguments, state: TrainerState, *_: object, **__: object) -> None:
@@ -59,10 +60,13 @@ class Filling(TrainerCallback):
 def _fill(free_bytes: int | None) -> None:
     if free_bytes is None:
         return
-    size = shutil.disk_usage(".").free - free_bytes
-    if size > 0:
-        with _BALLAST.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, size)
+    with _BALLAST.open("wb") as file:
+        # The file's own extents take a block or two: less and less is asked for until it fits.
+        while (size := shutil.disk_usage(".").free - free_bytes) > 0:
+            with suppress(OSError):
+                os.posix_fallocate(file.fileno(), 0, size)
+                return
+            free_bytes += 4096
 
 
 if __name__ == "__main__":

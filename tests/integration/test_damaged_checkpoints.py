@@ -96,9 +96,15 @@ def test_a_run_whose_newest_checkpoint_lies_ends_in_the_same_bits(
     folder = copy_of(whole, run.folder / "checkpoints")
     damage, _ = DAMAGES["optimizer shard of an earlier step (silent)"]
     damage(folder / f"checkpoint-{STEPS}", folder / f"checkpoint-{STEPS - 1}")
+    # An attempt before this one died while it gathered the final model.
+    (run.folder / "markers").mkdir()
+    (run.folder / "markers" / "gathering.json").write_text("{}")
     assert run.train(FLAGS) == 0, run.log()
     assert f"going on from checkpoint-{STEPS - 1}" in run.notes()
     assert run.curve() == whole.curve()[-1:]
     assert run.digest() == whole.digest()
+    why = "an attempt to gather it did not come to its end"
+    assert f"the final model is put together from checkpoint-{STEPS}: {why}" in run.notes()
+    assert not (run.folder / "markers" / "gathering.json").exists()
     # The next complete checkpoint made what was set aside useless.
     assert not list(folder.glob("set-aside-*"))

@@ -46,8 +46,10 @@ def test_a_disk_that_fills_up_in_mid_save(
         assert code == 0, run.log()
         assert [event["step"] for event in run.events("save")] == [1, 2, *range(pruned, STEPS + 1)]
         problems = [event["text"] for event in run.events("problem")]
-        for step, text in zip(late, problems, strict=False):
-            assert text.startswith(f"the checkpoint of step {step} could not be written, training goes on without it: ")
+        for number, text in zip(late, problems, strict=False):
+            assert text.startswith(
+                f"the checkpoint of step {number} could not be written, training goes on without it: "
+            )
             assert text.endswith(" bytes free)")
         # Room that cannot be made is refused in advance, with the numbers; room that can be made is made.
         assert len(problems) == len(late) + 1
