@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 # Nobody promises how fast a copy to another region is; a full terabyte at 12 MB/s.
 _COPY_SECONDS = 24 * 3600.0
 _DELETE_SECONDS = 600.0
+_RELEASE_SECONDS = 180.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +106,30 @@ class Moving:
         disks = workspace_disks(self._clients, self._names) if group is not None else []
         if not disks:
             raise no_disk(self._names)
-        holder = str(disks[0].get("managedBy") or "").rpartition("/")[2]
-        if holder:
+        self._await_release(disks[0])
+        return disks
+
+    def _await_release(self, disk: Mapping[str, Any]) -> None:
+        """A disk may be said to be held for a moment by a machine that is gone.
+
+        Raises:
+            RequestRefusedError: The machine is there.
+        """
+        holder = str(disk.get("managedBy") or "")
+        if not holder:
+            return
+        if self._inventory.exists(ref_of(holder)):
             raise RequestRefusedError(
-                f"the workspace disk is in use and cannot be moved, by the machine: {holder}",
+                f"the workspace disk is in use and cannot be moved, by the machine: {holder.rpartition('/')[2]}",
                 hint=f"the machine goes first, its disk stays; go on with: llamalift resume {self._names.run_id}",
             )
-        return disks
+        name, disks = str(disk["name"]), self._clients.compute.disks
+        self._look_until(
+            ref_of(str(disk["id"])),
+            lambda: or_none(lambda: disks.get(self._names.group, name), f"look at {name}"),
+            lambda found: found is None or not found.get("managedBy"),
+            limit_seconds=_RELEASE_SECONDS,
+        )
 
     def _bring(self, old: Mapping[str, Any], others: list[Mapping[str, Any]]) -> Mapping[str, Any]:
         """The new disk, whole; what an earlier move left is used if it is of this disk as it is, and goes here."""

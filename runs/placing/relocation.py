@@ -8,12 +8,14 @@ idle machine with GPUs soon costs more than the copy.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from provisioning.errors import ProvisioningError, ThrottledError, TransientError
+from provisioning.errors import MoveFailedError, ProvisioningError, ThrottledError, TransientError
 from provisioning.types import ResourceKind
 from runs.facts import Decided, Moved
+from runs.journal.charges import spent_dollars
 from runs.machine_config import tags
 from runs.placing.decide import decide_again, placement_of, plan_at, renew
 from runs.placing.reach import Reach, distance, place_of
@@ -91,11 +93,12 @@ class Relocation:
     def _begin(self, workspace: Workspace, placement: Placement, decided: Decided) -> None:
         """Make sure of what is needed, and say what it costs, before anything is paid for."""
         across = distance(workspace.place, place_of(placement)) is Reach.REGION
+        cost = self._cost(workspace, placement)
+        self._refuse_beyond_cap(cost, placement, decided)
         if across:
             self.say(f"{placement.size} in {place_words(placement)}, before the disk is copied there")
             request = machine_request(self.context, decided)
             self.context.cloud.probe(request, self.ledger, self.say)
-        cost = self._cost(workspace, placement)
         way = "copied to" if across else "moved to"
         self.context.reporter.note(
             f"the workspace disk is {way} {place_words(placement)}: {cost.words} ({cost.gb:.0f} GB at most)"
@@ -104,6 +107,16 @@ class Relocation:
             moved = self.context.get(Moved) or Moved()
             counted = replace(moved, gb=moved.gb + cost.gb, dollars=moved.dollars + cost.transfer_dollars)
             self.context.journal.put(self.context.run_id, counted)
+
+    def _refuse_beyond_cap(self, cost: MoveCost, placement: Placement, decided: Decided) -> None:
+        moved = self.context.get(Moved) or Moved()
+        spent = spent_dollars(self.context.journal, self.context.run_id, time.time()) + moved.dollars
+        if cost.transfer_dollars and spent + cost.dollars > decided.dollars_cap:
+            raise MoveFailedError(
+                f"to copy the disk to {place_words(placement)} takes about ${cost.dollars:.2f}, and of "
+                f"${decided.dollars_cap:.2f} is spent: ${spent:.2f}",
+                hint=f"raise the limit with: llamalift extend {self.context.run_id} --dollars N",
+            )
 
     def _cost(self, workspace: Workspace, placement: Placement) -> MoveCost:
         need = plan_at(self.context.loaded, placement).need

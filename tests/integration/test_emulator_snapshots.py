@@ -123,6 +123,18 @@ def test_a_copy_goes_on_after_its_call_and_is_of_no_use_before_its_end(shelf: Sh
     assert new["properties"]["diskSizeGB"] == 32
 
 
+def test_snapshots_of_premium_v2_are_copied_in_the_background(shelf: Shelf) -> None:
+    """In their own region, too; until then no disk can be made of them."""
+    change_settings(shelf.handle, snapshot_copy_seconds=200)
+    body = {"location": "eastus", "zones": ["1"], "sku": {"name": "PremiumV2_LRS"}}
+    properties = {"creationData": {"createOption": "Empty"}, "diskSizeGB": 32}
+    shelf.caller.done("PUT", shelf.path("fast", DISKS), {**body, "properties": properties})
+    assert shelf.made("one", shelf.path("fast", DISKS))["properties"]["completionPercent"] < 50
+    assert shelf.put("new", shelf.path("one"), kind=DISKS, zones=["2"]).code == "OperationNotAllowed"
+    jump_clock(shelf.handle, 200)
+    assert shelf.made("new", shelf.path("one"), kind=DISKS, zones=["2"])["zones"] == ["2"]
+
+
 @pytest.mark.parametrize("why", ["its source is deleted", "by script"])
 def test_a_copy_that_fails_says_so_in_the_snapshot(shelf: Shelf, why: str) -> None:
     """Never in the operation, which has long succeeded."""

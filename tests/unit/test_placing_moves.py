@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -98,6 +99,17 @@ def test_without_a_machine_anywhere_the_disk_is_not_copied(tmp_path: Path, clock
     decided = context.require(Decided)
     assert Place(decided.region, decided.zone) == cloud.disk
     assert cloud.vacated[-1] == place("eastus", None, D4)
+
+
+def test_a_copy_beyond_the_dollar_limit_is_not_begun(tmp_path: Path, clock: Clock) -> None:
+    """Nor is a machine tried there; the hint says how to raise the limit."""
+    context, cloud = begun(tmp_path, clock, "region")
+    context.journal.put(context.run_id, replace(context.require(Decided), dollars_cap=0.01))
+    with pytest.raises(CapacityError):
+        search(context, clock)
+    assert cloud.probed == []
+    assert {one.outcome for one in attempts(context) if one.placement.region == "westus3"} == {Outcome.MOVE}
+    assert context.get(Moved) is None
 
 
 def test_a_copy_that_fails_is_not_tried_again_at_once(tmp_path: Path, clock: Clock) -> None:

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from provisioning.rehearsal.arm.world import World
 
 _SETTLE = "settle-snapshot"
+# Their snapshots are copied to standard storage before they can be used, in the same region, too.
+_IN_BACKGROUND = frozenset({"premiumv2_lrs", "ultrassd_lrs"})
 
 
 def _view(world: World, resource: Resource) -> Json:
@@ -95,12 +97,13 @@ def _create(world: World, resource_id: ResourceId, wanted: Json) -> Resource:
     creation["sourceUniqueId"] = source.properties["uniqueId"]
     snapshot = _new_snapshot(resource_id, wanted, source, creation, incremental=incremental)
     snapshot.private["content_from"] = source.id
-    if across:
+    sku = str((source.body.get("sku") or {}).get("name")).lower()
+    if across or sku in _IN_BACKGROUND:
         snapshot.private["copying"] = {
             "source": source.id,
             "began_at": world.now(),
             "seconds": world.settings.snapshot_copy_seconds,
-            "fails": region in world.settings.failing_snapshot_copies,
+            "fails": across and region in world.settings.failing_snapshot_copies,
         }
     return snapshot
 
