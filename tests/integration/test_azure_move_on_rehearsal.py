@@ -31,6 +31,14 @@ TAGS = {"llamalift-machine": "there"}
 SAVED = "step 400"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _without_machines() -> Iterator[None]:
+    """What is on a disk is read from outside here, so no machine need boot."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LLAMALIFT_MACHINES", "none")
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _as_before(emulator: EmulatorHandle) -> Iterator[None]:
     """Each test scripts its own cloud."""
@@ -91,6 +99,9 @@ def test_the_disk_stands_elsewhere_with_all_that_was_on_it(
     found = cloud._open().compute.disks.get(names_of(cloud).group, moved.name)
     assert found["sku"]["name"] == "Premium_LRS"
     assert found["tags"] == {**TAGS, "llamalift-run": RUN_ID}
+    described = cloud.describe(RUN_ID)
+    assert described is not None
+    assert (described.workspace_gib, described.tags["llamalift-machine"]) == (32, "there")
     again = MemoryLedger()
     assert cloud.move_disk(RUN_ID, to, TAGS, again, silent) == moved
     assert again.lines == []
