@@ -88,7 +88,7 @@ class Train:
         job = render_job(
             spec, layout, python=context.require(Prepared).python, model=synced.model, data=synced.data,
             processes=processes_of(spec.machine, decided.size), save_seconds=decided.save_seconds,
-            secrets_file=secrets_file, number=submitted.number,
+            secrets_file=secrets_file, number=submitted.number, evictions_per_hour=decided.evictions_per_hour,
         )  # fmt: skip
         context.journal.confirm(context.run_id)
         context.journal.put(context.run_id, submitted)
@@ -175,6 +175,8 @@ def describe(status: AgentStatus) -> str:
     if progress is None:
         return status.phase
     words = [progress.phase] if progress.phase and progress.phase != "training" else []
+    if status.step is not None and (launch := status.step.name.removeprefix("train-")) != status.step.name:
+        words.append(f"save_steps {launch}")
     if progress.loss is not None:
         words.append(f"loss {progress.loss:.3f}")
     if progress.tokens_per_second:

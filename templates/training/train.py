@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from templates.agent.manifest import check_manifest
-from templates.training import checkpoints, exit_codes, save_schedule, sizes
+from templates.training import checkpoints, exit_codes, losses, relaunching, sizes
 from templates.training.arguments import schedule_for
 from templates.training.errors import DataError, ModelError
 from templates.training.orphans import die_with_parent
+from templates.training.relaunch import NothingToGainError, RelaunchClock
 from templates.training.save_clock import SaveClock
 from templates.training.setup import Run, prepare
 
@@ -53,6 +54,8 @@ def main(argv: list[str]) -> int:
 
 def _is_finished(run: Run) -> bool:
     """An attempt after the last one that succeeded has nothing to do."""
+    if run.asked.llamalift_relaunch:
+        return relaunching.is_over(run)
     marker = run.folders.markers / MARKER
     return marker.is_file() and not check_manifest(run.folders.final, contents=False)
 
@@ -67,12 +70,19 @@ def _train(run: Run) -> int:
     trainer.add_callback(Report(trainer))
     start = _agreed_start(run)
     run.metrics.phase("training")
-    outcome = trainer.train(resume_from_checkpoint=str(start) if start else None)
+    try:
+        outcome = trainer.train(resume_from_checkpoint=str(start) if start else None)
+    except NothingToGainError:
+        return relaunching.end(run, trainer.state.max_steps)
     if step_end.diverged:
         return exit_codes.NOT_FINITE
+    if trainer.is_world_process_zero():
+        losses.end_in_order(run.folders.checkpoints)
     if step_end.left:
         run.metrics.note(f"asked to leave: stopped after step {trainer.state.global_step}")
         return exit_codes.CHECKPOINTED
+    if relaunching.goes_on(run, trainer.state.max_steps):
+        return relaunching.end(run, trainer.state.max_steps)
     return _finish(run, trainer, parameters, float(outcome.training_loss))
 
 
@@ -141,21 +151,25 @@ def _clock(run: Run, total_steps: int, start_step: int) -> SaveClock | None:
     if not run.translated.saves:
         return None
     step_seconds, save_seconds = checkpoints.read_times(run.folders.checkpoints)
-    clock = SaveClock(
-        schedule=schedule_for(run.asked.llamalift_schedule, run.translated.save_steps, total_steps),
+    clock = (RelaunchClock if run.asked.llamalift_relaunch else SaveClock)(
+        schedule=schedule_for(run.asked, run.translated.save_steps, total_steps),
         total_steps=total_steps,
-        rungs_down=max(0, int(os.environ.get("LLAMALIFT_ATTEMPT", "1")) - 1),
+        rungs_down=_rungs_down(run),
         last_save=start_step,
         now=time.monotonic,
         known_step_seconds=step_seconds,
         known_save_seconds=save_seconds,
     )
-    planned = save_schedule.save_steps(
-        clock.schedule, total_steps, step_seconds, save_seconds, rungs_down=clock.rungs_down, first_step=start_step
-    )
+    planned = clock.planned_steps(start_step)
     shown = planned if len(planned) <= 2 * _SHOWN_SAVES else (*planned[:_SHOWN_SAVES], *planned[-_SHOWN_SAVES:])
     run.metrics.event("plan", total_steps=total_steps, start_step=start_step, save_steps=shown, saves=len(planned))
     return clock
+
+
+def _rungs_down(run: Run) -> int:
+    """How often the run was lost; only rank 0 decides on saving, so only rank 0 counts."""
+    attempt = int(os.environ.get("LLAMALIFT_ATTEMPT", "1"))
+    return losses.begin(run.folders.checkpoints, attempt) if run.training.process_index == 0 else 0
 
 
 def _has_room(run: Run, parameters: int) -> bool:
@@ -183,7 +197,7 @@ def _finish(run: Run, trainer: LiftTrainer, parameters: int, mean_loss: float) -
     final_model.save_final(trainer, run.folders.final, model.DTYPES[run.translated.precision])
     if trainer.is_world_process_zero():
         _write_marker(run, trainer, mean_loss)
-    return exit_codes.OK
+    return relaunching.end(run, trainer.state.max_steps)
 
 
 def _write_marker(run: Run, trainer: LiftTrainer, mean_loss: float) -> None:
