@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 # Asked to leave, the trainer finishes its step and saves; a save on a busy disk may take twice the planned time.
 _LEAST_GRACE_SECONDS = 60.0
 _GRACE_PER_SAVE = 2.0
+# Before its save_steps, the name of a launch of the recipe's literal way.
+_LAUNCH = "train-"
 
 
 def render_job(
@@ -54,7 +56,7 @@ def render_job(
     verify = [python, "-m", "templates.training.verify_model", "--run-dir", layout.run_folder]
     programs = {"train": train}
     if spec.checkpoints.relaunch:
-        programs = {f"train-{every}": [*train, "--llamalift_relaunch", str(every)] for every in ladder(schedule)}
+        programs = {f"{_LAUNCH}{every}": [*train, "--llamalift_relaunch", str(every)] for every in ladder(schedule)}
     restarts = {**dict.fromkeys(programs, spec.train.max_restarts), "verify": 1}
     return {
         "schema": 1,
@@ -69,6 +71,12 @@ def render_job(
         "grace_seconds": grace_seconds(save_seconds),
         "secrets_file": secrets_file,
     }  # fmt: skip
+
+
+def launch_words(step: str) -> str:
+    """A launch of the recipe's literal way in words, from its step's name; empty for every other step."""
+    every = step.removeprefix(_LAUNCH)
+    return "" if every == step else f"save_steps {every}"
 
 
 def grace_seconds(save_seconds: float) -> float:
