@@ -11,16 +11,14 @@ import time
 from typing import TYPE_CHECKING
 
 from templates.agent.manifest import check_manifest, checkpoint_folders
-from templates.training import exit_codes
 from templates.training.checkpoints import write_durably
+from templates.training.finish import MARKER
 from templates.training.relaunch import saved_steps
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from templates.training.setup import Run
-
-_FINISHED = "train.json"
 
 
 def marker_name(save_steps: int) -> str:
@@ -29,10 +27,10 @@ def marker_name(save_steps: int) -> str:
 
 
 def is_over(run: Run) -> bool:
-    """Say, before anything is loaded, whether this launch has nothing to do; then its marker is there."""
+    """Say, before anything is loaded, whether this launch has nothing to do; then its marker is there. Rank 0 alone."""
     save_steps, total_steps = run.asked.llamalift_relaunch, _known_total(run.folders.markers)
     if save_steps == 1:
-        is_made = (run.folders.markers / _FINISHED).is_file()
+        is_made = (run.folders.markers / MARKER).is_file()
         over = is_made and total_steps is not None and not check_manifest(run.folders.final)
     else:
         newest = _newest_step(run.folders.checkpoints)
@@ -44,19 +42,20 @@ def is_over(run: Run) -> bool:
 
 def goes_on(run: Run, total_steps: int) -> bool:
     """Say whether a further launch is needed, because no checkpoint holds the last step."""
-    return run.asked.llamalift_relaunch > 1 and _newest_step(run.folders.checkpoints) < total_steps
+    if run.asked.llamalift_relaunch <= 1:
+        return False
+    return run.ranks.first(lambda: _newest_step(run.folders.checkpoints) < total_steps)
 
 
-def end(run: Run, total_steps: int) -> int:
-    """Leave the launch's marker, where this is one; give the exit code."""
+def end(run: Run, total_steps: int) -> None:
+    """Leave the launch's marker, where this is one."""
     save_steps = run.asked.llamalift_relaunch
-    if save_steps and run.training.process_index == 0:
+    if save_steps and run.ranks.is_first:
         words = {"finished_at": time.time(), "total_steps": total_steps}
         run.folders.markers.mkdir(exist_ok=True)
         write_durably(run.folders.markers / marker_name(save_steps), json.dumps(words))
         newest = _newest_step(run.folders.checkpoints)
         run.metrics.note(f"save_steps {save_steps} is done: the newest checkpoint holds step {newest} of {total_steps}")
-    return exit_codes.OK
 
 
 def _known_total(markers: Path) -> int | None:
