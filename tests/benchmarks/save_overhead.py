@@ -197,7 +197,7 @@ def really_ours(folder: Path) -> TrainingRun:
     """Train our way on two ranks, killed once."""
     run = TrainingRun.prepare(folder, training_python(), "zero2")
     killed(run, _FLAGS)
-    finished(run, _FLAGS, LLAMALIFT_ATTEMPT="2")
+    finished(run, _FLAGS)
     return run
 
 
@@ -206,7 +206,7 @@ def really_relaunched(folder: Path) -> TrainingRun:
     run = TrainingRun.prepare(folder, training_python(), "zero2")
     first, *others = ([*_FLAGS, "--llamalift_relaunch", str(every)] for every in ladder(_TINY))
     killed(run, first)
-    finished(run, first, LLAMALIFT_ATTEMPT="2")
+    finished(run, first)
     for flags in others:
         finished(run, flags)
     return run
@@ -222,9 +222,9 @@ def killed(run: TrainingRun, flags: list[str]) -> None:
     wait_until_gone(ranks)
 
 
-def finished(run: TrainingRun, flags: list[str], **environment: str) -> None:
+def finished(run: TrainingRun, flags: list[str]) -> None:
     """Train to the end."""
-    code = run.train(flags, **environment)
+    code = run.train(flags)
     if code:
         sys.exit(f"training failed with exit code {code}:\n{run.log()[-2000:]}")
 
