@@ -113,8 +113,8 @@ class Relocation:
         spent = spent_dollars(self.context.journal, self.context.run_id, time.time()) + moved.dollars
         if cost.transfer_dollars and spent + cost.dollars > decided.dollars_cap:
             raise MoveFailedError(
-                f"to copy the disk to {place_words(placement)} takes about ${cost.dollars:.2f}, and of "
-                f"${decided.dollars_cap:.2f} is spent: ${spent:.2f}",
+                f"to copy the disk to {placement.region} takes about ${cost.dollars:.2f}, more than is left of the "
+                f"run's ${decided.dollars_cap:.2f}: ${max(0.0, decided.dollars_cap - spent):.2f}",
                 hint=f"raise the limit with: llamalift extend {self.context.run_id} --dollars N",
             )
 
