@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import signal
 import subprocess
 import sys
 import time
@@ -17,12 +19,13 @@ from remote.machine import wait_for_workspace
 from remote.transfer import send_bytes
 from runs import Run
 from runs.cost import cost_of_run
-from runs.facts import Decided, Moved, Prepared, Rented, Searching
+from runs.facts import Decided, Moved, Prepared, Rented, Searching, Submitted
 from runs.journal.attempts import AttemptLog
 from runs.journal.charges import Component
 from runs.spec.recipes import write_recipe
 from runs.stages.provision import Provision
 from runs.state_folder import StateFolder
+from tests.fakes.arm_caller import ArmCaller
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,20 +35,27 @@ if TYPE_CHECKING:
     from runs.context import RunContext
 
 D2 = "Standard_D2s_v5"
-MACHINE = f"{{size: {D2}, regions: [eastus, westus3], zones: [1, 2], spot: true, move: region}}"
+MACHINE = f"{{size: {D2}, regions: [eastus, westus3], zones: [1, 2], spot: true, move: region}}\nlimits: {{dollars: 5}}"
 WAIT_SECONDS = 150
+# How many clients die, and about how many points a whole search passes.
+CLIENTS, LATEST_POINT, SEED = 4, 400, 7
 SAVED = "step 400"
+
+
+def run_file(folder: Path) -> Path:
+    """The smallest recipe with the machine above."""
+    file = write_recipe("tiny-cpu", folder)
+    lines = file.read_text().splitlines(keepends=True)
+    start = next(number for number, line in enumerate(lines) if line.startswith("machine:"))
+    end = next(number for number in range(start + 1, len(lines)) if lines[number][0] not in " #\n")
+    file.write_text("".join([*lines[:start], f"machine: {MACHINE}\n", *lines[end:]]))
+    return file
 
 
 @pytest.fixture
 def context(tmp_path: Path) -> Iterator[RunContext]:
     """A run that was set up in eastus zone 1, with a file on its disk; nothing may be left of it in the end."""
-    file = write_recipe("tiny-cpu", tmp_path / "work")
-    lines = file.read_text().splitlines(keepends=True)
-    start = next(number for number, line in enumerate(lines) if line.startswith("machine:"))
-    end = next(number for number in range(start + 1, len(lines)) if lines[number][0] not in " #\n")
-    file.write_text("".join([*lines[:start], f"machine: {MACHINE}\n", *lines[end:]]))
-    run = Run.create(file, state=StateFolder(tmp_path / "state"))
+    run = Run.create(run_file(tmp_path / "work"), state=StateFolder(tmp_path / "state"))
     with run.context() as opened:
         opened.cloud.account()
         Provision().act(opened)
@@ -149,3 +159,55 @@ def _is_copying(context: RunContext) -> bool:
         return False
     kinds = [ref.kind for ref in context.cloud.remaining(context.run_id)]
     return kinds.count(ResourceKind.SNAPSHOT) == 2
+
+
+@pytest.fixture
+def asleep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunContext]:
+    """A run that was handed over in eastus, whose machine was taken away; no machine boots here."""
+    monkeypatch.setenv("LLAMALIFT_MACHINES", "none")
+    run = Run.create(run_file(tmp_path / "work"), state=StateFolder(tmp_path / "state"))
+    with run.context() as opened:
+        opened.cloud.account()
+        Provision().act(opened)
+        opened.journal.put(opened.run_id, Submitted(at=time.time()))
+        take_away(opened, {"region": "eastus"})
+        disk = opened.cloud.find_workspace(opened.run_id)
+        assert disk is not None
+        yield opened
+        receipt = run.down(discard=True)
+        assert all(line.confirmed_gone_at is not None for line in receipt.resources)
+        assert opened.cloud.remaining(opened.run_id) == []
+
+
+def test_clients_that_die_one_after_the_other_lose_nothing(asleep: RunContext) -> None:
+    """At whatever write or request each of them ends, the last one finds the disk whole, and one machine with it."""
+    folders = emulator(asleep).state_folder / "disks"
+    marks = [folder / "saved" for folder in folders.iterdir()]
+    for mark in marks:
+        mark.write_text(SAVED)
+    chance = random.Random(SEED)  # noqa: S311 - the same every time
+    for _ in range(CLIENTS):
+        argv = [sys.executable, "-m", "tests.fakes.search_until_killed", str(asleep.state.root), asleep.run_id]
+        ended = subprocess.run([*argv, str(chance.randint(20, LATEST_POINT))], check=False, timeout=WAIT_SECONDS)
+        assert ended.returncode in {0, -signal.SIGKILL}
+        found = asleep.cloud.find_workspace(asleep.run_id)
+        assert found is not None
+        assert saved_below(asleep, found.name) == SAVED
+    if not Provision().is_done(asleep):
+        Provision().act(asleep)
+    found = asleep.cloud.find_workspace(asleep.run_id)
+    assert found is not None
+    assert (found.place.region, found.moving_to) == ("westus3", None)
+    assert saved_below(asleep, found.name) == SAVED
+    kinds = [ref.kind for ref in asleep.cloud.remaining(asleep.run_id)]
+    # The workspace and the machine's own.
+    assert (kinds.count(ResourceKind.DISK), kinds.count(ResourceKind.VIRTUAL_MACHINE)) == (2, 1)
+    assert ResourceKind.SNAPSHOT not in kinds
+
+
+def saved_below(context: RunContext, disk: str) -> str:
+    """What is on a disk, read from where the rehearsal cloud keeps it."""
+    caller = ArmCaller(emulator(context))
+    path = f"/resourceGroups/llamalift-{context.run_id}/providers/Microsoft.Compute/disks/{disk}"
+    unique_id = caller.call("GET", path).body["properties"]["uniqueId"]
+    return (emulator(context).state_folder / "disks" / unique_id / "saved").read_text()
