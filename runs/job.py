@@ -58,6 +58,7 @@ def render_job(
             },
         ],
         "grace_seconds": grace_seconds(save_seconds),
+        "save_seconds": save_seconds,
         "secrets_file": secrets_file,
     }  # fmt: skip
 
