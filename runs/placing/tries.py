@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from provisioning.errors import ProvisioningError
 from provisioning.types import ResourceKind
 from runs.facts import Decided, Prepared, Rented, Submitted, Trust, Unread
 from runs.ledger import RunLedger
 from runs.placing.decide import decide, placement_of, renew
 from runs.placing.request import machine_request
+from runs.power import try_settle_power
 
 if TYPE_CHECKING:
     from provisioning.types import Placement
@@ -47,7 +49,12 @@ class Tries:
         else:
             decided = self._stay(decided)
         context.journal.put(context.run_id, decided)
-        machine = context.cloud.provision(machine_request(context, decided), self._ledger, self._say)
+        try:
+            machine = context.cloud.provision(machine_request(context, decided), self._ledger, self._say)
+        except ProvisioningError:
+            # One that could not be started again costs nothing while it is waited for.
+            try_settle_power(context)
+            raise
         context.journal.put(
             context.run_id,
             Rented(
