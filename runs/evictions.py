@@ -22,6 +22,7 @@ PATIENCE_SECONDS = 6 * 3600.0
 # The machine's own count of dollars and the journal's differ by the minutes in which neither was there.
 _CAP_SHARE = 0.97
 _LIMIT = "limit"
+_CENT = 0.01
 _WHAT = {
     "save": "saved in time",
     "drain": "the save on scratch became durable in time",
@@ -70,7 +71,7 @@ class Eviction:
             return "not back yet"
         done = "no notice" if self.notice_seconds is None else _WHAT.get(self.what, self.what)
         steps = "no step" if not self.lost_steps else f"{self.lost_steps} step{'s' if self.lost_steps > 1 else ''}"
-        return f"{done}, {steps} lost, {self.seconds / 60:.1f} minutes and ${self.dollars:.2f}"
+        return f"{done}; {steps} lost, {self.seconds / 60:.1f} minutes and {_dollars(self.dollars)}"
 
 
 def evictions_of(journal: Journal, run_id: str) -> tuple[Eviction, ...]:
@@ -85,7 +86,12 @@ def sum_words(found: Sequence[Eviction]) -> str:
         return ""
     steps, minutes = sum(one.lost_steps for one in found), sum(one.seconds for one in found) / 60
     lost = f"{steps} step{'s' if steps != 1 else ''}, {minutes:.1f} minutes"
-    return f"{len(found)} eviction{'s' if len(found) > 1 else ''}: {lost} and ${sum(o.dollars for o in found):.2f} lost"
+    dollars = _dollars(sum(one.dollars for one in found))
+    return f"{len(found)} eviction{'s' if len(found) > 1 else ''}: {lost} and {dollars} lost"
+
+
+def _dollars(amount: float) -> str:
+    return f"${amount:.2f}" if amount >= _CENT else "less than a cent"
 
 
 def limit_that_ended(context: RunContext, at: float) -> str:
