@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
-from provisioning.errors import ProvisioningError
+from provisioning.errors import CapacityError
 from provisioning.types import ResourceKind
 from runs.facts import Decided, Prepared, Rented, Submitted, Trust, Unread
+from runs.journal.charges import end_machine_charge
 from runs.ledger import RunLedger
 from runs.placing.decide import decide, placement_of, renew
 from runs.placing.request import machine_request
-from runs.power import try_settle_power
 
 if TYPE_CHECKING:
     from provisioning.types import Placement
@@ -49,11 +50,13 @@ class Tries:
         else:
             decided = self._stay(decided)
         context.journal.put(context.run_id, decided)
+        tried_at = time.time()
         try:
             machine = context.cloud.provision(machine_request(context, decided), self._ledger, self._say)
-        except ProvisioningError:
-            # One that could not be started again costs nothing while it is waited for.
-            try_settle_power(context)
+        except CapacityError:
+            if self.is_fixed:
+                # What was to be started again and got no hardware has cost nothing since.
+                end_machine_charge(context.journal, context.run_id, tried_at)
             raise
         context.journal.put(
             context.run_id,

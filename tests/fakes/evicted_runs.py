@@ -104,8 +104,14 @@ class EvictedRun:
         run_file.write_text(text)
         self._client("up", str(run_file))
 
-    def evict(self, kind: Kind, after_steps: int) -> Loss:
-        """Take the machine away once it has trained so many steps since it came back; wait until training goes on."""
+    def evict(self, kind: Kind, after_steps: int, *, kill_client: bool = False) -> Loss:
+        """Take the machine away once it has trained so many steps since it came back; wait until training goes on.
+
+        Args:
+            kind: With notice, without, or with one in which a save cannot fit.
+            after_steps: Steps that it lives.
+            kill_client: `kill -9` the client right after that; `resume` follows.
+        """
         before = self._wait(lambda: self._trained(after_steps), f"{after_steps} steps")
         count, promised = len(before["departures"]), self.promised_steps()
         began, measured = time.monotonic(), self._slow_down() if kind == "declined" else None
@@ -117,16 +123,12 @@ class EvictedRun:
                 lambda: (self._state().get("departure") or {}).get("acknowledged_at"), "the notice to be declined"
             )
             self._times.write_text(measured)
+        if kill_client:
+            self._kill_client()
         last = self._wait(lambda: self._resumed(count), f"training to go on after eviction {count + 1}")
         return Loss(
             kind, last["what"], last["step"] or 0, last["lost_steps"], promised, round(time.monotonic() - began, 1)
         )
-
-    def kill_client(self) -> None:
-        """`kill -9` the client; another one follows."""
-        os.killpg(self._clients[-1].pid, signal.SIGKILL)
-        self._clients[-1].wait()
-        self._client("resume", self.run_id)
 
     def finish(self) -> list[str]:
         """Wait until the client is done; gives what is wrong with the end of the run, in words."""
@@ -173,6 +175,11 @@ class EvictedRun:
         plan = [event for event in map(_event, lines) if event.get("event") == "plan"][-1]
         # Intervals never grow.
         return int(plan["save_steps"][0]) - int(plan["start_step"]) if plan["save_steps"] else 0
+
+    def _kill_client(self) -> None:
+        os.killpg(self._clients[-1].pid, signal.SIGKILL)
+        self._clients[-1].wait()
+        self._client("resume", self.run_id)
 
     def _client(self, *words: str) -> None:
         environment = {**os.environ, **self.environment, "LLAMALIFT_STATE_DIR": str(self.state.root)}
