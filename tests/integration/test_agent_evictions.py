@@ -181,3 +181,18 @@ def test_an_eviction_that_is_called_off_lets_the_job_go_on(run: AgentRun, azure:
     assert run.wait_for_phase("done")["finished_steps"][0]["attempts"] == 2
     assert azure.acknowledged == []
     assert _records(run)[0]["kind"] == "Preempt (it was called off)"
+
+
+def test_secrets_that_went_with_the_machine_are_waited_for(run: AgentRun, azure: AzureInside, tmp_path: Path) -> None:
+    """They were in memory: the job goes on once the client has brought them again, and does not fail meanwhile."""
+    secrets = tmp_path / "secrets.json"
+    secrets.write_text(json.dumps({"WANDB_API_KEY": "hush-hush-42"}))
+    run.submit(run.python_step(_TRAINING, max_restarts=3), secrets_file=str(secrets))
+    run.start()
+    wait_for(lambda: "ready" in run.log(), "the step to begin")
+    secrets.unlink()
+    _start_elsewhere(run, azure)
+    wait_for(lambda: any("bring the secrets again" in note for note in run.snapshot()["notes"]), "the note")
+    assert run.snapshot()["phase"] == "running"
+    secrets.write_text(json.dumps({"WANDB_API_KEY": "hush-hush-42"}))
+    run.wait_for_phase("done")
