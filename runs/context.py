@@ -39,6 +39,8 @@ class RunContext:
     reporter: Reporter
     _cloud: Cloud | None = field(default=None, repr=False)
     _session: Session | None = field(default=None, repr=False)
+    # The limit that the machine's agent has said to end it for; empty while there is none.
+    limit_fired: str = ""
 
     @property
     def spec(self) -> RunFile:
@@ -104,14 +106,25 @@ class RunContext:
     def session(
         self, stage: StageName | None = None, *, deadline_seconds: float = CONNECT_SECONDS, fresh: bool = False
     ) -> Session:
-        """The connection to the machine, opened when there is none, or anew when `fresh`."""
+        """The connection to the machine, opened when there is none, or anew when `fresh`.
+
+        Raises:
+            UnreachableError: It does not answer by the deadline, or the cloud says that it is off.
+        """
         from remote.session import Session
+        from runs.power import Knocks
 
         if fresh:
             self.hang_up()
         if self._session is None:
-            progress = None if stage is None else lambda what: self.reporter.waiting(stage, what)
-            session = Session.connect(self.endpoint(), deadline_seconds=deadline_seconds, progress=progress)
+            knocks = Knocks(self)
+
+            def wait(what: str) -> None:
+                if stage is not None:
+                    self.reporter.waiting(stage, what)
+                knocks.knock()
+
+            session = Session.connect(self.endpoint(), deadline_seconds=deadline_seconds, progress=wait)
             self._pin(session.host_key)
             self._session = session
         return self._session
