@@ -4,6 +4,7 @@ RemoteError
 ├── UnreachableError      no connection within the deadline, or it broke
 ├── HostKeyChangedError   the machine showed a key that is not pinned: everything stops
 ├── SignInRefusedError    the machine refuses our key
+├── JumpRefusedError      the jump host in front of the machine is there and does not let us through
 ├── CommandFailedError    a command ended with a non-zero exit code
 │   └── CommandTimeoutError   it did not end in time
 ├── TransferError         bytes did not arrive as they were sent
@@ -33,6 +34,10 @@ class HostKeyChangedError(RemoteError):
 
 class SignInRefusedError(RemoteError):
     """The machine refuses our key."""
+
+
+class JumpRefusedError(RemoteError):
+    """The jump host in front of the machine is there and does not let us through; another try would not either."""
 
 
 class CommandFailedError(RemoteError):

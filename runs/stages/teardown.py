@@ -10,6 +10,7 @@ from provisioning.types import ResourceKind, ResourceRef
 from runs.facts import Leaving, Undeleted
 from runs.ledger import RunLedger
 from runs.receipt import make_receipt, write_receipt
+from runs.ssh_access import forget
 from runs.types import RunState, StageName
 
 if TYPE_CHECKING:
@@ -45,8 +46,7 @@ class Teardown:
         context.journal.forget(context.run_id, Undeleted)
         receipt = make_receipt(context.journal, context.run_id)
         write_receipt(receipt, context.folder / "receipt.json")
-        for key in ("id_ed25519", "host_key_one_time"):
-            (context.folder / key).unlink(missing_ok=True)
+        forget(context.state, context.run_id)
         # Last: an ended run is never looked after again.
         context.journal.set_run_state(context.run_id, RunState.ENDED)
         count = len(receipt.resources)
