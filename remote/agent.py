@@ -269,9 +269,7 @@ def put_secrets(session: Session, layout: RunLayout, secrets: Mapping[str, str])
     They travel on standard input only. The file is 0600 in a 0700 folder in memory (`/dev/shm`), gone with the next
     boot; a machine without that (macOS) keeps it in its temporary folder.
     """
-    memory = session.run(Command.of("test", "-d", "/dev/shm"), check=False).exit_code == 0  # noqa: S108 - made private below
-    base = "/dev/shm" if memory else _temporary_folder(session)  # noqa: S108
-    folder = f"{base}/llamalift-{layout.run_id}"
+    folder = _secrets_folder(session, layout)
     # A folder of somebody else's, or a link, must not become the place of secrets: both make `mkdir` or the test fail.
     is_ours = Command.of("test", "-O", folder).and_then(Command.of("test", "!", "-L", folder))
     made = Command.of("mkdir", "-m", "700", folder).or_else(is_ours)
@@ -279,6 +277,17 @@ def put_secrets(session: Session, layout: RunLayout, secrets: Mapping[str, str])
     path = f"{folder}/secrets.json"
     send_bytes(session, json.dumps(dict(secrets)).encode(), path, mode=0o600)
     return path
+
+
+def forget_secrets(session: Session, layout: RunLayout) -> None:
+    """Remove what `put_secrets` put there. Repeatable."""
+    session.run(Command.of("rm", "-rf", "--", _secrets_folder(session, layout)))
+
+
+def _secrets_folder(session: Session, layout: RunLayout) -> str:
+    memory = session.run(Command.of("test", "-d", "/dev/shm"), check=False).exit_code == 0  # noqa: S108 - made private
+    base = "/dev/shm" if memory else _temporary_folder(session)  # noqa: S108
+    return f"{base}/llamalift-{layout.run_id}"
 
 
 _SAME_VERSION = "was this run started by another version of llamalift? Use that one"

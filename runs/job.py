@@ -42,8 +42,10 @@ def render_job(
     """
     environment = {"PYTHONPATH": layout.trainer_zipapp, "HF_HOME": layout.hub_cache, "TOKENIZERS_PARALLELISM": "false"}
     launch = [python, "-m", "templates.training.launch", "--standalone", "--nproc_per_node", str(processes)]
-    train = [*launch, "-m", "templates.training.train", *trainer_flags(spec, layout, model=model, data=data)]
-    verify = [python, "-m", "templates.training.verify_model", "--run-dir", layout.run_folder]
+    # No line of the log may hold what only the job's environment may.
+    masked = [python, "-m", "templates.training.masked", ",".join(spec.secrets)] if secrets_file else []
+    train = [*masked, *launch, "-m", "templates.training.train", *trainer_flags(spec, layout, model=model, data=data)]
+    verify = [*masked, python, "-m", "templates.training.verify_model", "--run-dir", layout.run_folder]
     return {
         "schema": 1,
         "number": number,

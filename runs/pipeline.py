@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from provisioning.errors import ProvisioningError
 from remote.errors import RemoteError
 from runs.errors import RunBusyError, RunError
+from runs.masking import mask_error
+from runs.secrets import masker_for
 from runs.types import StageState
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ def _run(context: RunContext, stage: Stage) -> None:
         # The stage is another client's now; its row, too.
         raise
     except OUR_ERRORS as error:
+        mask_error(masker_for(context.spec.secrets), error)
         journal.stage_ended(run_id, stage.name, StageState.FAILED, str(error))
         journal.event(run_id, f"{stage.name} failed: {error}")
         reporter.failed(stage.name, str(error), seconds=time.monotonic() - began)

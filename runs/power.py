@@ -10,6 +10,7 @@ from provisioning.types import PowerState
 from remote.errors import UnreachableError
 from runs.facts import Leaving, Rented
 from runs.journal.charges import Component, charges_of, end_machine_charge
+from runs.masking import try_to_take_secrets_back
 
 if TYPE_CHECKING:
     from provisioning.types import MachinePower, Progress
@@ -30,6 +31,8 @@ def deallocate(context: RunContext, why: str, progress: Progress) -> None:
     # If a limit has done so already, its hours ended then and not now.
     seen = settle_power(context)
     journal.event(run_id, f"deallocating the machine: {why}")
+    if seen is not None and seen.power is PowerState.RUNNING:
+        try_to_take_secrets_back(context)
     context.hang_up()
     context.cloud.deallocate(run_id, progress)
     end_machine_charge(journal, run_id, time.time())

@@ -20,11 +20,12 @@ from runs.facts import Collected, Estimate, Leaving, Rented, Searching, Submitte
 from runs.journal import Journal
 from runs.journal.lease import lease
 from runs.loss import may_lose_model
+from runs.masking import mask_error
 from runs.pause import go_on, pause
 from runs.pipeline import OUR_ERRORS, run_stages
 from runs.power import try_settle_power
 from runs.receipt import Receipt, make_receipt
-from runs.secrets import read_secrets
+from runs.secrets import masker_for, read_secrets
 from runs.spec.load import load_run_file, load_run_text
 from runs.state_folder import StateFolder
 from runs.types import RunRow, RunState, Silent
@@ -109,6 +110,9 @@ class Run:
         context = RunContext(self.row, loaded, self.journal, self.state, reporter or Silent())
         try:
             yield context
+        except OUR_ERRORS as error:
+            mask_error(masker_for(loaded.spec.secrets), error)
+            raise
         finally:
             context.close()
 

@@ -11,6 +11,8 @@ from runs.keyring_store import KeyringStore
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from templates.training.masking import Masker
+
 
 def read_secrets(names: Sequence[str]) -> dict[str, str]:
     """The value of each name: the environment's, else the keyring's.
@@ -30,15 +32,24 @@ def read_secrets(names: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def known_secrets(names: Sequence[str]) -> dict[str, str]:
-    """The values that are at hand, for masking them; a locked keyring hides nothing worse."""
-    try:
-        return _found(names)
-    except SpecError:
-        return {name: os.environ[name] for name in names if os.environ.get(name)}
+def masker_for(names: Iterable[str]) -> Masker:
+    """What takes the values that this process knows out of a text: the environment's, and those that it has read.
+
+    The keyring is not asked: a question to its user for each look at a log would be worse than what it is for.
+    """
+    from templates.training.masking import Masker
+
+    told = [value for name in names for value in (os.environ.get(name), _read.get(name)) if value]
+    return Masker(told)
+
+
+# What this process has read, so that nothing that it prints or writes later has it by accident.
+_read: dict[str, str] = {}
 
 
 def _found(names: Iterable[str]) -> dict[str, str]:
     store = KeyringStore()
     told = {name: os.environ.get(name) or store.get(name) for name in names}
-    return {name: value for name, value in told.items() if value}
+    found = {name: value for name, value in told.items() if value}
+    _read.update(found)
+    return found
