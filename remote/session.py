@@ -41,6 +41,8 @@ _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 5.0
 _SILENCE_SECONDS = 30.0
 _STALL_SECONDS = 900.0
+# The longest answer that anybody waits for is a manifest of 64 MiB; a machine that lies may not fill our memory.
+_MOST_OUTPUT_BYTES = 96 * 1024 * 1024
 
 # paramiko logs every failed attempt with a traceback, and Python prints it where nobody configured logging.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -148,12 +150,18 @@ class Session:
             CommandFailedError: It ended with a non-zero exit code (only with `check`).
             CommandTimeoutError: It did not end in time.
             UnreachableError: The connection broke.
+            RemoteError: It said more than any answer has.
         """
         output = bytearray()
         with self.start(command, timeout_seconds=timeout_seconds) as running:
             threading.Thread(target=_feed, args=(running, stdin), name="llamalift-stdin", daemon=True).start()
             while data := running.read():
                 output += data
+                if len(output) > _MOST_OUTPUT_BYTES:
+                    raise RemoteError(
+                        f"the machine answers without end, given up after {_MOST_OUTPUT_BYTES} bytes: {command}",
+                        hint="is this run's machine still its own? look at it with `llamalift ssh RUN`",
+                    )
             exit_code = running.wait()
             if check and exit_code != 0:
                 raise running.failure(exit_code)
