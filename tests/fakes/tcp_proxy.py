@@ -23,8 +23,8 @@ class TcpProxy:
         carried_bytes: What all connections carried so far.
     """
 
-    def __init__(self, target_port: int) -> None:
-        self._target_port = target_port
+    def __init__(self, target_port: int, target_host: str = "127.0.0.1") -> None:
+        self._target = (target_host, target_port)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = []
         self.port: int = self._listener.getsockname()[1]
@@ -53,7 +53,7 @@ class TcpProxy:
         while True:
             try:
                 client, _ = self._listener.accept()
-                server = socket.create_connection(("127.0.0.1", self._target_port))
+                server = socket.create_connection(self._target)
             except OSError:
                 return
             self._open += [client, server]
@@ -76,9 +76,9 @@ class TcpProxy:
 
 
 @contextmanager
-def tcp_proxy(target_port: int) -> Iterator[TcpProxy]:
+def tcp_proxy(target_port: int, target_host: str = "127.0.0.1") -> Iterator[TcpProxy]:
     """A proxy to `target_port` until the block ends."""
-    proxy = TcpProxy(target_port)
+    proxy = TcpProxy(target_port, target_host)
     try:
         yield proxy
     finally:
