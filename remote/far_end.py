@@ -174,7 +174,7 @@ class _Output(io.RawIOBase):
 
 @cache
 def program() -> Command:
-    """What a line runs; `-X utf8` because a bare machine's locale may be ASCII, `-I -S` because it needs no packages."""
+    """What a line runs; `-X utf8` as a bare machine's locale may be ASCII, `-I -S` as it needs no packages."""
     source = files("templates.transfer").joinpath("bundle.py").read_text(encoding="utf-8")
     return Command.of("python3", "-I", "-S", "-X", "utf8", "-c", Script("bundle.py", source))
 

@@ -30,7 +30,6 @@ from templates.transfer.bundle import (
     Piece,
     claim,
     digests_of,
-    drop,
     keep_hole,
     part_name,
     pieces_of,
@@ -102,7 +101,7 @@ def fetch_tree(
             total = sum(file.size_bytes for file in manifest)
             to_receive = sum(piece.to_send for piece, _ in wanted)
             pace = Pace(progress, total - to_receive, total, limit_bytes_per_second=limit_bytes_per_second)
-            fetch = _Fetch(Lanes(session, far, count=lanes), far, source, stage, manifest, pace)
+            fetch = _Fetch(Lanes(session, far, count=lanes), source, stage, manifest=manifest, pace=pace)
             fetch.bring(wanted)
             names = dict.fromkeys((piece.path, piece.size, _MODE) for piece, _ in wanted)
             place(target, stage, token, files=list(names))
@@ -117,11 +116,8 @@ def fetch_tree(
 class _Fetch:
     """One transfer home: pieces come and are staged, and the digests are the manifest's."""
 
-    def __init__(
-        self, lanes: Lanes, far: FarEnd, source: str, stage: Path, manifest: Sequence[FileDigest], pace: Pace
-    ) -> None:
+    def __init__(self, lanes: Lanes, source: str, stage: Path, *, manifest: Sequence[FileDigest], pace: Pace) -> None:
         self._lanes = lanes
-        self._far = far
         self._source = source
         self._stage = stage
         self._expected = {file.path: file.sha256 for file in manifest}
@@ -164,7 +160,7 @@ class _Fetch:
     def _to_repair(self, pieces: Sequence[Piece]) -> list[Piece]:
         """Of files that are wrong, those pieces that differ from the machine's; small files in full."""
         cells = [piece for piece in pieces if piece.size >= BIG_FILE_BYTES]
-        there = self._far.digests(self._source, [(piece.path, piece.start, piece.length) for piece in cells])
+        there = self._lanes.far.digests(self._source, [(piece.path, piece.start, piece.length) for piece in cells])
         here = digests_of([(self._stage / part_name(piece.path), piece.start, piece.length) for piece in cells])
         differ = {(piece.path, piece.start) for piece, a, b in zip(cells, here, there, strict=True) if a != b}
         torn = {path for path, _ in differ}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from templates.transfer.bundle import Piece
 
 _Job = TypeVar("_Job")
-_JobIn = TypeVar("_JobIn", contravariant=True)
+_Job_contra = TypeVar("_Job_contra", contravariant=True)
 
 # Small files travel together: so many bytes keep a link busy, and are sent again soon after a cut.
 _BATCH_BYTES = 4 * 1024 * 1024
@@ -24,14 +24,14 @@ _BATCH_FILES = 512
 _AHEAD = 2
 
 
-class Work(Protocol[_JobIn]):
+class Work(Protocol[_Job_contra]):
     """What a lane does with a job. Both are called by several threads, each with its own line."""
 
-    def begin(self, far: FarEnd, job: _JobIn) -> None:
+    def begin(self, far: FarEnd, job: _Job_contra) -> None:
         """Send what is to be sent for the job."""
         ...
 
-    def end(self, far: FarEnd, job: _JobIn) -> None:
+    def end(self, far: FarEnd, job: _Job_contra) -> None:
         """Receive what is to be received for it; afterwards it is done."""
         ...
 

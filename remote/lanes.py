@@ -70,7 +70,7 @@ class Lanes:
 
     def __init__(self, session: Session, far: FarEnd, *, count: int | None = None) -> None:
         self._session = session
-        self._far = far
+        self.far = far
         self._count = count
 
     def carry_out(self, jobs: Sequence[_Job], work: Work[_Job], to_move_bytes: int) -> None:
@@ -88,9 +88,9 @@ class Lanes:
             crew.hire(min(count, len(jobs)))
             # On a long link the session's connection adds its own window; on a short one it helps until others are up.
             is_short = trip < _SHORT_LINK_SECONDS
-            work_through(self._far, queue, work, may_take=lambda: not (is_short and crew.is_up))
+            work_through(self.far, queue, work, may_take=lambda: not (is_short and crew.is_up))
             crew.wait()
-            work_through(self._far, queue, work)
+            work_through(self.far, queue, work)
             if queue.error is not None:
                 raise queue.error
 

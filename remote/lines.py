@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from remote.session import Session
     from remote.types import Endpoint
 
-# The first is a third cheaper than the second on processors with AES instructions, and all OpenSSH of ten years know it.
+# The first is the cheapest on processors with AES instructions, and every OpenSSH of the last ten years knows it.
 CIPHERS = "aes128-gcm@openssh.com,aes256-gcm@openssh.com,aes128-ctr,aes256-ctr"
 _ALIAS = "llamalift-machine"
 _CONNECT_SECONDS = 15
@@ -105,10 +105,7 @@ class SshLine:
             ssh_arguments(endpoint, Path(self._folder.name), command),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
         )  # fmt: skip
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._input = self._process.stdin.fileno()
-        self._output = self._process.stdout.fileno()
+        self._input, self._output = (pipe.fileno() for pipe in (self._process.stdin, self._process.stdout) if pipe)
         for pipe in (self._input, self._output):
             _prepare(pipe)
         self._stderr = bytearray()
@@ -181,15 +178,16 @@ class SshLine:
         self._stderr_reader.join(_CONNECT_SECONDS)
         said = self._command.masked(printable(self._stderr.decode(errors="replace"))).strip()
         last_line = said.rpartition("\n")[2] or "it said nothing"
-        if exit_code in {_UNREACHABLE, -1} or exit_code < 0:
-            return UnreachableError(f"a connection for the transfer broke ({last_line}): {self._where}", hint=RECONNECT_HINT)
+        if exit_code == _UNREACHABLE or exit_code < 0:
+            return UnreachableError(
+                f"a connection for the transfer broke ({last_line}): {self._where}", hint=RECONNECT_HINT
+            )
         return CommandFailedError(
             f"the transfer failed on the machine (exit code {exit_code}): {last_line}", exit_code=exit_code, stderr=said
         )
 
     def _drain_stderr(self) -> None:
-        assert self._process.stderr is not None
-        while data := self._process.stderr.read(4096):
+        while self._process.stderr and (data := self._process.stderr.read(4096)):
             self._stderr += data
             del self._stderr[:-_STDERR_TAIL_BYTES]
 

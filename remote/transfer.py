@@ -20,7 +20,7 @@ from remote.lanes import Lanes
 from remote.lines import SessionLine
 from remote.pace import Pace
 from remote.text import gibibytes
-from remote.tree import LocalFile, Links, LocalTree, scan
+from remote.tree import Links, LocalFile, LocalTree, scan
 from templates.transfer.bundle import (
     BIG_FILE_BYTES,
     STAGE_PREFIX,
@@ -189,7 +189,9 @@ def _wanted(far: FarEnd, tree: LocalTree, seen: Seen) -> list[tuple[Piece, bool]
     differs = {piece.path for piece, same in zip(in_place, equal, strict=False) if not same}
     unchanged = {piece.path for piece in in_place} - differs
     right = {
-        (piece.path, piece.start): piece.done for piece, same in zip(staged, equal[len(in_place) :], strict=True) if same
+        (piece.path, piece.start): piece.done
+        for piece, same in zip(staged, equal[len(in_place) :], strict=True)
+        if same
     }
     return [
         (piece._replace(done=right.get((piece.path, piece.start), 0)), (piece.path, piece.start) in touched)

@@ -29,14 +29,14 @@ class LocalFile:
 
     Attributes:
         path: Relative to the tree's root on the machine, with `/`.
-        source: Where it is here.
+        source: Its path here, as text: there may be very many.
         size_bytes: Its size when it was looked at.
         mode: 0o755 when its owner may execute it, else 0o644.
         changed_ns: When its content was last changed, in nanoseconds: what is read later must be the same file.
     """
 
     path: str
-    source: Path
+    source: str
     size_bytes: int
     mode: int
     changed_ns: int
@@ -98,7 +98,7 @@ def _scan_folder(source: Path, target: str, rules: Rules, links: Links) -> Local
         for entry in entries:
             path = relative + entry.name
             if entry.is_symlink():
-                leads_to = os.readlink(entry.path)
+                leads_to = str(Path(entry.path).readlink())
                 if links == "keep" and _stays_inside(path, leads_to):
                     kept.append((path, leads_to))
                 else:
@@ -142,7 +142,7 @@ def _regular_file(path: str, source: str, status: os.stat_result) -> LocalFile:
     if not stat.S_ISREG(status.st_mode):
         raise TransferError(f"neither a regular file nor a folder: {source}")
     mode = 0o755 if status.st_mode & stat.S_IXUSR else 0o644
-    return LocalFile(path, Path(source), status.st_size, mode, status.st_mtime_ns)
+    return LocalFile(path, source, status.st_size, mode, status.st_mtime_ns)
 
 
 def _refusal(source: Path, refused: list[str], links: Links) -> TransferError:

@@ -1,8 +1,8 @@
 """Both ends of a transfer: files as pieces, each with its SHA-256, staged, verified, synced and only then renamed.
 
 On the machine this very file runs as `python3 -c`, whatever is installed there: Python 3.10, standard library, no other
-file of ours, which is why it is one long file. It reads requests (one JSON line each) from standard input and answers on
-standard output; the bytes of the pieces follow the request that lists them. So the stream needs no names in it, and
+file of ours, which is why it is one long file. It reads requests (one JSON line each) from standard input and answers
+on standard output; the bytes of the pieces follow the request that lists them. So the stream needs no names in it, and
 whoever takes it creates nothing that it did not ask for. `tar` and `dd` would need GNU options (macOS has none), a
 listing of names to distrust, and a second reading of every file for its digest.
 
@@ -24,6 +24,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
@@ -44,6 +45,7 @@ DATA, HOLE = b"\1", b"\0"
 # From so many files on, one sync of their filesystem is cheaper than one fsync each.
 _MANY = 64
 _MOST_HASHERS = 8
+_HASHED_TOGETHER = 512
 _OWNER = "owner"
 _LANE_PREFIX = "lane-"
 _LONGEST_GOODBYE_SECONDS = 30.0
@@ -97,9 +99,12 @@ def pieces_of(path: str, size: int, mode: int) -> list[Piece]:
     """The whole file in pieces, nothing done yet."""
     if size < BIG_FILE_BYTES:
         return [Piece(path, 0, size, 0, size, mode)]
-    return [
-        Piece(path, start, min(CELL_BYTES, size - start), 0, size, mode) for start in range(0, size, CELL_BYTES)
-    ]
+    return [Piece(path, start, min(CELL_BYTES, size - start), 0, size, mode) for start in range(0, size, CELL_BYTES)]
+
+
+def cells_of(size: int) -> int:
+    """How many pieces a file of this size has."""
+    return 1 if size < BIG_FILE_BYTES else -(-size // CELL_BYTES)
 
 
 def part_name(path: str) -> str:
@@ -111,10 +116,13 @@ def digest_of(file: str | Path, start: int, length: int) -> str | None:
     """SHA-256 in hex of `length` bytes from `start`; None when there are fewer, or no such regular file."""
     try:
         with opened(file) as source:
+            if length <= CHUNK_BYTES and not start:
+                data = source.read(length) or b""
+                return hashlib.sha256(data).hexdigest() if len(data) == length else None
             source.seek(start)
             digest = hashlib.sha256()
-            for data in _portions(source, length):
-                digest.update(data)
+            for portion in _portions(source, length):
+                digest.update(portion)
             return digest.hexdigest()
     except (OSError, BundleError):
         return None
@@ -122,8 +130,17 @@ def digest_of(file: str | Path, start: int, length: int) -> str | None:
 
 def digests_of(pieces: Sequence[tuple[str | Path, int, int]]) -> list[str | None]:
     """`digest_of` for many pieces, on up to eight cores."""
+    batches: list[list[tuple[str | Path, int, int]]] = [[]]
+    size = 0
+    for piece in pieces:
+        # A task for each of ten thousand small files would cost more than their digests.
+        if size >= CELL_BYTES or len(batches[-1]) >= _HASHED_TOGETHER:
+            batches.append([])
+            size = 0
+        batches[-1].append(piece)
+        size += piece[2]
     with ThreadPoolExecutor(max_workers=min(_MOST_HASHERS, os.cpu_count() or 1)) as pool:
-        return list(pool.map(lambda piece: digest_of(*piece), pieces))
+        return list(chain.from_iterable(pool.map(lambda batch: [digest_of(*piece) for piece in batch], batches)))
 
 
 def opened(file: str | Path) -> BinaryIO:
@@ -138,7 +155,7 @@ def opened(file: str | Path) -> BinaryIO:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise BundleError(f"not a regular file: {str(file)!r}")
-    return os.fdopen(descriptor, "rb", buffering=0)  # type: ignore[return-value]  # FileIO does what is asked of it
+    return os.fdopen(descriptor, "rb", buffering=0)
 
 
 def give(file: str | Path, piece: Piece, *, changed_ns: int | None = None) -> Iterator[bytes | memoryview]:
@@ -152,6 +169,11 @@ def give(file: str | Path, piece: Piece, *, changed_ns: int | None = None) -> It
     Raises:
         BundleError: It is not the regular file of that size that it was, or changes while it is read.
     """
+    if piece.size <= CHUNK_BYTES and not piece.done:
+        data = _read_small(file, piece, changed_ns)
+        yield data
+        yield hashlib.sha256(data).digest()
+        return
     digest = hashlib.sha256()
     with opened(file) as source:
         before = os.fstat(source.fileno())
@@ -159,17 +181,32 @@ def give(file: str | Path, piece: Piece, *, changed_ns: int | None = None) -> It
         if piece.start:
             source.seek(piece.start)
         try:
-            for data in _portions(source, piece.done):
-                digest.update(data)
-            for data in _portions(source, piece.to_send):
-                digest.update(data)
-                yield data
+            for portion in _portions(source, piece.done):
+                digest.update(portion)
+            for portion in _portions(source, piece.to_send):
+                digest.update(portion)
+                yield portion
         except CutShortError:
             raise BundleError(f"the file changed while it was read: {piece.path!r}") from None
         after = os.fstat(source.fileno())
     if (after.st_size, after.st_mtime_ns, before.st_mtime_ns) != (piece.size, wanted_ns, wanted_ns):
         raise BundleError(f"the file changed while it was read: {piece.path!r}")
     yield digest.digest()
+
+
+def _read_small(file: str | Path, piece: Piece, changed_ns: int | None) -> bytes:
+    """The same for a file of one portion, with a fifth of the work: it is done for each of ten thousand files."""
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        data = os.read(descriptor, piece.size + 1)
+        status = os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise BundleError(f"not a regular file: {str(file)!r}")
+    if len(data) != piece.size or status.st_mtime_ns != (changed_ns or status.st_mtime_ns):
+        raise BundleError(f"the file changed while it was read: {piece.path!r}")
+    return data
 
 
 def is_hole(source: BinaryIO, piece: Piece) -> bool:
@@ -203,12 +240,15 @@ def take(
     Raises:
         CutShortError: The stream ended early; what came is kept.
     """
+    # Text, because a Path for each of ten thousand files costs more than writing it.
+    part = f"{stage}/{part_name(piece.path)}"
+    if piece.size <= CHUNK_BYTES and not piece.done:
+        return _take_small(stream, piece, part, on_bytes)
     digest = hashlib.sha256()
-    part = os.path.join(stage, part_name(piece.path))  # noqa: PTH118 - one Path for each of 10,000 files costs a tenth
     with os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0) as staged:
         progress = _Progress(part, staged.fileno(), piece)
         if hashed:
-            for data in _portions(staged, piece.done):  # type: ignore[arg-type]  # FileIO reads as BinaryIO does
+            for data in _portions(staged, piece.done):
                 digest.update(data)
         elif piece.done:
             staged.seek(piece.done, os.SEEK_CUR)
@@ -222,6 +262,19 @@ def take(
         finally:
             progress.close()
     return digest.digest()
+
+
+def _take_small(stream: BinaryIO, piece: Piece, part: str, on_bytes: Callable[[int], None]) -> bytes:
+    data = stream.read(piece.length)
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        _write_all(descriptor, data)
+    finally:
+        os.close(descriptor)
+    on_bytes(len(data))
+    if len(data) < piece.length:
+        raise CutShortError(f"the stream ended early at: {piece.path!r}")
+    return hashlib.sha256(data).digest()
 
 
 def take_verified(stream: BinaryIO, piece: Piece, stage: str | Path) -> None:
@@ -239,7 +292,7 @@ def take_verified(stream: BinaryIO, piece: Piece, stage: str | Path) -> None:
 
 def keep_hole(piece: Piece, stage: str | Path) -> None:
     """The cell is a hole, and was never anything else here: note that it is complete."""
-    part = os.path.join(stage, part_name(piece.path))  # noqa: PTH118 - see `take`
+    part = f"{stage}/{part_name(piece.path)}"
     descriptor = os.open(part, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         progress = _Progress(part, descriptor, piece)
@@ -279,10 +332,14 @@ def claim(root: Path, stage: Path, token: str, files: Sequence[tuple[str, int]])
     (stage / _OWNER).write_text(token)
     for lane in stage.glob(f"{_LANE_PREFIX}*"):
         _end_lane(lane)
-    return {
-        "free_bytes": shutil.disk_usage(stage).free,
-        "sizes": [[_size(root / path), _staged(stage / part_name(path), size)] for path, size in files],
-    }
+    parts = set(os.listdir(stage))  # noqa: PTH208 - names
+    is_new = os.listdir(root) == [stage.name]  # noqa: PTH208 - names
+    rows = []
+    for path, size in files:
+        name = part_name(path)
+        in_place = None if is_new else _size(f"{root}/{path}")
+        rows.append([in_place, _staged(stage / name, size) if name in parts else [None] * cells_of(size)])
+    return {"free_bytes": shutil.disk_usage(stage).free, "sizes": rows}
 
 
 def place(
@@ -308,17 +365,16 @@ def place(
         BundleError: Another transfer has claimed the stage, or a staged file is not complete.
     """
     _check_owner(stage, token)
-    parts = [str(stage / part_name(path)) for path, _, _ in files]
+    parts = [f"{stage}/{part_name(path)}" for path, _, _ in files]
     for part, (path, size, mode) in zip(parts, files, strict=True):
         _finish(part, path, size, mode)
     _sync(parts, stage)
-    names = [path for path, *_ in (*files, *links)]
-    parents = {(root / path).parent for path in names} | {root / folder for folder in folders}
+    names = [path for path, _, _ in files] + [path for path, _ in links]
+    parents = {root / parent for parent in {path.rpartition("/")[0] for path in names} | set(folders)}
     for folder in parents:
         folder.mkdir(parents=True, exist_ok=True)
-    base = str(root)
     for part, (path, _, _) in zip(parts, files, strict=True):
-        os.replace(part, f"{base}/{path}")  # noqa: PTH105 - see `take`
+        os.replace(part, f"{root}/{path}")  # noqa: PTH105 - see `take`
     for number, (path, leads_to) in enumerate(links):
         new = stage / f"link-{number}"
         new.unlink(missing_ok=True)
@@ -392,7 +448,7 @@ def _staged(part: Path, size: int) -> list[int | None]:
     return [None for _ in lengths]
 
 
-def _portions(source: BinaryIO, length: int) -> Iterator[memoryview | bytes]:
+def _portions(source: BinaryIO, length: int) -> Iterator[memoryview]:
     """`length` bytes in portions, all of which share one buffer.
 
     Raises:
@@ -501,7 +557,7 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _size(file: Path) -> int | None:
+def _size(file: str | Path) -> int | None:
     try:
         status = os.lstat(file)
     except (FileNotFoundError, NotADirectoryError):
@@ -521,8 +577,7 @@ def _give_all(root: str, pieces: Iterable[Piece], sink: BinaryIO) -> None:
                     continue
                 sink.write(DATA)
             source.seek(piece.start + piece.done)
-            for data in _portions(source, piece.to_send):
-                sink.write(data)
+            sink.writelines(_portions(source, piece.to_send))
 
 
 class _Server:
@@ -548,8 +603,8 @@ class _Server:
         return claim(Path(request["root"]), Path(request["stage"]), request["token"], request["files"])
 
     def _do_digests(self, request: dict[str, Any]) -> object:
-        root = Path(request["root"])
-        return digests_of([(root / path, start, length) for path, start, length in request["pieces"]])
+        root = request["root"]
+        return digests_of([(f"{root}/{path}", start, length) for path, start, length in request["pieces"]])
 
     def _do_take(self, request: dict[str, Any]) -> object:
         if self._lane is None:
@@ -569,7 +624,7 @@ class _Server:
 
 if __name__ == "__main__":
     try:
-        with open(0, "rb", buffering=CHUNK_BYTES) as requests, open(1, "wb", buffering=CHUNK_BYTES) as answers:  # noqa: PTH123 - descriptors
+        with open(0, "rb", buffering=CHUNK_BYTES) as requests, open(1, "wb", buffering=CHUNK_BYTES) as answers:
             _Server(requests, answers).run()
     except (BundleError, OSError) as error:
         print(error, file=sys.stderr)  # noqa: T201 - the client reads it over SSH
