@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import time
 from typing import TYPE_CHECKING, Any
@@ -9,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.distributed as dist
 from torch import nn
-from transformers import Trainer, TrainerCallback
+from transformers import TrainerCallback
 
 from templates.training import checkpoints
-from templates.training.versions import versions
+from templates.training.saving import SavingTrainer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,20 +21,15 @@ if TYPE_CHECKING:
 
     from transformers import TrainerControl, TrainerState, TrainingArguments
 
-    from templates.training.metrics import Metrics
     from templates.training.save_clock import SaveClock
 
 
-class LiftTrainer(Trainer):
+class LiftTrainer(SavingTrainer):
     """The Trainer; its counters are what `StepEnd` and `Report` go by."""
 
-    def __init__(self, *args: object, metrics: Metrics, keep: int, **kwargs: object) -> None:
-        """Keep `keep` complete checkpoints and tell `metrics`."""
-        super().__init__(*args, **kwargs)
-        self.metrics = metrics
-        self.keep = keep
-        self.last_save: tuple[int, float] = (0, 0.0)
-        self._folder: Path | None = None
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        """Take what `SavingTrainer` takes."""
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # they are handed on as they came
         # Sums on the device, so that no step waits for a figure.
         self.tokens = torch.zeros((), dtype=torch.int64, device=self.args.device)
         self.bad_losses = torch.zeros((), dtype=torch.int64, device=self.args.device)
@@ -46,29 +42,6 @@ class LiftTrainer(Trainer):
         self.tokens += inputs["attention_mask"].sum().to(self.tokens.device)
         self.bad_losses += (~torch.isfinite(loss)).sum()
         return loss
-
-    def _get_output_dir(self, trial: object) -> str:
-        return str(self._folder) if self._folder else super()._get_output_dir(trial)
-
-    def _save_checkpoint(self, model: nn.Module, trial: object) -> None:
-        """Write the checkpoint beside its place, describe it, then give it its name (all ranks take part)."""
-        started = time.monotonic()
-        step = self.state.global_step
-        target = checkpoints.checkpoint_folder(self.args.output_dir, step)
-        self._folder = checkpoints.staging_folder(target)
-        try:
-            super()._save_checkpoint(model, trial)
-        finally:
-            self._folder = None
-        barrier()
-        written = 0
-        if self.is_world_process_zero():
-            written = checkpoints.commit(target, step=step, world_size=self.args.world_size, versions=versions())
-            checkpoints.prune(target.parent, self.keep)
-        barrier()
-        seconds = time.monotonic() - started
-        self.last_save = (step, seconds)
-        self.metrics.event("save", step=step, seconds=round(seconds, 3), bytes=written)
 
 
 class StepEnd(TrainerCallback):
@@ -128,8 +101,10 @@ class StepEnd(TrainerCallback):
         return control
 
     def on_save(self, args: TrainingArguments, state: TrainerState, *_args: object, **_kwargs: object) -> None:
-        """Remember what the save took."""
-        if self._clock:
+        """Remember what the save took, or that there was none."""
+        if self._clock and self._trainer.last_save[0] != state.global_step:
+            self._clock.refused(state.global_step)
+        elif self._clock:
             self._clock.saved(*self._trainer.last_save)
             if state.is_world_process_zero:
                 folder = checkpoints.checkpoint_folder(args.output_dir, 0).parent
@@ -155,6 +130,19 @@ class StepEnd(TrainerCallback):
         if dist.is_initialized():
             dist.all_reduce(flags, op=dist.ReduceOp.MAX)
         return [bool(flag) for flag in flags.tolist()]
+
+
+class Discard(TrainerCallback):
+    """Removes a converted checkpoint when every rank has read it, which after the first step is certain."""
+
+    def __init__(self, folder: Path) -> None:
+        """Remove `folder`."""
+        self._folder = folder
+
+    def on_step_end(self, _args: TrainingArguments, state: TrainerState, *_more: object, **_kwargs: object) -> None:
+        """Remove it."""
+        if state.is_world_process_zero and self._folder.exists():
+            shutil.rmtree(self._folder)
 
 
 class Report(TrainerCallback):
@@ -194,9 +182,3 @@ class Report(TrainerCallback):
             epoch=logs.get("epoch"),
             tokens_per_second=round(rate, 1),
         )
-
-
-def barrier() -> None:
-    """Wait for every rank; at once when there is one."""
-    if dist.is_initialized():
-        dist.barrier()

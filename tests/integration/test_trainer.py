@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shlex
 import shutil
@@ -13,23 +12,22 @@ import pytest
 
 from templates.agent.manifest import build_manifest, check_manifest, newest_complete, read_manifest, write_manifest
 from templates.training import exit_codes
-from tests.fakes.training_run import DEADLINE_SECONDS, TrainingRun, children, wait_until_gone
+from templates.training.save_schedule import ShrinkSchedule, save_steps
+from tests.fakes.training_run import (
+    DEADLINE_SECONDS,
+    FLAGS,
+    PLANNED_SAVES,
+    STEPS,
+    TrainingRun,
+    children,
+    wait_until_gone,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = [pytest.mark.training, pytest.mark.timeout(600)]
-
-# Eight rows a step: 16 steps. Saving may take all the time it likes, so that the ladder alone decides.
-FLAGS = shlex.split(
-    "--model_name_or_path huggyllama/llama-7b --data_path data.json --output_dir checkpoints --num_train_epochs 2 "
-    "--model_max_length 256 --per_device_train_batch_size 4 --learning_rate 1e-3 --warmup_steps 2 --logging_steps 1 "
-    "--lr_scheduler_type cosine --bf16 True --deepspeed configs/deepspeed_config.json "
-    '--llamalift_schedule \'{"first_interval": 4, "max_share": 1.0}\''
-)
-STEPS = 16
-PLANNED_SAVES = [4, 8, 12, 14, 15, 16]
 
 # To the letter as published; output_dir is left to the one who runs it.
 RECIPE = (
@@ -41,30 +39,9 @@ RECIPE = (
 )
 
 
-@pytest.fixture(scope="module")
-def finished(machine_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], TrainingRun]:
-    """Give the uninterrupted run of a DeepSpeed configuration, trained once."""
-    runs: dict[str, TrainingRun] = {}
-
-    def run_of(deepspeed: str) -> TrainingRun:
-        if deepspeed not in runs:
-            folder = tmp_path_factory.mktemp(deepspeed) / "run"
-            run = TrainingRun.prepare(folder, machine_python, deepspeed)
-            assert run.train(FLAGS) == 0, run.log()
-            runs[deepspeed] = run
-        return runs[deepspeed]
-
-    return run_of
-
-
 def _in_fp32(run: TrainingRun) -> bool:
     """Whether this computer's processor only emulates bfloat16, so that the trainer leaves it alone."""
     return any("trains in fp32 here" in note for note in run.notes())
-
-
-def digest(run: TrainingRun) -> str:
-    """Give the SHA-256 of the final weights."""
-    return hashlib.sha256((run.folder / "final" / "model.safetensors").read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize("stage", ["zero1", "zero2", "zero3"])
@@ -137,13 +114,15 @@ def test_a_killed_run_goes_on_to_the_same_bits(
     with (torn / "model.safetensors").open("r+b") as file:
         file.truncate(1000)
 
-    assert run.train(FLAGS, LLAMALIFT_ATTEMPT="2") == 0, run.log()
+    # Another agent, or a resubmitted job, counts its attempts from 1: the crash is known all the same.
+    assert run.train(FLAGS, LLAMALIFT_ATTEMPT="1") == 0, run.log()
     notes = run.notes()
     assert "checkpoint-99 is set aside: wrong size: model.safetensors" in notes
     assert "a half-written checkpoint was removed: checkpoint-99" in notes
     assert f"going on from {newest.name}" in notes
     assert not list(checkpoints.glob("*99"))
-    assert digest(run) == digest(finished("zero3"))
+    assert run.digest() == finished("zero3").digest()
+    assert run.curve() == finished("zero3").curve()
     # One rung lower: after a crash the interval starts at half.
     resumed = run.events("plan")[-1]
     assert resumed["save_steps"][0] == resumed["start_step"] + 2
@@ -153,7 +132,7 @@ def test_asked_to_leave_it_saves_first(
     finished: Callable[[str], TrainingRun], machine_python: Path, tmp_path: Path
 ) -> None:
     """SIGTERM saves that very step, with an exit code of its own; going on gives the same bits."""
-    run = TrainingRun.prepare(tmp_path / "run", machine_python, "zero2")
+    run = TrainingRun.prepare(tmp_path / "run", machine_python, "zero1")
     process = run.start(FLAGS)
     run.wait_for("step", process)
     process.send_signal(signal.SIGTERM)
@@ -164,7 +143,31 @@ def test_asked_to_leave_it_saves_first(
     assert left_at < STEPS
     assert run.train(FLAGS) == 0, run.log()
     assert run.events("step")[-1]["step"] == STEPS
-    assert digest(run) == digest(finished("zero2"))
+    assert run.digest() == finished("zero1").digest()
+    assert run.curve() == finished("zero1").curve()
+    # A stop that was asked for is no crash: the interval is as wide as before.
+    resumed = run.events("plan")[-1]
+    schedule = ShrinkSchedule(first_interval=4, max_share=1.0)
+    assert tuple(resumed["save_steps"]) == save_steps(schedule, STEPS, 0, 0, first_step=left_at)
+
+
+def test_the_literal_recipe_relaunches_itself_to_the_same_bits(
+    finished: Callable[[str], TrainingRun], machine_python: Path, tmp_path: Path
+) -> None:
+    """Launch after launch from the newest checkpoint, none at the last step unless save_steps says so."""
+    run = TrainingRun.prepare(tmp_path / "run", machine_python, "zero2")
+    assert run.train([*FLAGS, "--llamalift_relaunch", "12"]) == 0, run.log()
+    assert run.marker("train-12") is not None
+    assert run.marker("train") is None
+    assert not (run.folder / "final").exists()
+    assert run.train([*FLAGS, "--llamalift_relaunch", "4"]) == 0, run.log()
+    assert run.train([*FLAGS, "--llamalift_relaunch", "1"]) == 0, run.log()
+    assert [event["step"] for event in run.events("save")] == [12, 16]
+    # What the first launch trained after its save is trained again; the third finds the model made.
+    assert [event["step"] for event in run.events("step")] == [*range(1, STEPS + 1), *range(13, STEPS + 1)]
+    assert all(run.marker(name) for name in ("train-4", "train-1", "train"))
+    assert run.digest() == finished("zero2").digest()
+    assert run.curve() == finished("zero2").curve()
 
 
 def test_a_bad_row_ends_it_with_its_number(machine_python: Path, tmp_path: Path) -> None:
