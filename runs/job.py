@@ -51,6 +51,8 @@ def render_job(
             {
                 "name": "train", "argv": train, "env": environment, "cwd": layout.run_folder,
                 "marker": "markers/train.json", "max_restarts": spec.train.max_restarts,
+                # The agent's own figures beside this one: templates/agent/hang.py.
+                "hang": {"save_seconds": save_seconds},
             },
             {
                 "name": "verify", "argv": verify, "env": environment, "cwd": layout.run_folder,

@@ -36,7 +36,7 @@ class Attempt:
     def __init__(self, folder: RunFolder, key: str) -> None:
         self._folder = folder
         self._key = key
-        self._records = folder.attempt(key)
+        self.records = folder.attempt(key)
         self._token = f"{folder.root.name}:{key}"
         self._holder: subprocess.Popen[bytes] | None = None
 
@@ -55,19 +55,19 @@ class Attempt:
     def outcome(self) -> Outcome | None:
         """How it ended, or None while it runs (or is about to)."""
         ours_lives = self._holder is not None and self._holder.poll() is None
-        claim = atomic.read_json(self._records / "claim.json")
+        claim = atomic.read_json(self.records / "claim.json")
         if claim is None:
             return None if ours_lives else self._unclaimed()
         lives = identity(claim["pid"]) == claim["identity"]
         # Read after the look at the holder: it may have written this just before it left.
-        record = atomic.read_json(self._records / "exit.json")
+        record = atomic.read_json(self.records / "exit.json")
         if record is not None:
             return Outcome(record["code"], record["error"])
         return None if lives else Outcome(None, machine_restarted=claim["boot_id"] != boot_id())
 
     def leader(self) -> int | None:
         """The process id of the step's own program while it lives."""
-        record = atomic.read_json(self._records / "leader.json")
+        record = atomic.read_json(self.records / "leader.json")
         if record is None or record["identity"] is None or identity(record["pid"]) != record["identity"]:
             return None
         return int(record["pid"])

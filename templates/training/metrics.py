@@ -7,6 +7,8 @@ import math
 import time
 from typing import TYPE_CHECKING
 
+from templates.training.heartbeat import Heartbeat
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -14,9 +16,10 @@ if TYPE_CHECKING:
 class Metrics:
     """Appends events; only rank 0 has one that writes."""
 
-    def __init__(self, path: Path | None) -> None:
-        """Append to `path`; None writes nothing."""
+    def __init__(self, path: Path | None, heartbeat: Heartbeat | None = None) -> None:
+        """Append to `path`; None writes nothing. Phases are told to `heartbeat` as well."""
         self._path = path
+        self.heartbeat = heartbeat or Heartbeat(None)
 
     def event(self, event: str, **facts: object) -> None:
         """Append one event with its facts; figures that are not finite become null."""
@@ -33,12 +36,18 @@ class Metrics:
         self._say(f"note: {text}")
 
     def problem(self, kind: str, text: str) -> None:
-        """Tell that something is wrong; `kind` is a fixed word."""
+        """Tell what ends the training; `kind` is a fixed word (templates/agent/answers.py)."""
         self.event("problem", kind=kind, text=text)
         self._say(f"problem: {text}")
 
+    def warn(self, kind: str, text: str) -> None:
+        """Tell that something is wrong, with which training goes on."""
+        self.event("problem", kind=kind, text=text, warning=True)
+        self._say(f"warning: {text}")
+
     def phase(self, name: str) -> None:
         """Tell what begins now."""
+        self.heartbeat.enter(name)
         self.event("phase", name=name)
         self._say(f"phase: {name}")
 

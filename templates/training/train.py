@@ -6,19 +6,23 @@ Run by `python -m templates.training.launch --standalone --nproc_per_node N -m t
 from __future__ import annotations
 
 import atexit
+import contextlib
+import faulthandler
 import json
 import math
 import os
+import signal
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from templates.agent.manifest import check_manifest
-from templates.training import checkpoints, exit_codes, save_schedule, sizes
+from templates.training import checkpoints, exit_codes, fence, save_schedule, sizes
 from templates.training.arguments import schedule_for
-from templates.training.errors import DataError, ModelError
-from templates.training.orphans import die_with_parent
+from templates.training.errors import BusyError, DataError, TrainingError
+from templates.training.orphans import die_with_parent, leave_with_peers
+from templates.training.rank_report import end_with
 from templates.training.save_clock import SaveClock
 from templates.training.setup import Run, prepare
 
@@ -34,21 +38,35 @@ _SHOWN_SAVES = 8
 
 def main(argv: list[str]) -> int:
     """Train; give the exit code (`exit_codes`)."""
+    # Sent SIGUSR1, it prints where every thread stands: what a hung training is asked before it is ended.
+    faulthandler.register(signal.SIGUSR1)
     if "TORCHELASTIC_RUN_ID" in os.environ:
         die_with_parent()
+        leave_with_peers()
+    try:
+        lock = fence.join()
+    except BusyError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the log is where the user looks
+        return exit_codes.BUSY
+    with lock or contextlib.nullcontext():
+        return _prepare_and_train(argv)
+
+
+def _prepare_and_train(argv: list[str]) -> int:
     try:
         run = prepare(argv)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the log is where the user looks
         return exit_codes.USAGE
+    except Exception as error:  # noqa: BLE001 - whatever ends it is told by its kind
+        return end_with(error, phase="loading", step=0, micro_batch=0)
     try:
         return exit_codes.OK if _is_finished(run) else _train(run)
-    except DataError as error:
-        run.metrics.problem("bad_data", str(error))
-        return exit_codes.BAD_DATA
-    except ModelError as error:
-        run.metrics.problem("bad_model", str(error))
-        return exit_codes.BAD_MODEL
+    except Exception as error:  # noqa: BLE001 - as above
+        if isinstance(error, TrainingError):
+            run.metrics.problem("bad_data" if isinstance(error, DataError) else "bad_model", str(error))
+        heart = run.metrics.heartbeat
+        return end_with(error, phase=heart.phase, step=heart.step, micro_batch=run.training.per_device_train_batch_size)
 
 
 def _is_finished(run: Run) -> bool:
@@ -58,6 +76,7 @@ def _is_finished(run: Run) -> bool:
 
 
 def _train(run: Run) -> int:
+    from templates.training.pulse import Pulse
     from templates.training.trainer import Report, StepEnd
 
     run.metrics.phase("loading")
@@ -65,6 +84,7 @@ def _train(run: Run) -> int:
     step_end = StepEnd(trainer, lambda total, start: _clock(run, total, start), lambda: _has_room(run, parameters))
     trainer.add_callback(step_end)
     trainer.add_callback(Report(trainer))
+    trainer.add_callback(Pulse(run.metrics))
     start = _agreed_start(run)
     run.metrics.phase("training")
     outcome = trainer.train(resume_from_checkpoint=str(start) if start else None)
@@ -167,7 +187,7 @@ def _has_room(run: Run, parameters: int) -> bool:
     lacking = checkpoints.lacking_bytes(folder, needed)
     if lacking:
         text = f"a checkpoint of {needed:,} bytes does not fit, training goes on without it: {lacking:,} bytes short"
-        run.metrics.problem("disk_full", text)
+        run.metrics.warn("disk_full", text)
     return not lacking
 
 
