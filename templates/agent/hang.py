@@ -33,12 +33,14 @@ class HangLimits:
         least_seconds: But never less than this.
         start_seconds: While it loads, and in the first step after that, which may compile.
         save_seconds: What one save should take; it may take `times_median` times that on top of `least_seconds`.
+        grace_seconds: When it has hung: so long it may save and leave, should it only be slow, until it is killed.
     """
 
     times_median: float = 10.0
     least_seconds: float = 600.0
     start_seconds: float = 3600.0
     save_seconds: float = 0.0
+    grace_seconds: float = 30.0
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any] | None) -> HangLimits | None:

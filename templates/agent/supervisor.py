@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 _VMSTAT = Path("/proc/vmstat")
 # What a leftover process may still do (a log uploader, for example) between SIGTERM and SIGKILL.
 _LEFTOVER_GRACE_SECONDS = 5.0
-# A step that has hung may save, should it be slow only, but nobody waits long for it.
-_HANG_GRACE_SECONDS = 30.0
 EVICTION = "eviction"
 HANG = "hang"
 
@@ -189,7 +187,8 @@ class Supervisor:
             return
         words = self._silence.words()
         asked = ask_for_stacks(attempt.survivors())
-        self._state.stop = {"reason": HANG, "kill_at": now + _HANG_GRACE_SECONDS, "asked": False, "words": words}
+        kill_at = now + step.hang.grace_seconds
+        self._state.stop = {"reason": HANG, "kill_at": kill_at, "asked": False, "words": words}
         self._say(f"ending {step.name}: {words}; {asked} process(es) print their stacks into the log")
         self._save()
 

@@ -6,11 +6,12 @@ import hashlib
 import json
 import shlex
 from dataclasses import dataclass, field
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.fakes.agent_run import AgentRun, wait_for
-from tests.fakes.training_run import DEADLINE_SECONDS, TrainingRun, children
+from tests.fakes.training_run import DEADLINE_SECONDS, ROWS, TrainingRun, children
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 _FAKES = Path(__file__).parent
 # Short rows, eight a step. Saving may take all the time it likes, so that the ladder alone decides.
 BASE_FLAGS = shlex.split(
-    "--model_name_or_path huggyllama/llama-7b --data_path data.json --output_dir checkpoints --model_max_length 128 "
+    "--model_name_or_path huggyllama/llama-7b --data_path data.json --output_dir checkpoints --model_max_length 192 "
     "--per_device_train_batch_size 4 --learning_rate 1e-3 --warmup_steps 2 --logging_steps 1 --bf16 True "
     "--lr_scheduler_type cosine --deepspeed configs/deepspeed_config.json"
 )
@@ -41,7 +42,7 @@ class AgentTraining:
     @classmethod
     def prepare(cls, workspace: Path, python: Path, deepspeed: str) -> AgentTraining:
         """Make the run folder; nothing runs yet."""
-        training = TrainingRun.prepare(workspace / "llamalift" / "demo-abc234", python, deepspeed)
+        training = prepare_training(workspace / "llamalift" / "demo-abc234", python, deepspeed)
         return cls(AgentRun.create(workspace), training)
 
     def on_small_gpu(self, rows: int, free_calls: int) -> None:
@@ -115,6 +116,16 @@ class AgentTraining:
 
     def _attempts(self) -> list[Path]:
         return [path for path in self.agent.root.glob("attempts/*") if (path / "claim.json").exists()]
+
+
+def prepare_training(folder: Path, python: Path, deepspeed: str) -> TrainingRun:
+    """A run folder with the shortest rows, none of which is cut: every step has all its rows."""
+    training = TrainingRun.prepare(folder, python, deepspeed)
+    with as_file(files("templates")) as templates:
+        rows = json.loads((templates / "data" / "instructions.json").read_text())
+    rows.sort(key=lambda row: len(json.dumps(row)))
+    (folder / "data.json").write_text(json.dumps(rows[:ROWS]))
+    return training
 
 
 def weights_digest(training: TrainingRun) -> str:

@@ -1,0 +1,272 @@
+"""Trainings that are killed: one SIGKILL at a chosen moment, then a close look at what came after it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from templates.agent.manifest import check_manifest
+from templates.agent.processes import TOKEN_VARIABLE, family, signal_all
+from templates.agent.stock import newest_step
+from templates.training.save_schedule import ShrinkSchedule, next_save_step
+from tests.fakes.agent_run import is_running
+from tests.fakes.agent_training import BASE_FLAGS, AgentTraining, prepare_training, read, weights_digest
+from tests.fakes.training_run import DEADLINE_SECONDS
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from tests.fakes.training_run import TrainingRun
+
+PHASES = ("load", "step", "save", "prune", "gather")
+TARGETS = ("rank", "ranks", "launcher", "holder", "agent", "machine")
+_BEATS = {"load": "loading", "step": "training", "save": "saving", "prune": "saving", "gather": "saving_final"}
+_PHASE_OF_BEAT = {None: "load", "loading": "load", "training": "step", "saving": "save", "saving_final": "gather"}
+ENDED = frozenset({"done", "failed", "stopped"})
+SCHEDULE = ShrinkSchedule(first_interval=4, max_share=1.0)
+
+
+def flags(epochs: int) -> list[str]:
+    """A training of eight steps an epoch, saved as the ladder says."""
+    return [*BASE_FLAGS, "--num_train_epochs", str(epochs), "--llamalift_schedule", SCHEDULE.to_json()]
+
+
+@dataclass(frozen=True, slots=True)
+class Undisturbed:
+    """What a training comes to when nobody disturbs it."""
+
+    digest: str
+    losses: dict[int, float]
+
+    @classmethod
+    def train(cls, folder: Path, python: Path, deepspeed: str, epochs: int) -> Undisturbed:
+        """Train it."""
+        training = prepare_training(folder, python, deepspeed)
+        code = training.train(flags(epochs))
+        if code:
+            raise AssertionError(f"the undisturbed training ended with {code}: {training.log()[-3000:]}")
+        return cls(weights_digest(training), _losses(training))
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """One kill and what came of it.
+
+    Attributes:
+        phase: What the trainer was doing.
+        target: Who was killed.
+        step: The last step that it had trained.
+        lost: Steps that were trained again.
+        promised: The most that the schedule allows to be lost then.
+        orphans: Processes of the killed attempt that lived when the next one trained.
+        wrong: What was not as it should be; empty when all was.
+    """
+
+    phase: str
+    target: str
+    step: int
+    lost: int
+    promised: int
+    orphans: int
+    wrong: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        line = (
+            f"{self.target} killed in {self.phase} after step {self.step}: {self.lost} lost of {self.promised} promised"
+        )
+        return "; ".join([line, *self.wrong])
+
+
+@dataclass
+class KilledTraining:
+    """A training under the agent; each `kill` waits for its moment and for the next attempt to train."""
+
+    run: AgentTraining
+    total_steps: int
+    kills: list[Kill] = field(default_factory=list)
+
+    @classmethod
+    def start(cls, workspace: Path, python: Path, deepspeed: str, epochs: int, max_restarts: int) -> KilledTraining:
+        """Hand it over to an agent."""
+        run = AgentTraining.prepare(workspace, python, deepspeed)
+        run.submit(flags(epochs), max_restarts=max_restarts)
+        run.agent.start()
+        return cls(run, 8 * epochs)
+
+    def kill(self, phase: str, target: str, chance: random.Random) -> Kill | None:
+        """Kill `target` at a moment in `phase`; None when the training came to its end before."""
+        records = self.run.attempt()
+        known = [] if phase == "load" else self._ranks_once_it_lives(records)
+        if not self._await(records, phase, chance):
+            return None
+        members = family(f"{self.run.agent.root.name}:{records.name}")
+        newest = newest_step(self.run.agent.root / "checkpoints")
+        self._strike(records, target, known or self.run.ranks(records), chance)
+        found = self._judge(records, target, members, newest)
+        if found is not None:
+            self.kills.append(found)
+        return found
+
+    def wrong_at_the_end(self, undisturbed: Undisturbed) -> list[str]:
+        """Wait for the end; what differs from the undisturbed training."""
+        document = self.run.wait_until_done()
+        if document["phase"] != "done":
+            return [f"ended {document['phase']}: {document['problem']}"]
+        wrong = []
+        if self.run.digest() != undisturbed.digest:
+            wrong.append("other weights")
+        if _losses(self.run.training) != undisturbed.losses:
+            wrong.append("another loss curve")
+        return wrong
+
+    def _ranks_once_it_lives(self, records: Path) -> list[int]:
+        wait_closely(lambda: self.run.beat(records) or self._has_ended(records) or None, f"a beat of {records.name}")
+        return self.run.ranks(records)
+
+    def _has_ended(self, records: Path) -> bool:
+        return (records / "exit.json").exists() or self.run.agent.snapshot().get("phase") in ENDED
+
+    def _await(self, records: Path, phase: str, chance: random.Random) -> bool:
+        """Wait for the moment: the phase, and then some of the time that it takes. False when it has ended."""
+        checkpoints, further = self.run.agent.root / "checkpoints", chance.randint(1, 3)
+        before, trained = newest_step(checkpoints), set()
+
+        def look() -> dict[str, Any] | None:
+            if self._has_ended(records):
+                return {}
+            beat = self.run.beat(records)
+            doing = beat.get("phase")
+            if doing == "training":
+                trained.add(beat["step"])
+            if doing == "saving_final":
+                return beat  # later there is nothing to kill
+            if phase == "prune":
+                return beat if newest_step(checkpoints) > before else None
+            return beat if doing == _BEATS[phase] and (phase != "step" or len(trained) > further) else None
+
+        beat: dict[str, Any] = wait_closely(look, f"{phase} in {records.name}")
+        usual = beat.get("step_seconds", 0.5)
+        longest = {"load": 5.0, "step": usual, "save": usual / 2, "prune": 0.0, "gather": 0.5}[phase]
+        time.sleep(chance.uniform(0.0, longest))
+        return bool(beat)
+
+    def _strike(self, records: Path, target: str, ranks: list[int], chance: random.Random) -> None:
+        launcher, holder = (read(records / f"{name}.json").get("pid") for name in ("leader", "claim"))
+        daemon = self.run.agent.daemons[-1]
+        victims: list[int | None] = {
+            "rank": [chance.choice(ranks)] if ranks else [launcher],
+            "ranks": ranks or [launcher],
+            "launcher": [launcher],
+            "holder": [holder],
+            "agent": [daemon.pid, holder],
+            "machine": [daemon.pid, holder, launcher, *ranks],
+        }[target]
+        signal_all([pid for pid in victims if pid is not None], signal.SIGKILL)
+        if daemon.pid in victims:
+            daemon.wait()
+            self.run.agent.start()
+
+    def _judge(self, records: Path, target: str, members: set[int], newest_before: int) -> Kill | None:
+        """Wait until the next attempt trains; compare where it began with what there was."""
+        following = self._next_attempt(records)
+        if following is None:
+            return None
+        last = self.run.beat(records)
+        start = self._start_of(following)
+        if start is None:
+            return Kill(str(last.get("phase")), target, int(last.get("step", 0)), 0, 0, 0, ("the next attempt failed",))
+        orphans = [pid for pid in members if is_running(pid) and _belongs(pid, records.name)]
+        step = max(int(last.get("step", 0)), start if last.get("phase") == "loading" else 0)
+        rungs = int(records.name.rpartition("-")[2]) - 1
+        promised = self._promised(newest_before, rungs)
+        wrong = [
+            *([f"began at {start}, complete was {newest_before}"] if start < newest_before else []),
+            *([f"lost {step - start} steps, promised {promised}"] if step - start > promised else []),
+            *([f"{len(orphans)} orphan(s)"] if orphans else []),
+            *self._garbage(start),
+        ]
+        phase = _PHASE_OF_BEAT[last.get("phase")]
+        if phase == "save" and start >= step:
+            phase = "prune"  # its checkpoint had its name already
+        return Kill(phase, target, step, max(0, step - start), promised, len(orphans), tuple(wrong))
+
+    def _next_attempt(self, records: Path) -> Path | None:
+        """The one after; None when that one had ended well before it was killed."""
+
+        def look() -> list[Path] | None:
+            newest = self.run.attempts()[-1]
+            if newest != records:
+                return [newest]
+            return [] if self.run.agent.snapshot().get("phase") in ENDED else None
+
+        found: list[Path] = wait_closely(look, f"what follows {records.name}: {self.run.log()[-2000:]}")
+        return found[0] if found else None
+
+    def _start_of(self, records: Path) -> int | None:
+        """Where the attempt began to train, by its own word; None when it ended before."""
+        since = (records / "claim.json").stat().st_mtime
+
+        def look() -> list[int] | None:
+            plans = [event["start_step"] for event in self.run.training.events("plan") if event["t"] >= since]
+            return plans or ([] if (records / "exit.json").exists() else None)
+
+        found: list[int] = wait_closely(look, f"{records.name} to train: {self.run.log()[-3000:]}", 0.1)
+        return found[0] if found else None
+
+    def _promised(self, newest: int, rungs_down: int) -> int:
+        if newest >= self.total_steps:
+            return 0
+        due = next_save_step(
+            SCHEDULE,
+            last_save=newest,
+            total_steps=self.total_steps,
+            step_seconds=0,
+            save_seconds=0,
+            rungs_down=rungs_down,
+        )
+        return due - newest
+
+    def _garbage(self, start: int) -> Iterator[str]:
+        folder = self.run.agent.root / "checkpoints" / f"checkpoint-{start}"
+        # It may be pruned by now; the weights at the end tell as well.
+        if start and folder.exists():
+            problems = check_manifest(folder)
+            if problems and folder.exists():
+                yield f"garbage loaded: {problems[0]}"
+
+
+def plan_kills(number: int, chance: random.Random, phases: Sequence[str] = PHASES) -> list[tuple[str, str]]:
+    """So many pairs of phase and target, each phase as often as the others; those of the end come last."""
+    pairs = [(phases[turn % len(phases)], chance.choice(TARGETS)) for turn in range(number)]
+    chance.shuffle(pairs)
+    return sorted(pairs, key=lambda pair: pair[0] == "gather")
+
+
+def wait_closely(look: Any, what: str, pause_seconds: float = 0.002) -> Any:  # noqa: ANN401 - whatever `look` gives
+    """The first value of `look` that is not None; looks often: what is waited for may be over in some milliseconds."""
+    until = time.monotonic() + DEADLINE_SECONDS
+    while (found := look()) is None:
+        if time.monotonic() > until:
+            raise AssertionError(f"not within {DEADLINE_SECONDS} s: {what}")
+        time.sleep(pause_seconds)
+    return found
+
+
+def _belongs(pid: int, key: str) -> bool:
+    """Whether the process is of that attempt, and not another with the same number."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123 - a name of the kernel's
+            return f"{TOKEN_VARIABLE}=".encode() in (text := file.read()) and f":{key}\0".encode() in text
+    except OSError:
+        return False
+
+
+def _losses(training: TrainingRun) -> dict[int, float]:
+    path = training.folder / "metrics.jsonl"
+    events = (json.loads(line) for line in path.read_text().splitlines())
+    return {event["step"]: event["loss"] for event in events if event["event"] == "step"}
