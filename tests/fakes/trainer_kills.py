@@ -158,15 +158,16 @@ class KilledTraining:
     def _strike(self, records: Path, target: str, ranks: list[int], chance: random.Random) -> None:
         launcher, holder = (read(records / f"{name}.json").get("pid") for name in ("leader", "claim"))
         daemon = self.run.agent.daemons[-1]
-        victims: list[int | None] = {
+        chosen: dict[str, list[int | None]] = {
             "rank": [chance.choice(ranks)] if ranks else [launcher],
-            "ranks": ranks or [launcher],
+            "ranks": [*ranks] or [launcher],
             "launcher": [launcher],
             "holder": [holder],
             "agent": [daemon.pid, holder],
             "machine": [daemon.pid, holder, launcher, *ranks],
-        }[target]
-        signal_all([pid for pid in victims if pid is not None], signal.SIGKILL)
+        }
+        victims = [pid for pid in chosen[target] if pid is not None]
+        signal_all(victims, signal.SIGKILL)
         if daemon.pid in victims:
             daemon.wait()
             self.run.agent.start()
