@@ -4,7 +4,7 @@ from __future__ import annotations
 
 OK = 0
 CRASH = 1
-# The command line, or the DeepSpeed configuration that it names.
+# The command line, the DeepSpeed configuration that it names, or a checkpoint that does not go with them.
 USAGE = 2
 # The numbers are sysexits' so that they collide with neither a Python traceback (1) nor a signal (128 and up).
 # The rows cannot be trained on.
@@ -29,6 +29,7 @@ CODE = 82
 COMMUNICATION = 83
 
 BY_KIND = {
+    "usage": USAGE,
     "bad_data": BAD_DATA,
     "damaged_input": DAMAGED_INPUT,
     "bad_model": BAD_MODEL,

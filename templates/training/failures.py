@@ -10,7 +10,14 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from templates.training.errors import DataError, ModelError
+from templates.training.errors import (
+    ConversionError,
+    DataError,
+    ForeignCheckpointError,
+    ModelError,
+    NoSpaceError,
+    RowsError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,6 +63,7 @@ def _kind(error: BaseException, phase: str | None, free_bytes: int) -> str | Non
     signs = (
         ("bad_data", isinstance(error, DataError)),
         ("bad_model", isinstance(error, ModelError)),
+        ("usage", isinstance(error, ForeignCheckpointError | RowsError | ConversionError)),
         ("gpu_out_of_memory", _is_torch_error(error, "OutOfMemoryError")),
         ("host_out_of_memory", isinstance(error, MemoryError)),
         ("disk_full", _is_full(error, free_bytes)),
@@ -74,8 +82,8 @@ def _is_torch_error(error: BaseException, name: str) -> bool:
 
 
 def _is_full(error: BaseException, free_bytes: int) -> bool:
-    if isinstance(error, OSError):
-        return error.errno in _FULL
+    if isinstance(error, OSError | NoSpaceError):
+        return isinstance(error, NoSpaceError) or error.errno in _FULL
     # Neither torch's writer nor safetensors' hands the system's number on.
     return free_bytes < _FULL_DISK_BYTES and ("writ" in str(error) or "No space left" in str(error))
 

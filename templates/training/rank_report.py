@@ -12,30 +12,40 @@ import shutil
 import time
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from templates.training import exit_codes
 from templates.training.checkpoints import write_durably
+from templates.training.errors import TrainingError
 from templates.training.failures import kind_of
 
-_MESSAGE_LENGTH = 500
+if TYPE_CHECKING:
+    from templates.training.heartbeat import Heartbeat
+    from templates.training.metrics import Metrics
+
+_LENGTH = 500
 
 
-def end_with(error: Exception, *, phase: str | None, step: int, micro_batch: int) -> int:
-    """Print the error, write the report, give the exit code.
+def end_with(error: Exception, metrics: Metrics | None, *, heartbeat: Heartbeat | None, micro_batch: int) -> int:
+    """Print the error (one of our own says all in its text), tell the run's metrics and write the report; give the exit code.
 
     Args:
         error: What ended the training.
-        phase: What it was doing.
-        step: The last step that was trained.
-        micro_batch: Rows that this process had in memory at once; 0 before any.
+        metrics: Told of an error of our own, whose text the user can read; None when it ended before it had any.
+        heartbeat: Knows what the training was doing.
+        micro_batch: Rows that this process has in memory at once.
     """
-    traceback.print_exception(error)
+    if not isinstance(error, TrainingError) or error.__cause__ is not None:
+        traceback.print_exception(error)
+    phase, step = (heartbeat.phase, heartbeat.step) if heartbeat else ("loading", 0)
     kind = kind_of(error, phase=phase, free_bytes=shutil.disk_usage(os.environ.get("LLAMALIFT_RUN_DIR", ".")).free)
+    if metrics and isinstance(error, TrainingError) and kind != "communication":
+        metrics.problem(kind, str(error))
     report = {
         "t": time.time(),
         "rank": int(os.environ.get("RANK", "0")),
         "kind": kind,
-        "text": f"{type(error).__name__}: {error}"[:_MESSAGE_LENGTH],
+        "text": (str(error) if isinstance(error, TrainingError) else f"{type(error).__name__}: {error}")[:_LENGTH],
         "phase": phase,
         "step": step,
         # Weights and optimizer alone do not fit when it ends before the first row.

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from templates.training.errors import DataError, ModelError
+from templates.training.errors import DataError, ModelError, NoSpaceError, RowsError, SaveBrokenError
 from templates.training.failures import kind_of
 from templates.training.smaller import parts, shrink, shrink_deepspeed
 from templates.training.spikes import SpikeWatch
@@ -29,6 +29,9 @@ def kind(error: BaseException, phase: str = "training", free_bytes: int = ROOM) 
     [
         (DataError("row 3"), "bad_data"),
         (ModelError("NaN"), "bad_model"),
+        (NoSpaceError("short"), "disk_full"),
+        (RowsError("other rows"), "usage"),
+        (SaveBrokenError("why is in its cause"), "crash"),
         (MemoryError(), "host_out_of_memory"),
         (RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate"), "host_out_of_memory"),
         (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling"), "gpu_out_of_memory"),
