@@ -27,7 +27,7 @@ _LENGTH = 500
 
 
 def end_with(error: Exception, metrics: Metrics | None, *, heartbeat: Heartbeat | None, micro_batch: int) -> int:
-    """Print the error (one of our own says all in its text), tell the run's metrics and write the report; give the exit code.
+    """Print the error, unless it is one of ours that says all itself; tell it, report it, give the exit code.
 
     Args:
         error: What ended the training.

@@ -51,6 +51,7 @@ def main() -> None:
                 print(f"{stage}: undisturbed", flush=True)
             number = min(in_a_run, wanted - len(kills))
             training = KilledTraining.start(root / f"run-{runs}", _python(), stage, epochs, max_restarts=10 * number)
+            training.tell = lambda kill: print(f"  {kill}", flush=True)
             made, differences = _kill_and_end(training, number, chance, undisturbed[stage])
             kills += made
             runs += 1
@@ -82,11 +83,10 @@ def _kill_and_end(
 ) -> tuple[list[Kill], list[str]]:
     try:
         for phase, target in plan_kills(number, chance):
-            kill = training.kill(phase, target, chance)
-            if kill is None:
+            if not training.kill(phase, target, chance):
                 break
-            print(f"  {kill}", flush=True)
-        return training.kills, training.wrong_at_the_end(undisturbed)
+        differences = training.wrong_at_the_end(undisturbed)
+        return training.kills, differences
     finally:
         training.run.agent.close()
 

@@ -18,7 +18,7 @@ from tests.fakes.training_run import DEADLINE_SECONDS
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from tests.fakes.training_run import TrainingRun
@@ -82,13 +82,25 @@ class Kill:
         return "; ".join([line, *self.wrong])
 
 
+@dataclass(frozen=True, slots=True)
+class _Struck:
+    """A kill that is not judged yet: what there was when it came."""
+
+    records: Path
+    target: str
+    members: set[int]
+    newest: int
+
+
 @dataclass
 class KilledTraining:
-    """A training under the agent; each `kill` waits for its moment and for the next attempt to train."""
+    """A training under the agent; each `kill` waits for its moment, and is judged when an attempt trains again."""
 
     run: AgentTraining
     total_steps: int
     kills: list[Kill] = field(default_factory=list)
+    tell: Callable[[Kill], None] = lambda _kill: None
+    _struck: list[_Struck] = field(default_factory=list)
 
     @classmethod
     def start(cls, workspace: Path, python: Path, deepspeed: str, epochs: int, max_restarts: int) -> KilledTraining:
@@ -98,22 +110,25 @@ class KilledTraining:
         run.agent.start()
         return cls(run, 8 * epochs)
 
-    def kill(self, phase: str, target: str, chance: random.Random) -> Kill | None:
-        """Kill `target` at a moment in `phase`; None when the training came to its end before."""
-        records = self.run.attempt()
-        known = [] if phase == "load" else self._ranks_once_it_lives(records)
+    def kill(self, phase: str, target: str, chance: random.Random) -> bool:
+        """Kill `target` at a moment in `phase`; False when the training came to its end before."""
+        records = self._following(self._struck[-1].records if self._struck else None)
+        if records is None or (phase != "load" and not self._judge_by(records)):
+            return False
+        ranks = [] if phase == "load" else self.run.ranks(records)
         if not self._await(records, phase, chance):
-            return None
+            return False
         members = family(f"{self.run.agent.root.name}:{records.name}")
-        newest = newest_step(self.run.agent.root / "checkpoints")
-        self._strike(records, target, known or self.run.ranks(records), chance)
-        found = self._judge(records, target, members, newest)
-        if found is not None:
-            self.kills.append(found)
-        return found
+        struck = _Struck(records, target, members, newest_step(self.run.agent.root / "checkpoints"))
+        self._strike(records, target, ranks or self.run.ranks(records), chance)
+        self._struck.append(struck)
+        return True
 
     def wrong_at_the_end(self, undisturbed: Undisturbed) -> list[str]:
         """Wait for the end; what differs from the undisturbed training."""
+        records = self._following(self._struck[-1].records) if self._struck else None
+        if records is not None:
+            self._judge_by(records)
         document = self.run.wait_until_done()
         if document["phase"] != "done":
             return [f"ended {document['phase']}: {document['problem']}"]
@@ -123,10 +138,6 @@ class KilledTraining:
         if _losses(self.run.training) != undisturbed.losses:
             wrong.append("another loss curve")
         return wrong
-
-    def _ranks_once_it_lives(self, records: Path) -> list[int]:
-        wait_closely(lambda: self.run.beat(records) or self._has_ended(records) or None, f"a beat of {records.name}")
-        return self.run.ranks(records)
 
     def _has_ended(self, records: Path) -> bool:
         return (records / "exit.json").exists() or self.run.agent.snapshot().get("phase") in ENDED
@@ -143,7 +154,7 @@ class KilledTraining:
             doing = beat.get("phase")
             if doing == "training":
                 trained.add(beat["step"])
-            if doing == "saving_final":
+            if doing == "saving_final" and phase != "load":
                 return beat  # later there is nothing to kill
             if phase == "prune":
                 return beat if newest_step(checkpoints) > before else None
@@ -172,40 +183,43 @@ class KilledTraining:
             daemon.wait()
             self.run.agent.start()
 
-    def _judge(self, records: Path, target: str, members: set[int], newest_before: int) -> Kill | None:
-        """Wait until the next attempt trains; compare where it began with what there was."""
-        following = self._next_attempt(records)
-        if following is None:
-            return None
-        last = self.run.beat(records)
+    def _judge_by(self, following: Path) -> bool:
+        """Wait until the attempt trains, and compare where it began with what there was; False when it does not."""
         start = self._start_of(following)
+        for struck in self._struck:
+            found = self._judge(struck, start)
+            self.kills.append(found)
+            self.tell(found)
+        self._struck.clear()
+        return start is not None
+
+    def _judge(self, struck: _Struck, start: int | None) -> Kill:
+        last = self.run.beat(struck.records)
+        phase, step = _PHASE_OF_BEAT[last.get("phase")], int(last.get("step", 0))
         if start is None:
-            return Kill(str(last.get("phase")), target, int(last.get("step", 0)), 0, 0, 0, ("the next attempt failed",))
-        orphans = [pid for pid in members if is_running(pid) and _belongs(pid, records.name)]
-        step = max(int(last.get("step", 0)), start if last.get("phase") == "loading" else 0)
-        rungs = int(records.name.rpartition("-")[2]) - 1
-        promised = self._promised(newest_before, rungs)
+            return Kill(phase, struck.target, step, 0, 0, 0, ("no attempt trained after it",))
+        if phase == "save" and start >= step:
+            phase = "prune"  # its checkpoint had its name already
+        orphans = [pid for pid in struck.members if is_running(pid) and _belongs(pid, struck.records.name)]
+        promised = self._promised(struck.newest, int(struck.records.name.rpartition("-")[2]) - 1)
         wrong = [
-            *([f"began at {start}, complete was {newest_before}"] if start < newest_before else []),
+            *([f"began at {start}, complete was {struck.newest}"] if start < struck.newest else []),
             *([f"lost {step - start} steps, promised {promised}"] if step - start > promised else []),
             *([f"{len(orphans)} orphan(s)"] if orphans else []),
             *self._garbage(start),
         ]
-        phase = _PHASE_OF_BEAT[last.get("phase")]
-        if phase == "save" and start >= step:
-            phase = "prune"  # its checkpoint had its name already
-        return Kill(phase, target, step, max(0, step - start), promised, len(orphans), tuple(wrong))
+        return Kill(phase, struck.target, step, max(0, step - start), promised, len(orphans), tuple(wrong))
 
-    def _next_attempt(self, records: Path) -> Path | None:
-        """The one after; None when that one had ended well before it was killed."""
+    def _following(self, records: Path | None) -> Path | None:
+        """The attempt after `records`, the first for None; None when that one had ended well before it was killed."""
 
         def look() -> list[Path] | None:
-            newest = self.run.attempts()[-1]
-            if newest != records:
-                return [newest]
+            attempts = self.run.attempts()
+            if attempts and attempts[-1] != records:
+                return [attempts[-1]]
             return [] if self.run.agent.snapshot().get("phase") in ENDED else None
 
-        found: list[Path] = wait_closely(look, f"what follows {records.name}: {self.run.log()[-2000:]}")
+        found: list[Path] = wait_closely(look, f"what follows {records}: {self.run.log()[-2000:]}", 0.05)
         return found[0] if found else None
 
     def _start_of(self, records: Path) -> int | None:
@@ -216,7 +230,7 @@ class KilledTraining:
             plans = [event["start_step"] for event in self.run.training.events("plan") if event["t"] >= since]
             return plans or ([] if (records / "exit.json").exists() else None)
 
-        found: list[int] = wait_closely(look, f"{records.name} to train: {self.run.log()[-3000:]}", 0.1)
+        found: list[int] = wait_closely(look, f"{records.name} to train: {self.run.log()[-3000:]}", 0.05)
         return found[0] if found else None
 
     def _promised(self, newest: int, rungs_down: int) -> int:
