@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 _MARKS = {StageState.RUNNING: ("●", "cyan"), StageState.DONE: ("✓", "green"), StageState.FAILED: ("✗", "red")}
 
+# Steps and saves of a minute are nothing to speak of.
+_SILENT_SECONDS = 60.0
+
 
 def print_status(seen: RunStatus) -> None:
     """Print it to stdout."""
@@ -103,6 +106,8 @@ def _agent_facts(agent: AgentStatus) -> Iterator[tuple[str, str]]:
             f"{progress.step} of {progress.total_steps}"
             + (f", {duration(progress.eta_seconds)} left" if progress.eta_seconds and agent.phase == "running" else ""),
         )
+    if agent.step is not None and (agent.step.silent_seconds or 0) >= _SILENT_SECONDS:
+        yield "silent", f"for {duration(agent.step.silent_seconds or 0)}: a long step or save, or it has hung"
     if agent.losses:
         yield "loss", f"{agent.losses[-1][1]:.3f}  {sparkline([loss for _, loss in agent.losses], width=40)}"
     if progress is not None and progress.tokens_per_second:

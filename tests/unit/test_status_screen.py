@@ -8,7 +8,7 @@ import pytest
 
 from cli.columns import print_columns
 from cli.status_screen import print_status
-from remote.agent import AgentProcess, AgentStatus, LogPiece, Problem, TrainingProgress
+from remote.agent import AgentProcess, AgentStatus, LogPiece, Problem, RunningStep, TrainingProgress
 from runs.cost import CostLine, RunCost
 from runs.facts import Collected, Rented
 from runs.journal.charges import Component
@@ -46,6 +46,16 @@ def test_a_running_job_tells_step_loss_speed_and_time_left(capsys: pytest.Captur
     assert "step 9 of 36, 1 m 15 s left" in lines
     assert "loss 6.200 █▁" in lines
     assert "speed 1,759 tokens/s" in lines
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(None, False), (30.0, False), (200.0, True)])
+def test_a_training_that_gives_no_sign_of_life_is_told(
+    capsys: pytest.CaptureFixture[str], seconds: float | None, *, shown: bool
+) -> None:
+    """Before the agent calls it hung."""
+    step = RunningStep("train", 1, 7, 1.0, silent_seconds=seconds)
+    print_status(seen(StageState.RUNNING, agent=replace(an_agent("running"), step=step)))
+    assert ("for 3 m 20 s: a long step or save" in capsys.readouterr().out) is shown
 
 
 def test_a_failed_job_tells_why_and_what_next(capsys: pytest.CaptureFixture[str]) -> None:
