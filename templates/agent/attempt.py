@@ -22,7 +22,7 @@ class Outcome:
     Attributes:
         code: Exit code, negative for a signal; None when nobody was there to see it.
         error: Why the program could not be started, or None.
-        machine_restarted: The machine went down under it.
+        machine_restarted: The machine went down under it, or soon after: going down, it ends what runs by SIGTERM.
     """
 
     code: int | None
@@ -61,9 +61,10 @@ class Attempt:
         lives = identity(claim["pid"]) == claim["identity"]
         # Read after the look at the holder: it may have written this just before it left.
         record = atomic.read_json(self.records / "exit.json")
+        restarted = claim["boot_id"] != boot_id()
         if record is not None:
-            return Outcome(record["code"], record["error"])
-        return None if lives else Outcome(None, machine_restarted=claim["boot_id"] != boot_id())
+            return Outcome(record["code"], record["error"], machine_restarted=restarted)
+        return None if lives else Outcome(None, machine_restarted=restarted)
 
     def leader(self) -> int | None:
         """The process id of the step's own program while it lives."""

@@ -226,6 +226,8 @@ class Supervisor:
         state = self._state
         seconds = round(now - (state.step_started_at or now), 1)
         state.finished = [*state.finished, {"name": step.name, "seconds": seconds, "attempts": state.attempt}]
+        if state.stop is not None and state.stop["reason"] == HANG:
+            state.stop = None  # it was only slow
         self._log(f"{step.name} finished")
         if state.step_index + 1 == len(self._running_job().steps):
             self._end("done", now)

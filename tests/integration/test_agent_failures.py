@@ -167,3 +167,38 @@ def test_a_stop_while_a_hung_step_is_ended_is_heeded(run: AgentRun) -> None:
     assert run.wait_for_phase("stopped", "failed", "done")["phase"] == "stopped"
     assert not is_running(pid)
     assert json.loads((run.root / "state.json").read_text())["attempt"] == 1
+
+
+def test_a_slow_step_that_ends_well_after_all_was_not_hung(run: AgentRun) -> None:
+    """Taken for hung, it finishes in its grace: the next step begins as ever."""
+    code = """
+signal.signal(signal.SIGTERM, lambda *_: (mark(), sys.exit(0)))
+beat('training', 5, step_seconds=0.01)
+time.sleep(600)
+"""
+    hang = {**_HANG, "grace_seconds": 60.0}
+    run.submit(run.python_step(_TOLD + code, hang=hang), run.python_step("mark()", name="verify"))
+    run.start()
+    document = run.wait_for_phase("done", "failed", "stopped")
+    assert document["phase"] == "done"
+    assert [step["attempts"] for step in document["finished_steps"]] == [1, 1]
+
+
+def test_what_a_machine_ends_when_it_goes_down_costs_no_restart(run: AgentRun) -> None:
+    """Its SIGTERM lets the trainer save and leave; after the start of the machine the step goes on, uncounted."""
+    code = """
+while not os.path.exists('down'):
+    time.sleep(0.02)
+sys.exit(75) if attempt == 1 else mark()
+"""
+    run.submit(run.python_step(_TOLD + code, max_restarts=0))
+    run.environment["LLAMALIFT_BOOT_ID"] = "before"
+    daemon = run.start()
+    wait_for(lambda: list(run.root.glob("attempts/*/claim.json")), "the first attempt")
+    daemon.kill()
+    daemon.wait()
+    (run.root / "down").touch()
+    wait_for(lambda: list(run.root.glob("attempts/*/exit.json")), "its end")
+    run.environment["LLAMALIFT_BOOT_ID"] = "after"
+    run.start()
+    assert run.wait_for_phase("done", "failed")["finished_steps"][0]["attempts"] == 2
