@@ -90,6 +90,7 @@ class _Struck:
     target: str
     members: set[int]
     newest: int
+    was_loading: bool
 
 
 @dataclass
@@ -115,14 +116,21 @@ class KilledTraining:
         records = self._following(self._struck[-1].records if self._struck else None)
         if records is None or (phase != "load" and not self._judge_by(records)):
             return False
-        ranks = [] if phase == "load" else self.run.ranks(records)
+        # A moment in a save is over before these are found.
+        ranks, members = self._processes(records) if phase != "load" else ([], set())
         if not self._await(records, phase, chance):
             return False
-        members = family(f"{self.run.agent.root.name}:{records.name}")
-        struck = _Struck(records, target, members, newest_step(self.run.agent.root / "checkpoints"))
-        self._strike(records, target, ranks or self.run.ranks(records), chance)
-        self._struck.append(struck)
+        if phase == "load":
+            ranks, members = self._processes(records)
+        newest = newest_step(self.run.agent.root / "checkpoints")
+        was_loading = phase == "load" and not self._starts(records)
+        self._strike(records, target, ranks, chance)
+        self._struck.append(_Struck(records, target, members, newest, was_loading))
         return True
+
+    def _processes(self, records: Path) -> tuple[list[int], set[int]]:
+        """The ranks of an attempt, and everything of it."""
+        return self.run.ranks(records), family(f"{self.run.agent.root.name}:{records.name}")
 
     def wrong_at_the_end(self, undisturbed: Undisturbed) -> list[str]:
         """Wait for the end; what differs from the undisturbed training."""
@@ -161,9 +169,9 @@ class KilledTraining:
             return beat if doing == _BEATS[phase] and (phase != "step" or len(trained) > further) else None
 
         beat: dict[str, Any] = wait_closely(look, f"{phase} in {records.name}")
-        usual = beat.get("step_seconds", 0.5)
-        longest = {"load": 5.0, "step": usual, "save": usual / 2, "prune": 0.0, "gather": 0.5}[phase]
-        time.sleep(chance.uniform(0.0, longest))
+        saves = [event["seconds"] for event in self.run.training.events("save")]
+        longest = {"load": 5.0, "step": beat.get("step_seconds", 0.5), "save": min(saves, default=0.1), "gather": 0.5}
+        time.sleep(chance.uniform(0.0, longest.get(phase, 0.0)))
         return bool(beat)
 
     def _strike(self, records: Path, target: str, ranks: list[int], chance: random.Random) -> None:
@@ -195,7 +203,8 @@ class KilledTraining:
 
     def _judge(self, struck: _Struck, start: int | None) -> Kill:
         last = self.run.beat(struck.records)
-        phase, step = _PHASE_OF_BEAT[last.get("phase")], int(last.get("step", 0))
+        phase = "load" if struck.was_loading else _PHASE_OF_BEAT[last.get("phase")]
+        step = 0 if struck.was_loading else int(last.get("step", 0))
         if start is None:
             return Kill(phase, struck.target, step, 0, 0, 0, ("no attempt trained after it",))
         if phase == "save" and start >= step:
@@ -224,14 +233,17 @@ class KilledTraining:
 
     def _start_of(self, records: Path) -> int | None:
         """Where the attempt began to train, by its own word; None when it ended before."""
-        since = (records / "claim.json").stat().st_mtime
 
         def look() -> list[int] | None:
-            plans = [event["start_step"] for event in self.run.training.events("plan") if event["t"] >= since]
-            return plans or ([] if (records / "exit.json").exists() else None)
+            return self._starts(records) or ([] if (records / "exit.json").exists() else None)
 
         found: list[int] = wait_closely(look, f"{records.name} to train: {self.run.log()[-3000:]}", 0.05)
         return found[0] if found else None
+
+    def _starts(self, records: Path) -> list[int]:
+        """Steps from which it, or a later attempt, began to train."""
+        since = (records / "claim.json").stat().st_mtime
+        return [event["start_step"] for event in self.run.training.events("plan") if event["t"] >= since]
 
     def _promised(self, newest: int, rungs_down: int) -> int:
         if newest >= self.total_steps:
