@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from cli.console import data
 from cli.sparkline import sparkline
 from cli.words import age, cents, clock, dollars, duration, size
+from runs.job import launch_words
 from runs.types import RunState, StageName, StageState
 from templates.agent.limits import budget_level
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from remote.agent import AgentStatus, Gpu
+    from remote.agent import AgentStatus, Gpu, RunningStep
     from runs.status import RunStatus
     from runs.types import StageRow
 
@@ -98,16 +99,23 @@ def _gpu(gpu: Gpu) -> str:
     return ", ".join(words)
 
 
+def _step_facts(step: RunningStep) -> Iterator[tuple[str, str]]:
+    if launch := launch_words(step.name):
+        yield "launch", launch
+    if (step.silent_seconds or 0) >= _SILENT_SECONDS:
+        yield "silent", f"for {duration(step.silent_seconds or 0)}: a long step or save, or it has hung"
+
+
 def _agent_facts(agent: AgentStatus) -> Iterator[tuple[str, str]]:
     progress = agent.progress
+    if agent.step is not None:
+        yield from _step_facts(agent.step)
     if progress is not None and progress.step is not None:
         yield (
             "step",
             f"{progress.step} of {progress.total_steps}"
             + (f", {duration(progress.eta_seconds)} left" if progress.eta_seconds and agent.phase == "running" else ""),
         )
-    if agent.step is not None and (agent.step.silent_seconds or 0) >= _SILENT_SECONDS:
-        yield "silent", f"for {duration(agent.step.silent_seconds or 0)}: a long step or save, or it has hung"
     if agent.losses:
         yield "loss", f"{agent.losses[-1][1]:.3f}  {sparkline([loss for _, loss in agent.losses], width=40)}"
     if progress is not None and progress.tokens_per_second:

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import shutil
+import sys
 import time
 import traceback
 from pathlib import Path
@@ -39,11 +40,15 @@ def end_with(error: Exception, metrics: Metrics | None, *, heartbeat: Heartbeat 
         traceback.print_exception(error)
     phase, step = (heartbeat.phase, heartbeat.step) if heartbeat else ("loading", 0)
     kind = kind_of(error, phase=phase, free_bytes=shutil.disk_usage(os.environ.get("LLAMALIFT_RUN_DIR", ".")).free)
+    rank = int(os.environ.get("RANK", "0"))
     if metrics and isinstance(error, TrainingError) and kind != "communication":
         metrics.problem(kind, str(error))
+        if rank:
+            # Rank 0 may know nothing of it, and only it writes events.
+            print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the log is where the user looks
     report = {
         "t": time.time(),
-        "rank": int(os.environ.get("RANK", "0")),
+        "rank": rank,
         "kind": kind,
         "text": (str(error) if isinstance(error, TrainingError) else f"{type(error).__name__}: {error}")[:_LENGTH],
         "phase": phase,
@@ -54,5 +59,5 @@ def end_with(error: Exception, metrics: Metrics | None, *, heartbeat: Heartbeat 
     if folder := os.environ.get("LLAMALIFT_ATTEMPT_DIR"):
         # On a full disk the exit code must do.
         with contextlib.suppress(OSError):
-            write_durably(Path(folder) / f"rank-{report['rank']}.json", json.dumps(report))
+            write_durably(Path(folder) / f"rank-{rank}.json", json.dumps(report))
     return exit_codes.BY_KIND.get(kind, exit_codes.CRASH)

@@ -12,6 +12,7 @@ from remote.agent import AgentProcess, AgentStatus, LogPiece, Problem, RunningSt
 from runs.cost import CostLine, RunCost
 from runs.facts import Collected, Rented
 from runs.journal.charges import Component
+from runs.stages.train import describe
 from runs.status import RunStatus
 from runs.switches import Switch
 from runs.types import RunRow, RunState, StageName, StageRow, StageState
@@ -56,6 +57,15 @@ def test_a_training_that_gives_no_sign_of_life_is_told(
     step = RunningStep("train", 1, 7, 1.0, silent_seconds=seconds)
     print_status(seen(StageState.RUNNING, agent=replace(an_agent("running"), step=step)))
     assert ("for 3 m 20 s: a long step or save" in capsys.readouterr().out) is shown
+
+
+def test_a_relaunched_recipe_tells_which_launch_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its steps go back at each one, which nobody should have to puzzle out; on the screen and while it is watched."""
+    agent = replace(an_agent("running"), step=RunningStep("train-400", 1, 11, 1.0))
+    print_status(seen(StageState.RUNNING, agent=agent))
+    assert "launch save_steps 400" in " ".join(capsys.readouterr().out.split())
+    assert describe(agent) == "save_steps 400, loss 6.200, 1,759 tokens/s, 1 m left"
+    assert describe(replace(agent, step=RunningStep("train", 1, 11, 1.0))) == "loss 6.200, 1,759 tokens/s, 1 m left"
 
 
 def test_a_failed_job_tells_why_and_what_next(capsys: pytest.CaptureFixture[str]) -> None:
