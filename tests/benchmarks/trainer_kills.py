@@ -33,9 +33,10 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=100, help="how many at least")
     parser.add_argument("--in-a-run", type=int, default=8, help="how many in each run")
     parser.add_argument("--seed", type=int, default=1, help="which moments")
+    parser.add_argument("--stages", nargs="+", choices=_STAGES, default=_STAGES, help="ZeRO stages, in turn")
     parser.add_argument("--minutes", type=float, default=None, help="begin no run after so long")
     arguments = parser.parse_args()
-    stages = ("zero2",) if arguments.quick else _STAGES
+    stages = ("zero2",) if arguments.quick else arguments.stages
     epochs = 1 if arguments.quick else _EPOCHS
     wanted, in_a_run = (2, 2) if arguments.quick else (arguments.kills, arguments.in_a_run)
     chance, began = random.Random(arguments.seed), time.monotonic()  # noqa: S311 - no secret

@@ -98,7 +98,7 @@ class AgentTraining:
         until = ("done", "failed", "stopped")
         return wait_for(
             lambda: document if (document := self.agent.snapshot()).get("phase") in until else None,
-            f"the end: {self.log()[-2000:]}", DEADLINE_SECONDS,
+            "the end of the job", 3 * DEADLINE_SECONDS,
         )  # fmt: skip
 
     def losses(self) -> dict[int, float]:
