@@ -120,6 +120,7 @@ class Run:
         on_failure: str = "",
         ask: Ask | None = None,
         retry_until: float | None = None,
+        move: str = "",
     ) -> Receipt:
         """Go from wherever the run stands to the model at home and nothing left in the cloud.
 
@@ -130,6 +131,8 @@ class Run:
             ask: Asks the user where the word is `ask`.
             retry_until: Go on looking for a machine until then, in seconds since the epoch; None: as an earlier client
                 was told, else each place once.
+            move: How far the disk of a run that has begun may go to a machine (`never`, `zone`, `region`), over the run
+                file's own word; empty: as an earlier client was told.
 
         Raises:
             RunBusyError: Another client drives the run.
@@ -140,9 +143,10 @@ class Run:
                 refuse_unread(self.journal, self.row)
             if context.get(Submitted) is None:
                 read_secrets(context.spec.secrets)
-            if retry_until is not None:
+            if retry_until is not None or move:
                 wish = context.get(Searching) or Searching()
-                self.journal.put(self.run_id, replace(wish, until=retry_until))
+                until = wish.until if retry_until is None else retry_until
+                self.journal.put(self.run_id, replace(wish, until=until, move=move or wish.move))
             # What ended without us is found before anything is started again.
             try_settle_power(context)
             go_on(context)

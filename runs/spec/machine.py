@@ -175,6 +175,10 @@ class Machine(Section):
         default="auto",
         description="Who may reach SSH: an address or a network. auto: this computer's address, nobody else.",
     )
+    move: Literal["never", "zone", "region"] = Field(
+        default="zone",
+        description="How far a disk with data may go to a machine; a copy to another region costs money and hours.",
+    )
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
