@@ -68,6 +68,8 @@ def render_job(
             {
                 "name": name, "argv": argv, "env": environment, "cwd": layout.run_folder,
                 "marker": f"markers/{name}.json", "max_restarts": restarts[name],
+                # The agent's own figures beside this one: templates/agent/hang.py.
+                "hang": {"save_seconds": save_seconds} if name in programs else None,
             }
             for name, argv in {**programs, "verify": verify}.items()
         ],

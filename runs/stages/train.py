@@ -174,7 +174,7 @@ class Train:
     def _tell(self, context: RunContext, status: AgentStatus) -> None:
         """What the machine has to say, each once."""
         context.limit_fired = status.limits.fired or ""
-        news = [note for note in status.notes if note not in self._said]
+        news = [note for note in dict.fromkeys(status.notes) if note not in self._said]
         self._said.update(news)
         for note in [*news, *close_evictions(context, status)]:
             context.reporter.note(note)

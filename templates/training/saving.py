@@ -175,10 +175,10 @@ class SavingTrainer(Trainer):
             staging = checkpoints.staging_folder(checkpoints.checkpoint_folder(self.args.output_dir, step))
             shutil.rmtree(staging, ignore_errors=True)
         text = f"the checkpoint of step {step} could not be written, training goes on without it: {failure}"
-        self.metrics.problem("disk_full", text)
+        self.metrics.warn("disk_full", text)
 
     def _prune(self, folder: Path) -> None:
         try:
             prune.prune(folder, self.keep)
         except OSError as error:
-            self.metrics.problem("disk_full", f"old checkpoints could not be removed: {error}")
+            self.metrics.warn("disk_full", f"old checkpoints could not be removed: {error}")

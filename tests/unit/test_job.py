@@ -120,3 +120,10 @@ def test_a_stopped_trainer_has_time_for_its_last_save(tmp_path: Path) -> None:
     grace = render(tmp_path, "wizardlm-7b")["grace_seconds"]
     assert isinstance(grace, float)
     assert grace >= 2 * 471
+
+
+def test_a_hung_training_is_told_from_a_long_save(tmp_path: Path) -> None:
+    """The agent knows what a save should take; only training is watched."""
+    train, verify = steps(render(tmp_path, "wizardlm-7b"))
+    assert train["hang"] == {"save_seconds": 471}
+    assert verify["hang"] is None
