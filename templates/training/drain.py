@@ -55,7 +55,8 @@ class Drain:
         scratch.drop_pins(self._source)
         drain_state.write_progress(self._run_folder, None)
         drain_state.write_trouble(self._run_folder, None)
-        drop_other_copies(self._target, scratch.newest_step(self._source))
+        step = scratch.newest_step(self._source)
+        drop_other_copies(self._target, step if step > scratch.newest_step(self._target) else None)
 
     def look(self) -> bool:
         """Drain one checkpoint if there is one to drain; whether there was."""

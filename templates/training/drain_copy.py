@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 PREFIX = ".draining-"
 _PROGRESS = "progress.json"
-_CHUNK_BYTES = 8 << 20
+CHUNK_BYTES = 4 << 20
 # After so many bytes they are made durable and leave the page cache: the trainer's own memory must not be pushed out.
-_FLUSH_BYTES = 256 << 20
+FLUSH_BYTES = 256 << 20
 
 
 class DamagedError(Exception):
@@ -39,14 +39,23 @@ class DamagedError(Exception):
 class Copy:
     """The copy of the checkpoint folder `source` to `target`."""
 
-    def __init__(self, source: Path, target: Path, *, pace: Pace, tell: Callable[[int, int], None]) -> None:
-        """Copy at `pace`, and `tell` how many of how many bytes are there."""
+    def __init__(
+        self,
+        source: Path,
+        target: Path,
+        *,
+        pace: Pace,
+        tell: Callable[[int, int], None],
+        flush_bytes: int = FLUSH_BYTES,
+    ) -> None:
+        """Copy at `pace`, `tell` how many of how many bytes are there, and make them durable each `flush_bytes`."""
         self._source = source
         self._target = target
         self._folder = target.parent / f"{PREFIX}{target.name}"
         self._staged = self._folder / target.name
         self._pace = pace
         self._tell = tell
+        self._flush_bytes = flush_bytes
         self._files: dict[str, dict[str, Any]] = read_manifest(source)["files"]
         self._done: dict[str, int] = {}
 
@@ -123,7 +132,7 @@ class Copy:
             unflushed += len(piece)
             self._pace.passed(len(piece))
             self._tell(self._count() + unflushed, self.bytes)
-            if unflushed >= _FLUSH_BYTES:
+            if unflushed >= self._flush_bytes:
                 self._flush(name, writer)
                 unflushed = 0
         self._flush(name, writer)
@@ -176,10 +185,10 @@ def _opened(path: Path) -> BinaryIO:
 
 def _pieces(reader: BinaryIO, limit: int | None) -> Iterator[memoryview]:
     """The next `limit` bytes, or all that are left, piece by piece in one buffer."""
-    buffer = memoryview(bytearray(_CHUNK_BYTES))
+    buffer = memoryview(bytearray(CHUNK_BYTES))
     left = limit
     while left is None or left > 0:
-        count = reader.readinto(buffer if left is None else buffer[: min(left, _CHUNK_BYTES)])  # type: ignore[attr-defined]
+        count = reader.readinto(buffer if left is None else buffer[: min(left, CHUNK_BYTES)])  # type: ignore[attr-defined]
         if not count:
             return
         left = None if left is None else left - count
