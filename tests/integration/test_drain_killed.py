@@ -11,7 +11,7 @@ from pathlib import Path
 
 # Links, staging, copying four files, manifest, renaming, pruning.
 _LEAST_POINTS = 60
-_MEMORY = Path("/dev/shm")  # noqa: S108 - only where the folder of the test lies
+_MEMORY = Path("/dev/shm")
 
 
 def test_killed_anywhere_the_next_drain_ends_well(tmp_path: Path) -> None:
