@@ -77,6 +77,7 @@ _SIZES = (
     VmSize("Standard_D4s_v5", 4, 16, 145),
     VmSize("Standard_D8s_v5", 8, 32, 290),
     VmSize("Standard_D16s_v5", 16, 64, 600),
+    VmSize("Standard_L8s_v3", 8, 64, 290, local_nvme_gb=1920),
 )
 _BY_NAME = {size.name.lower(): size for size in _SIZES}
 

@@ -72,7 +72,7 @@ def _die_at(number: int) -> None:
             point()
 
     # A killed process loses nothing that it has written: the point is enough, the waiting is not needed.
-    os.fsync = lambda _descriptor: point()
+    os.fsync = lambda fd: point()  # noqa: ARG005 - the name is the standard library's
     sys.addaudithook(look)
 
 

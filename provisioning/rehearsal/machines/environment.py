@@ -68,9 +68,16 @@ def machine_environment(spec: LocalMachineSpec, kind: MachineKind, disk: Machine
     if spec.arm_ca_file is not None:
         shutil.copyfile(spec.arm_ca_file, disk.programs / "arm-ca.pem")
         environment["LLAMALIFT_ARM_CA"] = str(root / "run" / "machine" / "arm-ca.pem")
+    if spec.scratch_folder is not None:
+        environment["LLAMALIFT_SCRATCH"] = scratch_seen(spec.scratch_folder, kind)
     if kind is MachineKind.IN_PROCESS:
         environment |= _without_sandbox(spec, disk, environment["PATH"])
     return environment
+
+
+def scratch_seen(folder: Path, kind: MachineKind) -> str:
+    """Where the machine sees its local disks."""
+    return "/scratch" if kind is MachineKind.SANDBOX else str(folder.absolute())
 
 
 def write_login_profile(disk: MachineDisk, environment: Mapping[str, str]) -> None:
