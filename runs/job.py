@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 # Asked to leave, the trainer finishes its step and saves; a save on a busy disk may take twice the planned time.
 _LEAST_GRACE_SECONDS = 60.0
 _GRACE_PER_SAVE = 2.0
+SCRATCH_MOUNT = "/scratch"
 
 
 def render_job(
@@ -43,6 +44,9 @@ def render_job(
     environment = {"PYTHONPATH": layout.trainer_zipapp, "HF_HOME": layout.hub_cache, "TOKENIZERS_PARALLELISM": "false"}
     launch = [python, "-m", "templates.training.launch", "--standalone", "--nproc_per_node", str(processes)]
     train = [*launch, "-m", "templates.training.train", *trainer_flags(spec, layout, model=model, data=data)]
+    if spec.storage.scratch == "auto":
+        # The machine itself knows best what disks it has; it looks again at each start, since an eviction empties them.
+        train = [python, "-m", "templates.training.on_scratch", "--mount", SCRATCH_MOUNT, "--", *train]
     verify = [python, "-m", "templates.training.verify_model", "--run-dir", layout.run_folder]
     return {
         "schema": 1,
@@ -77,5 +81,6 @@ def trainer_flags(spec: RunFile, layout: RunLayout, *, model: str, data: str) ->
         "deepspeed": layout.path("job", "deepspeed.json"),
         "llamalift_schedule": spec.save_schedule.to_json(),
         "llamalift_keep": str(spec.kept_checkpoints),
+        **({"llamalift_mirror": f"{mirror}/{layout.run_id}"} if (mirror := spec.checkpoints.mirror) else {}),
     }
     return [*(word for name, value in ours.items() for word in (f"--{name}", value)), *spec.train.argv()]

@@ -4,6 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from runs.spec import patterns
 from runs.spec.section import Auto, Section, broken_rule, refuse
 
 
@@ -38,3 +39,8 @@ class Checkpoints(Section):
         default="auto", description="Complete checkpoints to keep on the machine. auto: train.save_total_limit."
     )
     max_share: float = Field(default=0.05, gt=0, le=1, description="Largest share of the time that saving may take.")
+    mirror: str | None = Field(
+        default=None,
+        pattern=patterns.MIRROR,
+        description="Blob storage that gets a copy of each durable checkpoint: az://ACCOUNT/CONTAINER/PREFIX.",
+    )

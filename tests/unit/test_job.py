@@ -19,8 +19,15 @@ if TYPE_CHECKING:
 
 def render(tmp_path: Path, recipe: str, **more: str) -> dict[str, object]:
     """The job of a shipped recipe on an imaginary machine."""
-    run_file = write_recipe(recipe, tmp_path)
-    spec = load_run_text(run_file.read_text(), run_file).spec
+    run_file = tmp_path / "run.yaml"
+    if not run_file.exists():
+        write_recipe(recipe, tmp_path)
+    text = run_file.read_text()
+    if "scratch" in more:
+        text += f"\nstorage: {{scratch: {more['scratch']}}}\n"
+    if "mirror" in more:
+        text = text.replace("checkpoints:\n", f"checkpoints:\n  mirror: {more['mirror']}\n")
+    spec = load_run_text(text, run_file).spec
     layout = RunLayout("/workspace", "r-abcdef")
     job = render_job(
         spec, layout, python="/env/bin/python", model="/m", data="/d.json", processes=4, save_seconds=471,
@@ -65,11 +72,27 @@ def test_the_published_recipe_reaches_the_trainer_flag_by_flag(tmp_path: Path) -
     assert flag(argv, "output_dir") == "/workspace/llamalift/r-abcdef/checkpoints"
 
 
+def test_the_trainer_starts_on_scratch_where_the_machine_has_any(tmp_path: Path) -> None:
+    """The program that looks for local disks goes first; `storage.scratch: none` leaves it out."""
+    argv = steps(render(tmp_path, "tiny-cpu"))[0]["argv"]
+    assert isinstance(argv, list)
+    before = ["/env/bin/python", "-m", "templates.training.on_scratch", "--mount", "/scratch", "--"]
+    assert argv[: len(before)] == before
+    assert "templates.training.on_scratch" not in steps(render(tmp_path, "tiny-cpu", scratch="none"))[0]["argv"]  # type: ignore[operator]
+
+
+def test_each_run_has_a_place_of_its_own_in_the_mirror(tmp_path: Path) -> None:
+    """Two runs of one run file never overwrite each other's checkpoints."""
+    argv = steps(render(tmp_path, "tiny-cpu", mirror="az://account/ckpt/team"))[0]["argv"]
+    assert flag(argv, "llamalift_mirror") == "az://account/ckpt/team/r-abcdef"
+    assert "--llamalift_mirror" not in steps(render(tmp_path, "tiny-cpu"))[0]["argv"]  # type: ignore[operator]
+
+
 def test_each_flag_is_said_once(tmp_path: Path) -> None:
     """No flag of the run file fights one of ours."""
     argv = steps(render(tmp_path, "wizardlm-7b"))[0]["argv"]
     assert isinstance(argv, list)
-    names = [word for word in argv if word.startswith("--")]
+    names = [word for word in argv if word.startswith("--") and word != "--"]
     assert len(names) == len(set(names))
 
 
