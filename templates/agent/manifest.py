@@ -19,7 +19,7 @@ SCHEMA = 1
 # It covers the manifest itself, so that a flipped bit in `step` or `versions` is found as well.
 SEAL = "seal_sha256"
 _CHUNK_BYTES = 1 << 20
-_CHECKPOINT = re.compile(r"checkpoint-(\d+)")
+_CHECKPOINT = re.compile(r"checkpoint-(0|[1-9]\d*)")
 
 
 class ManifestError(Exception):
@@ -103,12 +103,12 @@ def check_manifest(folder: Path, *, contents: bool = True) -> list[str]:
     problems = [f"missing: {name}" for name in sorted(expected.keys() - found.keys())]
     problems += [f"not in the manifest: {name}" for name in sorted(found.keys() - expected.keys())]
     shared = sorted(expected.keys() & found.keys())
-    problems += [f"wrong size: {name}" for name in shared if found[name].stat().st_size != expected[name]["size"]]
+    problems += [problem for name in shared if (problem := _size_problem(name, found[name], expected[name]))]
     if problems or not contents:
         return problems
     with ThreadPoolExecutor(_threads()) as pool:
-        intact = list(pool.map(lambda name: _matches(found[name], expected[name]), shared))
-    return [f"wrong content: {name}" for name, good in zip(shared, intact, strict=True) if not good]
+        problems += filter(None, pool.map(lambda name: _content_problem(name, found[name], expected[name]), shared))
+    return problems
 
 
 def checkpoint_folders(checkpoints: Path) -> list[tuple[int, Path]]:
@@ -116,8 +116,7 @@ def checkpoint_folders(checkpoints: Path) -> list[tuple[int, Path]]:
     if not checkpoints.is_dir():
         return []
     named = ((_CHECKPOINT.fullmatch(entry.name), entry) for entry in checkpoints.iterdir())
-    found = [(int(match[1]), entry) for match, entry in named if match and entry.is_dir() and not entry.is_symlink()]
-    return sorted(found, reverse=True)
+    return sorted(((int(match[1]), entry) for match, entry in named if match and _is_folder(entry)), reverse=True)
 
 
 def newest_complete(checkpoints: Path) -> Path | None:
@@ -163,8 +162,26 @@ def _measured(path: Path) -> dict[str, object]:
     return {"size": size, "sha256": digest}
 
 
-def _matches(path: Path, entry: Mapping[str, object]) -> bool:
-    return _digest(path) == (entry["size"], entry["sha256"])
+def _size_problem(name: str, path: Path, entry: Mapping[str, object]) -> str | None:
+    try:
+        return None if path.stat().st_size == entry["size"] else f"wrong size: {name}"
+    except OSError as error:
+        return f"unreadable: {name}: {error.strerror}"
+
+
+def _content_problem(name: str, path: Path, entry: Mapping[str, object]) -> str | None:
+    try:
+        return None if _digest(path) == (entry["size"], entry["sha256"]) else f"wrong content: {name}"
+    except OSError as error:
+        return f"unreadable: {name}: {error.strerror}"
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether it is a folder and no link to one; what the disk cannot even say is none."""
+    try:
+        return stat.S_ISDIR(path.lstat().st_mode)
+    except OSError:
+        return False
 
 
 def _digest(path: Path) -> tuple[int, str]:

@@ -6,23 +6,11 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from templates.agent.manifest import (
-    NAME,
-    build_manifest,
-    check_manifest,
-    checkpoint_folders,
-    newest_complete,
-    read_manifest,
-    write_manifest,
-)
+from templates.agent.manifest import build_manifest, write_manifest
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-_STAGING = ".staging-"
-_SET_ASIDE = "set-aside-"
+STAGING = ".staging-"
+REPLACED = "replaced"
 _TIMES = "save-times.json"
 
 
@@ -33,11 +21,28 @@ def checkpoint_folder(output_dir: str, step: int) -> Path:
 
 def staging_folder(target: Path) -> Path:
     """Give the folder in which `target`'s parts are written before it gets its name."""
-    return target.parent / f"{_STAGING}{target.name}"
+    return target.parent / f"{STAGING}{target.name}"
+
+
+def begin(target: Path) -> Path:
+    """Make an empty folder in which `target` is to be written, and give it.
+
+    Raises:
+        OSError: The disk refused.
+    """
+    staging = staging_folder(target)
+    if staging.exists():
+        # Parts of an attempt that was cut short must never become parts of this one.
+        shutil.rmtree(staging)
+    written = staging / target.name
+    written.mkdir(parents=True)
+    return written
 
 
 def commit(target: Path, **facts: object) -> int:
     """Make a written folder (`staging_folder(target) / target.name`) durable and complete under its name.
+
+    Whenever this is cut short, `target` is the old one, or the new one, or `leftovers.clear` brings back one of them.
 
     Args:
         target: Where it goes; a folder that is there already is replaced.
@@ -45,6 +50,10 @@ def commit(target: Path, **facts: object) -> int:
 
     Returns:
         Its bytes.
+
+    Raises:
+        OSError: The disk refused; `target` is as it was.
+        ManifestError: A link or special file is among what was written, or a file changed meanwhile.
     """
     staging = staging_folder(target)
     written = staging / target.name
@@ -53,12 +62,26 @@ def commit(target: Path, **facts: object) -> int:
         path.chmod(path.stat().st_mode | 0o444)
     manifest = build_manifest(written, **facts)
     write_manifest(written, manifest)
+    fsync_folder(staging)
     if target.exists():
-        target.rename(staging / "replaced")
-    written.rename(target)
+        _swap(written, target, staging / REPLACED)
+    else:
+        written.rename(target)
     fsync_folder(target.parent)
-    shutil.rmtree(staging)
+    shutil.rmtree(staging, ignore_errors=True)
     return sum(entry["size"] for entry in manifest["files"].values())
+
+
+def _swap(written: Path, target: Path, old: Path) -> None:
+    target.rename(old)
+    # Both names on the disk before the next: what a crash leaves here says what to do.
+    fsync_folder(old.parent)
+    fsync_folder(target.parent)
+    try:
+        written.rename(target)
+    except OSError:
+        old.rename(target)
+        raise
 
 
 def fsync_folder(folder: Path) -> None:
@@ -68,57 +91,6 @@ def fsync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def find_start(folder: Path, note: Callable[[str], None]) -> Path | None:
-    """Find the newest complete checkpoint, after clearing away what a crash left.
-
-    Half-written ones are removed. Newer ones that do not verify are set aside, with the reason, until the next
-    complete checkpoint makes them useless.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    for left in folder.glob(f"{_STAGING}*"):
-        shutil.rmtree(left)
-        note(f"a half-written checkpoint was removed: {left.name.removeprefix(_STAGING)}")
-    newest = newest_complete(folder)
-    for _, broken in checkpoint_folders(folder):
-        if broken == newest:
-            break
-        reason = next(iter(check_manifest(broken)), "its manifest names another step")
-        _set_aside(broken)
-        note(f"{broken.name} is set aside: {reason}")
-    return newest
-
-
-def _set_aside(broken: Path) -> None:
-    target = broken.with_name(f"{_SET_ASIDE}{broken.name}")
-    shutil.rmtree(target, ignore_errors=True)
-    broken.rename(target)
-
-
-def prune(folder: Path, keep: int) -> list[Path]:
-    """Remove all but the `keep` newest complete checkpoints (at least one stays), and what was set aside.
-
-    Only complete ones count: a broken folder never pushes out a good one.
-    """
-    complete = [path for _, path in checkpoint_folders(folder) if (path / NAME).is_file()]
-    old = [*complete[max(1, keep) :], *folder.glob(f"{_SET_ASIDE}*")]
-    for path in old:
-        shutil.rmtree(path)
-    return old
-
-
-def lacking_bytes(folder: Path, needed_bytes: int) -> int:
-    """Give how many bytes the disk under `folder` is short of `needed_bytes`; 0 when they fit."""
-    return max(0, needed_bytes - shutil.disk_usage(folder).free)
-
-
-def newest_bytes(folder: Path) -> int:
-    """Give the bytes of the newest checkpoint that has a manifest, 0 without one."""
-    for _, path in checkpoint_folders(folder):
-        if (path / NAME).is_file():
-            return sum(entry["size"] for entry in read_manifest(path)["files"].values())
-    return 0
 
 
 def read_times(folder: Path) -> tuple[float, float]:

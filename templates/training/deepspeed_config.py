@@ -81,5 +81,7 @@ def _gather_on_save(config: dict[str, Any]) -> list[str]:
     key = "stage3_gather_16bit_weights_on_model_save"
     if zero_stage(config) != 3 or zero.get(key) is True:
         return []
+    if zero.get(key) is False:
+        return [f"DeepSpeed's {key} is false: the final model is put together from the last checkpoint"]
     zero[key] = True
-    return [f"DeepSpeed's {key} is true: otherwise no complete model could be saved"]
+    return [f"DeepSpeed's {key} is true: the final model is gathered from the GPUs"]

@@ -2,10 +2,20 @@
 
 TrainingError
 ├── DataError    the rows or the tokenizer cannot be trained on
-└── ModelError   what was written is not the model that was trained
+├── ModelError   what was written is not the model that was trained
+├── ForeignCheckpointError   the only checkpoints are another run's
+├── RowsError    so many processes cannot make the rows of a step
+├── ConversionError   a checkpoint could not be fitted to this number of processes
+├── NoSpaceError the disk cannot hold what must be written now
+└── SaveBrokenError   a save failed where the ranks wait for each other
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class TrainingError(Exception):
@@ -18,3 +28,30 @@ class DataError(TrainingError):
 
 class ModelError(TrainingError):
     """What was written is not the model that was trained."""
+
+
+class ForeignCheckpointError(TrainingError):
+    """There are complete checkpoints, but none is of what the command line asks for."""
+
+    def __init__(self, folder: Path, difference: str) -> None:
+        """Say which one, and in what it differs."""
+        super().__init__(
+            f"{folder.name} was trained with something else, and nothing else is there to go on from: {difference}; "
+            f"undo the change to go on, begin a new run to train anew, or move {folder.parent} away to do it here"
+        )
+
+
+class RowsError(TrainingError):
+    """This many processes cannot make up the rows of a step that the checkpoint was trained with."""
+
+
+class ConversionError(TrainingError):
+    """DeepSpeed could not convert a checkpoint for this number of processes."""
+
+
+class NoSpaceError(TrainingError):
+    """The disk cannot hold what must be written now; the message has the numbers."""
+
+
+class SaveBrokenError(TrainingError):
+    """A save failed in the middle of something that all ranks do together: only a new start helps."""

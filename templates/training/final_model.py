@@ -1,17 +1,17 @@
-"""The final model: gathered, checked tensor by tensor, and complete under its name or not there."""
+"""The final model: gathered or put together, checked tensor by tensor, complete under its name or not there."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import safe_open
 
 from templates.training import alpaca, checkpoints
+from templates.training.consolidate import consolidated
 from templates.training.errors import ModelError
 from templates.training.model import whole_shapes
-from templates.training.trainer import LiftTrainer, barrier
 from templates.training.versions import versions
 
 if TYPE_CHECKING:
@@ -20,32 +20,53 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedTokenizerBase
 
+    from templates.training.trainer import LiftTrainer
+
 PROMPT_FORMAT = "prompt_format.json"
 
 
-def save_final(trainer: LiftTrainer, target: Path, dtype: torch.dtype) -> None:
+def save_final(
+    trainer: LiftTrainer, target: Path, dtype: torch.dtype, *, facts: Mapping[str, Any], checkpoint: Path | None
+) -> None:
     """Save the trained model (all ranks take part) with tokenizer, prompt format and manifest.
 
-    Under DeepSpeed the weights are gathered in its 16-bit type; without it they are cast to `dtype` here.
+    Args:
+        trainer: Whose training is over.
+        target: The model's folder.
+        dtype: What it is saved in; gathered under DeepSpeed, it has DeepSpeed's own 16-bit type, which is the same.
+        facts: What its manifest says of the model.
+        checkpoint: A complete checkpoint of the last step to put it together from; None gathers it from the ranks.
 
     Raises:
         ModelError: A tensor is missing, misshaped or not finite.
+        NoSpaceError: It could not be written.
     """
-    written = checkpoints.staging_folder(target) / target.name
-    if not trainer.is_deepspeed_enabled:
-        trainer.model.to(dtype)
+    written = trainer.ranks.first(lambda: checkpoints.begin(target))
     trainer.model.config.use_cache = True
-    trainer.save_model(str(written))
-    barrier()
-    if trainer.is_world_process_zero():
-        # The Trainer's pickled arguments: of no use to a model's user, and a pickle that nobody should load.
-        (written / "training_args.bin").unlink(missing_ok=True)
-        _write_prompt_format(written, trainer.processing_class)
-        # From the model at hand: making another one here would wait for the other ranks under ZeRO-3.
-        if problems := list(tensor_problems(written, whole_shapes(trainer.model))):
-            raise ModelError(f"the saved model is not whole: {'; '.join(problems[:5])}")
-        checkpoints.commit(target, step=trainer.state.global_step, versions=versions())
-    barrier()
+    if checkpoint:
+        trainer.save_alone(written, lambda: consolidated(checkpoint, dtype))
+    else:
+        if not trainer.is_deepspeed_enabled:
+            trainer.model.to(dtype)
+        trainer.save_whole(written)
+    shapes = whole_shapes(trainer.model)
+    trainer.ranks.first(lambda: _complete(trainer, target, written, shapes, facts))
+
+
+def _complete(
+    trainer: LiftTrainer,
+    target: Path,
+    written: Path,
+    shapes: Mapping[str, tuple[int, ...]],
+    facts: Mapping[str, Any],
+) -> None:
+    # The Trainer's pickled arguments: of no use to a model's user, and a pickle that nobody should load.
+    (written / "training_args.bin").unlink(missing_ok=True)
+    _write_prompt_format(written, trainer.processing_class)
+    # The shapes are the model's at hand: making another one here would wait for the other ranks under ZeRO-3.
+    if problems := list(tensor_problems(written, shapes)):
+        raise ModelError(f"the saved model is not whole: {'; '.join(problems[:5])}")
+    checkpoints.commit(target, step=trainer.state.global_step, versions=versions(), model=dict(facts))
 
 
 def tensor_problems(folder: Path, expected: Mapping[str, tuple[int, ...]]) -> Iterator[str]:

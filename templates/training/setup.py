@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from templates.training import deepspeed_config, flags, hardware
 from templates.training.arguments import RunArguments, RunFolders
+from templates.training.batch import Batch
+from templates.training.batch import going_on as fit_batch
 from templates.training.metrics import Metrics
 
 if TYPE_CHECKING:
     from transformers import TrainingArguments
 
+    from templates.training.ranks import Ranks
+    from templates.training.start import Start
 
 # Progress bars would fill the log file with redrawn lines.
 _QUIET = {"HF_DATASETS_DISABLE_PROGRESS_BARS": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
@@ -32,6 +36,9 @@ class Run:
         folders: Where the run keeps what.
         metrics: Where it tells what happens; writes on rank 0 only.
         zero_stage: DeepSpeed's ZeRO stage, 0 without DeepSpeed.
+        ranks: How the ranks agree on files.
+        batch: How a step's rows are dealt out.
+        words: The command line that `training` was parsed from.
     """
 
     asked: RunArguments
@@ -40,6 +47,9 @@ class Run:
     folders: RunFolders
     metrics: Metrics
     zero_stage: int
+    ranks: Ranks
+    batch: Batch
+    words: tuple[str, ...]
 
     @property
     def with_deepspeed(self) -> bool:
@@ -70,7 +80,46 @@ def prepare(argv: list[str]) -> Run:
         metrics.note(note)
     if config is not None:
         _open_communication(machine)
-    return Run(asked, training, translated, folders, metrics, deepspeed_config.zero_stage(config))
+    stage = deepspeed_config.zero_stage(config)
+    return Run(asked, training, translated, folders, metrics, stage, _open_ranks(), _batch_of(training), tuple(words))
+
+
+def going_on(run: Run, start: Start, *, universal: bool) -> Run:
+    """Fit a run to the checkpoint that it goes on from: the same rows a step, whatever the number of processes.
+
+    Args:
+        run: What the command line asks for.
+        start: The checkpoint.
+        universal: The checkpoint was converted for another number of processes.
+
+    Raises:
+        RowsError: The rows of the checkpoint's steps cannot be made.
+    """
+    batch = fit_batch(run.batch, start.manifest)
+    if batch.rows == run.batch.rows and batch.micro == run.batch.micro and not universal:
+        return replace(run, batch=batch)
+    words = [*run.words, "--per_device_train_batch_size", str(batch.micro)]
+    words += ["--gradient_accumulation_steps", str(batch.accumulation)]
+    if universal:
+        place = words.index("--deepspeed") + 1
+        words[place] = json.dumps({**json.loads(words[place]), "checkpoint": {"load_universal": True}})
+    if batch.rows != run.batch.rows:
+        run.metrics.note(
+            f"a step keeps its {batch.rows} rows: {batch.processes} processes x {batch.micro} rows x "
+            f"{batch.accumulation} times"
+        )
+    asked, training = _parse(words)
+    return replace(run, asked=asked, training=training, batch=batch, words=tuple(words))
+
+
+def _batch_of(training: TrainingArguments) -> Batch:
+    return Batch.asked(training.train_batch_size, training.gradient_accumulation_steps, training.world_size)
+
+
+def _open_ranks() -> Ranks:
+    from templates.training.ranks import Ranks
+
+    return Ranks()
 
 
 def _adapt_deepspeed(

@@ -6,21 +6,30 @@ Run by `python -m templates.training.launch --standalone --nproc_per_node N -m t
 from __future__ import annotations
 
 import atexit
-import json
-import math
 import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from templates.agent.manifest import check_manifest
-from templates.training import checkpoints, exit_codes, save_schedule, sizes
+from templates.training import checkpoints, exit_codes, leftovers, save_schedule, setup, universal
 from templates.training.arguments import schedule_for
-from templates.training.errors import DataError, ModelError
+from templates.training.errors import (
+    ConversionError,
+    DataError,
+    ForeignCheckpointError,
+    ModelError,
+    NoSpaceError,
+    RowsError,
+    SaveBrokenError,
+)
+from templates.training.finish import finish, is_finished
+from templates.training.identity import identify
 from templates.training.orphans import die_with_parent
+from templates.training.room import has_room
 from templates.training.save_clock import SaveClock
 from templates.training.setup import Run, prepare
+from templates.training.start import find_start
 
 if TYPE_CHECKING:
     import datasets
@@ -28,7 +37,6 @@ if TYPE_CHECKING:
 
     from templates.training.trainer import LiftTrainer
 
-MARKER = "train.json"
 _SHOWN_SAVES = 8
 
 
@@ -42,7 +50,13 @@ def main(argv: list[str]) -> int:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the log is where the user looks
         return exit_codes.USAGE
     try:
-        return exit_codes.OK if _is_finished(run) else _train(run)
+        return exit_codes.OK if run.ranks.first(lambda: is_finished(run)) else _train(run)
+    except (ForeignCheckpointError, RowsError, ConversionError) as error:
+        run.metrics.problem("usage", str(error))
+        return exit_codes.USAGE
+    except (NoSpaceError, SaveBrokenError) as error:
+        run.metrics.problem("disk_full", str(error))
+        return exit_codes.NO_SPACE
     except DataError as error:
         run.metrics.problem("bad_data", str(error))
         return exit_codes.BAD_DATA
@@ -51,32 +65,50 @@ def main(argv: list[str]) -> int:
         return exit_codes.BAD_MODEL
 
 
-def _is_finished(run: Run) -> bool:
-    """An attempt after the last one that succeeded has nothing to do."""
-    marker = run.folders.markers / MARKER
-    return marker.is_file() and not check_manifest(run.folders.final, contents=False)
-
-
 def _train(run: Run) -> int:
-    from templates.training.trainer import Report, StepEnd
+    from templates.training.trainer import Discard, Report, StepEnd
 
     run.metrics.phase("loading")
-    trainer, parameters = _make_trainer(run)
-    step_end = StepEnd(trainer, lambda total, start: _clock(run, total, start), lambda: _has_room(run, parameters))
+    run.ranks.first(lambda: leftovers.clear(run.folders.final.parent, run.metrics.note))
+    identity = _identity(run)
+    start = run.ranks.first(lambda: find_start([run.folders.checkpoints], identity, run.metrics))
+    folder = universal.folder_for(run, start)
+    run = setup.going_on(run, start, universal=folder != start.folder)
+    trainer, facts = _make_trainer(run, identity)
+    parameters = facts["parameters"]
+    step_end = StepEnd(trainer, lambda total, start: _clock(run, total, start), lambda: has_room(run, parameters))
     trainer.add_callback(step_end)
     trainer.add_callback(Report(trainer))
-    start = _agreed_start(run)
+    if folder and folder != start.folder:
+        trainer.add_callback(Discard(folder))
+    if start.folder:
+        run.metrics.note(f"going on from {start.folder.name}")
     run.metrics.phase("training")
-    outcome = trainer.train(resume_from_checkpoint=str(start) if start else None)
+    outcome = trainer.train(resume_from_checkpoint=str(folder) if folder else None)
     if step_end.diverged:
         return exit_codes.NOT_FINITE
     if step_end.left:
-        run.metrics.note(f"asked to leave: stopped after step {trainer.state.global_step}")
+        saved = f"saved in checkpoint-{trainer.last_save[0]}" if trainer.last_save[0] else "nothing could be saved"
+        run.metrics.note(f"asked to leave: stopped after step {trainer.state.global_step}, {saved}")
         return exit_codes.CHECKPOINTED
-    return _finish(run, trainer, parameters, float(outcome.training_loss))
+    finish(run, trainer, facts, float(outcome.training_loss))
+    return exit_codes.OK
 
 
-def _make_trainer(run: Run) -> tuple[LiftTrainer, int]:
+def _identity(run: Run) -> dict[str, Any]:
+    asked, training = run.asked, run.training
+    return identify(
+        base=asked.model_name_or_path,
+        data=asked.data_path,
+        longest_row=asked.model_max_length,
+        prompt_format=asked.prompt_format,
+        seed=training.seed if training.data_seed is None else training.data_seed,
+        zero_stage=run.zero_stage,
+        precision=run.translated.precision,
+    )
+
+
+def _make_trainer(run: Run, identity: dict[str, Any]) -> tuple[LiftTrainer, dict[str, Any]]:
     import torch
     from transformers import DataCollatorForSeq2Seq, set_seed
 
@@ -90,8 +122,15 @@ def _make_trainer(run: Run) -> tuple[LiftTrainer, int]:
     # DeepSpeed keeps its own fp32 master weights; without it the model's weights are the master weights.
     dtype = models.DTYPES[run.translated.precision] if run.with_deepspeed else torch.float32
     model = models.load_model(asked.model_name_or_path, dtype, asked.cache_dir)
+    before = models.count_parameters(model)
     if added := models.fit_embeddings(model, tokenizer):
         run.metrics.note(f"{added} token added to the vocabulary: {tokenizer.pad_token}")
+    facts = {
+        "base": str(Path(asked.model_name_or_path).resolve()),
+        "base_parameters": before,
+        "added_tokens": added,
+        "parameters": models.count_parameters(model),
+    }
     trainer = LiftTrainer(
         model=model,
         args=training,
@@ -99,9 +138,12 @@ def _make_trainer(run: Run) -> tuple[LiftTrainer, int]:
         data_collator=DataCollatorForSeq2Seq(tokenizer),
         processing_class=tokenizer,
         metrics=run.metrics,
+        ranks=run.ranks,
+        batch=run.batch,
+        facts={"run": identity, "zero_stage": run.zero_stage, "model": facts, **run.batch.facts()},
         keep=_kept(run),
     )
-    return trainer, sum(math.prod(shape) for shape in models.whole_shapes(model).values())
+    return trainer, facts
 
 
 def _kept(run: Run) -> int:
@@ -123,20 +165,6 @@ def _rows(run: Run, tokenizer: PreTrainedTokenizerBase) -> datasets.Dataset:
     return rows
 
 
-def _agreed_start(run: Run) -> Path | None:
-    """Rank 0 looks for the checkpoint to go on from, and tells the others."""
-    import torch.distributed as dist
-
-    found: list[Path | None] = [None]
-    if run.training.process_index == 0:
-        found = [checkpoints.find_start(run.folders.checkpoints, run.metrics.note)]
-    if dist.is_initialized():
-        dist.broadcast_object_list(found, src=0)
-    if found[0]:
-        run.metrics.note(f"going on from {found[0].name}")
-    return found[0]
-
-
 def _clock(run: Run, total_steps: int, start_step: int) -> SaveClock | None:
     if not run.translated.saves:
         return None
@@ -156,47 +184,6 @@ def _clock(run: Run, total_steps: int, start_step: int) -> SaveClock | None:
     shown = planned if len(planned) <= 2 * _SHOWN_SAVES else (*planned[:_SHOWN_SAVES], *planned[-_SHOWN_SAVES:])
     run.metrics.event("plan", total_steps=total_steps, start_step=start_step, save_steps=shown, saves=len(planned))
     return clock
-
-
-def _has_room(run: Run, parameters: int) -> bool:
-    """Say whether one more checkpoint fits; the newest one's size is the best guess, arithmetic the first."""
-    folder = run.folders.checkpoints
-    needed = checkpoints.newest_bytes(folder) or sizes.checkpoint_bytes(
-        parameters, run.zero_stage, run.translated.precision
-    )
-    lacking = checkpoints.lacking_bytes(folder, needed)
-    if lacking:
-        text = f"a checkpoint of {needed:,} bytes does not fit, training goes on without it: {lacking:,} bytes short"
-        run.metrics.problem("disk_full", text)
-    return not lacking
-
-
-def _finish(run: Run, trainer: LiftTrainer, parameters: int, mean_loss: float) -> int:
-    from templates.training import final_model, model
-
-    run.metrics.phase("saving_final")
-    needed = sizes.model_bytes(parameters, run.translated.precision)
-    if lacking := checkpoints.lacking_bytes(run.folders.final.parent, needed):
-        text = f"the final model of {needed:,} bytes does not fit: {lacking:,} bytes short"
-        run.metrics.problem("disk_full", text)
-        return exit_codes.NO_SPACE
-    final_model.save_final(trainer, run.folders.final, model.DTYPES[run.translated.precision])
-    if trainer.is_world_process_zero():
-        _write_marker(run, trainer, mean_loss)
-    return exit_codes.OK
-
-
-def _write_marker(run: Run, trainer: LiftTrainer, mean_loss: float) -> None:
-    # The Trainer's mean forgets what came before a restart; the log does not.
-    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
-    words = {
-        "finished_at": time.time(),
-        "steps": trainer.state.global_step,
-        "final_dir": str(run.folders.final),
-        "train_loss": losses[-1] if losses else mean_loss,
-    }
-    run.folders.markers.mkdir(exist_ok=True)
-    checkpoints.write_durably(run.folders.markers / MARKER, json.dumps(words))
 
 
 def leave(code: int) -> NoReturn:

@@ -21,8 +21,26 @@ def write(folder: Path, step: int, text: str = "weights") -> Path:
     (written / "global_step").mkdir(parents=True)
     (written / "global_step" / "shard.pt").write_text(text)
     (written / "global_step" / "shard.pt").chmod(0o600)
+    (written / "trainer_state.json").write_text(json.dumps({"global_step": step}))
     checkpoints.commit(target, step=step, world_size=2)
     return target
+
+
+class Told:
+    """What a start reports, read back from the file that the agent reads."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "metrics.jsonl"
+        self.metrics = Metrics(self._path)
+
+    def events(self, kind: str) -> list[dict[str, object]]:
+        """Give the events of a kind."""
+        lines = self._path.read_text().splitlines() if self._path.exists() else []
+        return [event for event in map(json.loads, lines) if event["event"] == kind]
+
+    def notes(self) -> list[object]:
+        """Give the notes."""
+        return [event["text"] for event in self.events("note")]
 
 
 def test_a_commit_is_complete_and_readable(tmp_path: Path) -> None:

@@ -1,0 +1,94 @@
+"""After the last step: the final model by whichever way works, and the marker that says that training succeeded."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+from templates.agent.manifest import check_manifest
+from templates.training import checkpoints, sizes
+from templates.training.errors import NoSpaceError
+from templates.training.room import lacking_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from templates.training.setup import Run
+    from templates.training.trainer import LiftTrainer
+
+MARKER = "train.json"
+# There while the weights are gathered. A process that died of it (memory, most likely) leaves it, and the next attempt
+# takes them from the checkpoint instead of dying again.
+_GATHERING = "gathering.json"
+
+
+def is_finished(run: Run) -> bool:
+    """An attempt after the last one that succeeded has nothing to do."""
+    marker = run.folders.markers / MARKER
+    return marker.is_file() and not check_manifest(run.folders.final, contents=False)
+
+
+def finish(run: Run, trainer: LiftTrainer, facts: Mapping[str, Any], mean_loss: float) -> None:
+    """Save the final model and leave the marker (all ranks take part).
+
+    Args:
+        run: What was trained.
+        trainer: The trainer, after its last step.
+        facts: What the model's manifest says of it, among them `parameters`.
+        mean_loss: The loss to report when no step was logged.
+
+    Raises:
+        NoSpaceError: The model, or the checkpoint that it is put together from, does not fit.
+        ModelError: What was written is not the model.
+    """
+    from templates.training import model
+    from templates.training.final_model import save_final
+
+    run.metrics.phase("saving_final")
+    needed = sizes.model_bytes(facts["parameters"], run.translated.precision)
+    if lacking := run.ranks.first(lambda: lacking_bytes(run, needed)):
+        raise NoSpaceError(f"the final model of {needed:,} bytes does not fit: {lacking:,} bytes short")
+    source = _checkpoint_for(run, trainer)
+    gathering = run.folders.markers / _GATHERING
+    if source is None:
+        run.ranks.first(lambda: _write(gathering, {"step": trainer.state.global_step}))
+    save_final(trainer, run.folders.final, model.DTYPES[run.translated.precision], facts=facts, checkpoint=source)
+    run.ranks.first(lambda: _conclude(run, trainer, mean_loss))
+
+
+def _checkpoint_for(run: Run, trainer: LiftTrainer) -> Path | None:
+    """Give the checkpoint to put the model together from, None where it is gathered."""
+    if not run.zero_stage:
+        return None
+    died = run.ranks.first((run.folders.markers / _GATHERING).exists)
+    if trainer.gathers and not died:
+        return None
+    step = trainer.state.global_step
+    source = checkpoints.checkpoint_folder(str(run.folders.checkpoints), step)
+    if run.ranks.first(lambda: bool(check_manifest(source))):
+        trainer.save_now()
+        if run.ranks.first(lambda: bool(check_manifest(source, contents=False))):
+            raise NoSpaceError(f"the model is put together from a checkpoint, and none could be saved of step {step}")
+    why = "an attempt to gather it did not come to its end" if died else "DeepSpeed is not to gather it"
+    run.metrics.note(f"the final model is put together from {source.name}: {why}")
+    return source
+
+
+def _conclude(run: Run, trainer: LiftTrainer, mean_loss: float) -> None:
+    # The Trainer's mean forgets what came before a restart; the log does not.
+    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    words = {
+        "finished_at": time.time(),
+        "steps": trainer.state.global_step,
+        "final_dir": str(run.folders.final),
+        "train_loss": losses[-1] if losses else mean_loss,
+    }
+    _write(run.folders.markers / MARKER, words)
+    (run.folders.markers / _GATHERING).unlink(missing_ok=True)
+
+
+def _write(path: Path, words: Mapping[str, Any]) -> None:
+    path.parent.mkdir(exist_ok=True)
+    checkpoints.write_durably(path, json.dumps(words))

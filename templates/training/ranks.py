@@ -1,0 +1,62 @@
+"""What the ranks tell each other about files: slow things, so with patience, and always all of them together."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypeVar
+
+import torch
+import torch.distributed as dist
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+# Hashing and converting 94 GB on a slow disk takes an hour. Training's own group gives up after half of one, and NCCL's
+# wait would keep the GPU busy; over gloo a rank that dies is noticed at once, however long the wait may be.
+_PATIENCE = timedelta(hours=24)
+
+
+class Ranks:
+    """All ranks of the training; at home also where there is only one."""
+
+    def __init__(self) -> None:
+        """Open a group of our own; collective, after the communication is up."""
+        self._group = dist.new_group(backend="gloo", timeout=_PATIENCE) if dist.is_initialized() else None
+        self.is_first = self._group is None or dist.get_rank() == 0
+
+    def barrier(self) -> None:
+        """Wait for every rank."""
+        if self._group is not None:
+            dist.barrier(group=self._group)
+
+    def any(self, word: bool) -> bool:  # noqa: FBT001 - the word is all there is to say
+        """Say whether it is true on any rank."""
+        if self._group is None:
+            return word
+        flag = torch.tensor([int(word)])
+        dist.all_reduce(flag, op=dist.ReduceOp.MAX, group=self._group)
+        return bool(flag.item())
+
+    def gather(self, text: str) -> list[str]:
+        """Give what each rank says."""
+        if self._group is None:
+            return [text]
+        said: list[str] = [""] * dist.get_world_size()
+        dist.all_gather_object(said, text, group=self._group)
+        return said
+
+    def first(self, do: Callable[[], T]) -> T:
+        """Let rank 0 do something; every rank gets its result, or raises what it raised."""
+        box: list[object] = [None, None]
+        if self.is_first:
+            try:
+                box[0] = do()
+            except Exception as error:  # noqa: BLE001 - raised below, on every rank: else the others would wait for ever
+                box[1] = error
+        if self._group is not None:
+            dist.broadcast_object_list(box, src=0, group=self._group)
+        if isinstance(box[1], Exception):
+            raise box[1]
+        return box[0]  # type: ignore[return-value]

@@ -1,0 +1,93 @@
+"""A full disk on one rank must not leave the others waiting: what fails is kept until all ranks can talk about it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from deepspeed import DeepSpeedEngine
+    from deepspeed.runtime.checkpoint_engine.checkpoint_engine import CheckpointEngine
+
+    from templates.training.ranks import Ranks
+
+
+_SMALL_BYTES = 1 << 16
+
+
+class SaveGuard:
+    """What went wrong while this rank wrote its part of a save."""
+
+    def __init__(self, folder: Path) -> None:
+        """Guard writing under `folder`, which is thrown away when anything fails."""
+        self.folder = folder
+        self.error: Exception | None = None
+        self._free_bytes = 0
+
+    def attempt(self, write: Callable[[], object]) -> None:
+        """Write, and keep what is raised; after a failure nothing more is written, and its room is given back."""
+        if self.error is not None:
+            return
+        try:
+            write()
+        except Exception as error:  # noqa: BLE001 - torch and safetensors each have their own; `words` tells
+            self.fail(error)
+
+    def fail(self, error: Exception) -> None:
+        """Keep the error; what this rank's part holds so far makes room for the few bytes that others still write."""
+        self.error = error
+        self._free_bytes = shutil.disk_usage(self.folder.parent).free
+        for path in self.folder.rglob("*"):
+            with suppress(FileNotFoundError):  # another rank's temporary file
+                if path.is_file() and path.stat().st_size > _SMALL_BYTES:
+                    os.truncate(path, 0)
+
+    def words(self) -> str:
+        """Say what went wrong, with the bytes that were free then; empty when nothing did."""
+        return "" if self.error is None else f"{self.error} ({self._free_bytes:,} bytes free)"
+
+
+class GuardedEngine:
+    """DeepSpeed's checkpoint engine, which writes under a guard; everything else is the engine's own."""
+
+    def __init__(self, engine: CheckpointEngine, guard: SaveGuard, ranks: Ranks) -> None:
+        """Wrap an engine for one save."""
+        self._engine = engine
+        self._guard = guard
+        self._ranks = ranks
+
+    def save(self, state_dict: object, path: str) -> None:
+        """Write one file of this rank."""
+        self._guard.attempt(lambda: self._engine.save(state_dict, path))
+
+    def makedirs(self, path: str, exist_ok: bool = False) -> None:  # noqa: FBT001, FBT002 - DeepSpeed's signature
+        """Make a folder."""
+        self._guard.attempt(lambda: Path(path).mkdir(parents=True, exist_ok=exist_ok))
+
+    def commit(self, info: object) -> object:
+        """Wait until every rank has written its part, or has given back its room: rank 0 writes `latest` next."""
+        self._ranks.barrier()
+        return self._engine.commit(info)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._engine, name)
+
+
+@contextmanager
+def guarded(engine: DeepSpeedEngine, guard: SaveGuard, ranks: Ranks) -> Iterator[None]:
+    """Let a DeepSpeed engine write its next checkpoint under the guard."""
+    whole = engine.checkpoint_engine
+    engine.checkpoint_engine = GuardedEngine(whole, guard, ranks)
+    # Rank 0 copies a script beside the shards while other ranks may be filling the disk.
+    copy_script = engine._copy_recovery_script  # noqa: SLF001 - there is no public way to do without
+    engine._copy_recovery_script = lambda folder: guard.attempt(lambda: copy_script(folder))  # noqa: SLF001
+    try:
+        yield
+    finally:
+        engine.checkpoint_engine = whole
+        del engine._copy_recovery_script  # noqa: SLF001 - the class's own shows again
