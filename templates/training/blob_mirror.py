@@ -13,13 +13,15 @@ import hashlib
 import os
 import re
 import shutil
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from azure.core.exceptions import ResourceExistsError
+from azure.core.exceptions import AzureError, ResourceExistsError
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
 from templates.agent.manifest import NAME, check_manifest, read_manifest, write_manifest
 from templates.training.checkpoints import fsync_folder, staging_folder
+from templates.training.errors import DamagedCopyError, MirrorError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +35,15 @@ _CONNECTIONS, _BLOCK_BYTES = 8, 8 << 20
 _DIGEST = "sha256"
 
 
+@contextmanager
+def _in_our_words() -> Iterator[None]:
+    """Raise whatever the SDK raises as a MirrorError: its first line, since the rest is for those who debug it."""
+    try:
+        yield
+    except (AzureError, ValueError) as error:
+        raise MirrorError(str(error).strip().partition("\n")[0]) from error
+
+
 class BlobMirror:
     """The copies of one run's checkpoints under a prefix."""
 
@@ -42,16 +53,17 @@ class BlobMirror:
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
 
     @classmethod
+    @_in_our_words()
     def open(cls, url: str) -> BlobMirror:
         """Open `az://ACCOUNT/CONTAINER/PREFIX`; the container is made where it is missing.
 
         Raises:
-            ValueError: It is no such address, or the connection string is another account's.
-            AzureError: The account does not answer, or does not let us.
+            MirrorError: It is no such address, the connection string is another account's, or the account does not
+                answer or let us.
         """
         match = _URL.fullmatch(url)
         if match is None:
-            raise ValueError(f"not az://ACCOUNT/CONTAINER/PREFIX: {url}")
+            raise MirrorError(f"not az://ACCOUNT/CONTAINER/PREFIX: {url}")
         container = _service(match["account"]).get_container_client(match["container"])
         if not container.exists():
             try:
@@ -61,17 +73,19 @@ class BlobMirror:
                 return cls(container, match["prefix"])
         return cls(container, match["prefix"])
 
+    @_in_our_words()
     def steps(self) -> list[int]:
         """The steps of the complete copies, newest first."""
         return sorted((int(match[1]) for name in self._names() if (match := _MANIFEST.fullmatch(name))), reverse=True)
 
+    @_in_our_words()
     def upload(self, folder: Path) -> int:
         """Copy a complete checkpoint; give the bytes that were sent. What is there already is not sent again.
 
         Raises:
             FileNotFoundError: It was pruned meanwhile.
             ManifestError: It is not complete.
-            AzureError: The account refused.
+            MirrorError: The account refused.
         """
         place = f"{self._prefix}{folder.name}/"
         sent = 0
@@ -89,12 +103,13 @@ class BlobMirror:
         self._put(f"{place}{NAME}", manifest, hashlib.sha256(manifest).hexdigest())
         return sent + len(manifest)
 
+    @_in_our_words()
     def download(self, step: int, target: Path) -> None:
         """Bring a copy to `target`, which must not be there, complete under its name when this returns.
 
         Raises:
-            ValueError: What came is not what its manifest says; nothing of it stays.
-            AzureError: The account refused.
+            DamagedCopyError: What came is not what its manifest says; nothing of it stays.
+            MirrorError: The account refused.
         """
         staging = staging_folder(target)
         shutil.rmtree(staging, ignore_errors=True)
@@ -107,13 +122,14 @@ class BlobMirror:
                 self._container.download_blob(blob.name, max_concurrency=_CONNECTIONS).readinto(file)
         if problems := check_manifest(written):
             shutil.rmtree(staging)
-            raise ValueError(f"checkpoint-{step} in blob storage is damaged: {problems[0]}")
+            raise DamagedCopyError(f"checkpoint-{step} in blob storage is damaged: {problems[0]}")
         # The same words again: what counts is that everything is on the disk before they are.
         write_manifest(written, read_manifest(written))
         written.rename(target)
         fsync_folder(target.parent)
         shutil.rmtree(staging)
 
+    @_in_our_words()
     def prune(self, keep: int) -> list[int]:
         """Remove all but the `keep` newest complete copies, and half copies older than the newest complete one."""
         complete = self.steps()
@@ -145,11 +161,17 @@ class BlobMirror:
 
 
 def _service(account: str) -> BlobServiceClient:
-    sizes = {"max_block_size": _BLOCK_BYTES, "max_single_put_size": _BLOCK_BYTES, "max_chunk_get_size": _BLOCK_BYTES}
+    sizes: dict[str, Any] = {
+        "max_block_size": _BLOCK_BYTES,
+        "max_single_put_size": _BLOCK_BYTES,
+        "max_chunk_get_size": _BLOCK_BYTES,
+    }
     if connection := os.environ.get("AZURE_STORAGE_CONNECTION_STRING"):
         service = BlobServiceClient.from_connection_string(connection, **sizes)
         if service.account_name != account:
-            raise ValueError(f"AZURE_STORAGE_CONNECTION_STRING is not of the account {account}: {service.account_name}")
+            raise MirrorError(
+                f"AZURE_STORAGE_CONNECTION_STRING is not of the account {account}: {service.account_name}"
+            )
         return service
     url = f"https://{account}.blob.core.windows.net"
     if token := os.environ.get("AZURE_STORAGE_SAS_TOKEN"):

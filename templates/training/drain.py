@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 from templates.agent.manifest import ManifestError, checkpoint_folders
-from templates.training import checkpoints, drain_state, scratch
+from templates.training import checkpoints, drain_state, prune, scratch
 from templates.training.drain_copy import PREFIX, Copy, DamagedError, drop_other_copies
 from templates.training.metrics import Metrics
 from templates.training.orphans import die_with_parent
@@ -32,7 +32,6 @@ _TELL_SECONDS = 0.25
 # A full disk may be made roomier by hand; a newer checkpoint is tried at once.
 _RETRY_SECONDS = 30.0
 _NICENESS = 10
-_SET_ASIDE = "set-aside-"
 
 
 class Drain:
@@ -78,7 +77,8 @@ class Drain:
         try:
             copy = Copy(held, target, pace=pace, tell=lambda done, total: self._tell(step, done, total, pace))
             drop_other_copies(self._target, step)
-            if lacking := checkpoints.lacking_bytes(self._target, copy.missing_bytes):
+            lacking, _ = prune.make_room(self._target, copy.missing_bytes)
+            if lacking:
                 self._full(step, copy, f"{lacking:,} bytes short")
                 return
             copy.run()
@@ -91,7 +91,7 @@ class Drain:
                 return
             self._full(step, copy, "it filled up meanwhile")
         else:
-            checkpoints.prune(self._target, self._keep)
+            prune.prune(self._target, self._keep)
             self._done(step, copy.bytes, time.monotonic() - began, pace.bytes_per_second)
         finally:
             drain_state.write_progress(self._run_folder, None)
@@ -119,7 +119,7 @@ class Drain:
 
     def _damaged(self, step: int, folder: Path, why: str) -> None:
         drop_other_copies(self._target, None)
-        aside = folder.with_name(f"{_SET_ASIDE}{folder.name}")
+        aside = folder.with_name(f"{prune.SET_ASIDE}{folder.name}")
         shutil.rmtree(aside, ignore_errors=True)
         folder.rename(aside)
         self._metrics.note(f"{folder.name} on scratch is set aside: {why}")

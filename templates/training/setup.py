@@ -73,8 +73,9 @@ def prepare(argv: list[str]) -> Run:
     os.environ.update(translated.environment)
     words, config, notes = _adapt_deepspeed(translated, machine)
     asked, training = _parse(words)
-    folders = RunFolders.beside(training.output_dir)
-    folders.checkpoints.mkdir(parents=True, exist_ok=True)
+    folders = RunFolders.beside(training.output_dir, asked.llamalift_scratch)
+    for root in folders.roots:
+        root.mkdir(parents=True, exist_ok=True)
     metrics = Metrics(folders.metrics if training.process_index == 0 else None)
     for note in (*translated.notes, *notes):
         metrics.note(note)

@@ -29,12 +29,12 @@ from templates.training.orphans import die_with_parent
 from templates.training.room import has_room
 from templates.training.save_clock import SaveClock
 from templates.training.setup import Run, prepare
-from templates.training.start import find_start
 
 if TYPE_CHECKING:
     import datasets
     from transformers import PreTrainedTokenizerBase
 
+    from templates.training.homes import Homes
     from templates.training.trainer import LiftTrainer
 
 _SHOWN_SAVES = 8
@@ -66,18 +66,24 @@ def main(argv: list[str]) -> int:
 
 
 def _train(run: Run) -> int:
+    from templates.training.homes import Homes, newest_start
     from templates.training.trainer import Discard, Report, StepEnd
 
     run.metrics.phase("loading")
     run.ranks.first(lambda: leftovers.clear(run.folders.final.parent, run.metrics.note))
     identity = _identity(run)
-    start = run.ranks.first(lambda: find_start([run.folders.checkpoints], identity, run.metrics))
+    start = run.ranks.first(lambda: newest_start(run, identity))
     folder = universal.folder_for(run, start)
     run = setup.going_on(run, start, universal=folder != start.folder)
     trainer, facts = _make_trainer(run, identity)
     parameters = facts["parameters"]
-    step_end = StepEnd(trainer, lambda total, start: _clock(run, total, start), lambda: has_room(run, parameters))
+    saves = Path(trainer.args.output_dir)
+    homes = Homes(run, saves, _kept(run))
+    step_end = StepEnd(
+        trainer, lambda total, start: _clock(run, homes, saves, total, start), lambda: has_room(run, parameters, saves)
+    )
     trainer.add_callback(step_end)
+    trainer.add_callback(homes)
     trainer.add_callback(Report(trainer))
     if folder and folder != start.folder:
         trainer.add_callback(Discard(folder))
@@ -90,8 +96,9 @@ def _train(run: Run) -> int:
     if step_end.left:
         saved = f"saved in checkpoint-{trainer.last_save[0]}" if trainer.last_save[0] else "nothing could be saved"
         run.metrics.note(f"asked to leave: stopped after step {trainer.state.global_step}, {saved}")
+        homes.wait_until_durable()
         return exit_codes.CHECKPOINTED
-    finish(run, trainer, facts, float(outcome.training_loss))
+    finish(run, trainer, homes, facts, float(outcome.training_loss))
     return exit_codes.OK
 
 
@@ -113,6 +120,7 @@ def _make_trainer(run: Run, identity: dict[str, Any]) -> tuple[LiftTrainer, dict
     from transformers import DataCollatorForSeq2Seq, set_seed
 
     from templates.training import model as models
+    from templates.training.homes import folder_for_saves
     from templates.training.trainer import LiftTrainer
 
     asked, training = run.asked, run.training
@@ -125,12 +133,14 @@ def _make_trainer(run: Run, identity: dict[str, Any]) -> tuple[LiftTrainer, dict
     before = models.count_parameters(model)
     if added := models.fit_embeddings(model, tokenizer):
         run.metrics.note(f"{added} token added to the vocabulary: {tokenizer.pad_token}")
-    facts = {
+    facts: dict[str, Any] = {
         "base": str(Path(asked.model_name_or_path).resolve()),
         "base_parameters": before,
         "added_tokens": added,
         "parameters": models.count_parameters(model),
     }
+    saves = folder_for_saves(run, facts["parameters"])
+    training.output_dir = str(saves)
     trainer = LiftTrainer(
         model=model,
         args=training,
@@ -141,7 +151,8 @@ def _make_trainer(run: Run, identity: dict[str, Any]) -> tuple[LiftTrainer, dict
         ranks=run.ranks,
         batch=run.batch,
         facts={"run": identity, "zero_stage": run.zero_stage, "model": facts, **run.batch.facts()},
-        keep=_kept(run),
+        # What is durable is counted by the drain.
+        keep=_kept(run) if saves == run.folders.checkpoints else 1,
     )
     return trainer, facts
 
@@ -165,10 +176,10 @@ def _rows(run: Run, tokenizer: PreTrainedTokenizerBase) -> datasets.Dataset:
     return rows
 
 
-def _clock(run: Run, total_steps: int, start_step: int) -> SaveClock | None:
+def _clock(run: Run, homes: Homes, saves: Path, total_steps: int, start_step: int) -> SaveClock | None:
     if not run.translated.saves:
         return None
-    step_seconds, save_seconds = checkpoints.read_times(run.folders.checkpoints)
+    step_seconds, save_seconds = checkpoints.read_times(saves)
     clock = SaveClock(
         schedule=schedule_for(run.asked.llamalift_schedule, run.translated.save_steps, total_steps),
         total_steps=total_steps,
@@ -177,6 +188,7 @@ def _clock(run: Run, total_steps: int, start_step: int) -> SaveClock | None:
         now=time.monotonic,
         known_step_seconds=step_seconds,
         known_save_seconds=save_seconds,
+        is_held=homes.hold_saves,
     )
     planned = save_schedule.save_steps(
         clock.schedule, total_steps, step_seconds, save_seconds, rungs_down=clock.rungs_down, first_step=start_step

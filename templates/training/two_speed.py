@@ -7,12 +7,11 @@ is the work since the last save, should this trainer crash; it is never more tha
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING
 
 from templates.training import drain_state, scratch
+from templates.training.background import Background
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 _LOOK_SECONDS = 0.2
 # A drain that has not begun or does not move holds nothing up: a save on scratch is better than none.
 _PATIENCE_SECONDS = 60.0
-_LEAST_SECONDS_BETWEEN_STARTS = 10.0
 
 
 class TwoSpeed:
@@ -31,52 +29,39 @@ class TwoSpeed:
         """Drain `source` to `target`, where `keep` complete checkpoints stay."""
         self._source = source
         self._target = target
-        self._keep = keep
         self._now = now
-        self._drain: subprocess.Popen[bytes] | None = None
-        self._started_at = 0.0
         self._saved_at = 0.0
+        words = ["--scratch", str(source), "--checkpoints", str(target), "--keep", str(keep)]
+        self._drain = Background("templates.training.drain", words, now)
 
     def start(self) -> None:
-        """Start the drain, unless it runs; one that dies again and again is started every ten seconds."""
-        if self._drain is not None and self._drain.poll() is None:
-            return
-        if self._drain is not None and self._now() - self._started_at < _LEAST_SECONDS_BETWEEN_STARTS:
-            return
-        words = ["--scratch", str(self._source), "--checkpoints", str(self._target), "--keep", str(self._keep)]
-        self._drain = subprocess.Popen(
-            [sys.executable, "-m", "templates.training.drain", *words], stdin=subprocess.DEVNULL
-        )
-        self._started_at = self._now()
+        """Start the drain: what a former trainer left on scratch becomes durable at once."""
+        self._drain.ensure()
 
     def saved(self) -> None:
         """A checkpoint is complete on scratch."""
         self._saved_at = self._now()
-        self.start()
+        self._drain.ensure()
 
     def holds_saves(self) -> bool:
         """Whether the last save is still on its way, so that another one would only be dropped."""
         if self._is_settled():
             return False
-        self.start()
-        return self._now() - self._saved_at < _PATIENCE_SECONDS or self._moves()
+        self._drain.ensure()
+        moves = drain_state.read_progress(self._target.parent) is not None
+        return moves or self._now() - self._saved_at < _PATIENCE_SECONDS
 
     def wait(self) -> str | None:
         """Wait until the newest checkpoint on scratch is durable; None, or why it cannot be."""
         while not self._is_settled():
-            self.start()
+            self._drain.ensure()
             time.sleep(_LOOK_SECONDS)
         trouble = drain_state.read_trouble(self._target.parent)
         return trouble.text if trouble is not None and trouble.step >= scratch.newest_step(self._source) else None
 
     def stop(self) -> None:
         """End the drain."""
-        if self._drain is not None:
-            self._drain.kill()
-            self._drain.wait()
-
-    def _moves(self) -> bool:
-        return drain_state.read_progress(self._target.parent) is not None
+        self._drain.stop()
 
     def _is_settled(self) -> bool:
         """The newest one on scratch is durable, or it is known why not."""
