@@ -9,9 +9,15 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.fakes.training_run import TrainingRun
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -35,6 +41,24 @@ def machine_python() -> Path:
         if not (environment / ".complete").exists():
             _make(environment, lock)
     return environment / "bin" / "python"
+
+
+@pytest.fixture(scope="session")
+def finished(machine_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], TrainingRun]:
+    """Give the uninterrupted run of a DeepSpeed configuration, trained once; others only look at it."""
+    from tests.fakes.training_run import FLAGS, TrainingRun
+
+    runs: dict[str, TrainingRun] = {}
+
+    def run_of(deepspeed: str) -> TrainingRun:
+        if deepspeed not in runs:
+            folder = tmp_path_factory.mktemp(deepspeed) / "run"
+            run = TrainingRun.prepare(folder, machine_python, deepspeed)
+            assert run.train(FLAGS) == 0, run.log()
+            runs[deepspeed] = run
+        return runs[deepspeed]
+
+    return run_of
 
 
 def _make(environment: Path, lock: Path) -> None:

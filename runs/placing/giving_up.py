@@ -43,7 +43,11 @@ def nothing_to_be_had(
 
 
 def _hint(context: RunContext, kind: type[ProvisioningError], walk: Walk) -> str:
-    again = f"go on trying with: llamalift up {context.row.run_file} --retry-until 6h"
+    # Whether the run is kept is decided after this, by the user's policy.
+    again = (
+        f"go on trying with: llamalift up {context.row.run_file} --retry-until 6h "
+        f"(a run that was kept: llamalift resume {context.run_id} --retry-until 6h)"
+    )
     elsewhere = f"{again}; or name more places under machine.regions, machine.zones or machine.other_sizes"
     last = walk.last_error
     advice = walk.advice or (last.hint if last else "")

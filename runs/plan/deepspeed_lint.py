@@ -137,8 +137,14 @@ def _precision_notes(config: dict[str, Any], train: Train) -> Iterator[str]:
 
 
 def _zero_notes(zero: dict[str, Any], gpus: int) -> Iterator[str]:
-    if zero.get("stage") == 3 and zero.get("stage3_gather_16bit_weights_on_model_save") is not True:
-        yield "stage3_gather_16bit_weights_on_model_save is set to true: without it no complete model could be saved"
+    gathers = zero.get("stage3_gather_16bit_weights_on_model_save")
+    if zero.get("stage") == 3 and gathers is None:
+        yield "stage3_gather_16bit_weights_on_model_save is set to true: the final model is gathered from the GPUs"
+    if zero.get("stage") == 3 and gathers is False:
+        yield (
+            "stage3_gather_16bit_weights_on_model_save is false: checkpoints hold no model file, and the final model "
+            "is put together from the last one"
+        )
     offloads = [f"offload_{what}" for what in ("optimizer", "param") if _offloads(zero, what)]
     if offloads and gpus:
         yield f"{' and '.join(offloads)} saves GPU memory and costs several times the step time"

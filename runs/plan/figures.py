@@ -87,7 +87,7 @@ def _processes(work: Workload, size: VmSize, trouble: Trouble) -> int:
     most = size.gpus or size.vcpus
     if wanted > most:
         what = "GPUs" if size.gpus else "CPU cores"
-        trouble.add(("machine", "processes"), f"at most the {most} {what} of {size.name}, found: {wanted}")
+        trouble.add(("machine", "processes"), f"expected at most {most} ({what} of {size.name}), found: {wanted}")
     return wanted
 
 

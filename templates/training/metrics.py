@@ -5,27 +5,42 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+# Events that wait for room on a full disk; older ones are given up.
+_MAX_WAITING = 1000
+
 
 class Metrics:
-    """Appends events; only rank 0 has one that writes."""
+    """Appends events; only rank 0 has one that writes. A full disk delays them and stops nothing."""
 
     def __init__(self, path: Path | None) -> None:
         """Append to `path`; None writes nothing."""
         self._path = path
+        self._waiting: deque[str] = deque(maxlen=_MAX_WAITING)
+        self._torn = False
 
     def event(self, event: str, **facts: object) -> None:
         """Append one event with its facts; figures that are not finite become null."""
         if self._path is None:
             return
         line = {"t": round(time.time(), 3), "event": event} | {name: _finite(fact) for name, fact in facts.items()}
-        # One write of one line in append mode: a reader never sees half of two.
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line, allow_nan=False) + "\n")
+        self._waiting.append(json.dumps(line, allow_nan=False) + "\n")
+        # One write of whole lines in append mode: a reader never sees half of two.
+        text = "\n" * self._torn + "".join(self._waiting)
+        try:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(text)
+        except OSError:
+            # What came of it may end in the middle of a line, which its readers pass over.
+            self._torn = True
+        else:
+            self._torn = False
+            self._waiting.clear()
 
     def note(self, text: str) -> None:
         """Tell something that the user would want to know of."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from templates.training import checkpoints, exit_codes, leftovers, save_schedule, setup, universal
 from templates.training.arguments import schedule_for
+from templates.training.enduring import endure_full_disk
 from templates.training.errors import (
     ConversionError,
     DataError,
@@ -42,6 +43,7 @@ _SHOWN_SAVES = 8
 
 def main(argv: list[str]) -> int:
     """Train; give the exit code (`exit_codes`)."""
+    endure_full_disk()
     if "TORCHELASTIC_RUN_ID" in os.environ:
         die_with_parent()
     try:

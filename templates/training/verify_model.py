@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from templates.agent.manifest import check_manifest
+from templates.agent.manifest import check_manifest, read_manifest
 from templates.training.alpaca import prompt
 from templates.training.checkpoints import write_durably
+from templates.training.finish import MARKER as TRAINED
 from templates.training.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -43,10 +44,14 @@ def main(argv: list[str]) -> int:
     run_dir = parser.parse_args(argv).run_dir.resolve()
     metrics = Metrics(run_dir / "metrics.jsonl")
     metrics.phase("verifying")
+    # What an earlier model was found to be says nothing of this one.
+    (run_dir / "markers" / MARKER).unlink(missing_ok=True)
     checks, facts = verify(run_dir / "final")
     failed = [f"{check.name}: {check.detail}" for check in checks if not check.ok]
     if failed:
         metrics.problem("bad_model", f"the final model is not usable: {'; '.join(failed)}")
+        # Its checkpoint is still there: the next time training is asked for, the model is made from it again.
+        (run_dir / "markers" / TRAINED).unlink(missing_ok=True)
         return 1
     words = {"finished_at": time.time(), **facts, "checks": [f"{check.name}: {check.detail}" for check in checks]}
     (run_dir / "markers").mkdir(exist_ok=True)
@@ -60,6 +65,7 @@ def verify(folder: Path) -> tuple[list[Check], dict[str, object]]:
     checks = [Check("files", not differences, "; ".join(differences[:3]) or "as in the manifest")]
     if differences:
         return checks, {}
+    checks += _base_checks(folder)
     # Everything is in the folder: a hub that is away, or has another model of the name, must not matter.
     os.environ["HF_HUB_OFFLINE"] = "1"
     tokenizer, model, loading = _load(folder)
@@ -75,6 +81,17 @@ def verify(folder: Path) -> tuple[list[Check], dict[str, object]]:
         "prompt": asked,
         "response": answer,
     }
+
+
+def _base_checks(folder: Path) -> list[Check]:
+    """None for a model whose manifest says nothing of its base (written by an earlier version)."""
+    from templates.training.base_check import against_base
+
+    facts = read_manifest(folder).get("model")
+    if not facts:
+        return []
+    problems, compared = against_base(folder, facts)
+    return [Check("base", not problems, "; ".join(problems[:3]) or compared)]
 
 
 def _load(folder: Path) -> tuple[PreTrainedTokenizerBase, PreTrainedModel, dict[str, object]]:

@@ -16,16 +16,16 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.fakes.killed_runs import ENDINGS, Ending, Fatal, KilledRun, Verdict, cheapest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 _AT_ONCE = 2
+_SHOWN = 6
 # A sample: one run whose clients die one after the other, the last in the middle of the deletion; and two runs that are
 # torn down instead, one of them by clients that die, too.
 CHAIN = (
@@ -36,7 +36,6 @@ CHAIN = (
 )
 TORN_DOWN = (("--kill-nth", "57"), ("--kill-nth", "101"))
 THEN = ("--kill-nth", "30")
-CHAIN_LENGTH = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +46,21 @@ class Job:
     fatal: tuple[Fatal, ...]
     then: tuple[Fatal, ...] = ()
 
+    def on(self, run: KilledRun) -> Verdict:
+        """Do it."""
+        return run.killed_at(self.fatal, self.ending, self.then)
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """One run in which one client after the other dies, each at the first of these points that none died at."""
+
+    points: Sequence[str]
+
+    def on(self, run: KilledRun) -> Verdict:
+        """Do it."""
+        return run.killed_at_each(self.points)
+
 
 def main() -> None:
     """Run the benchmark."""
@@ -54,7 +68,9 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a sample within about a minute")
     parser.add_argument("--every", type=int, default=1, help="only each so manieth point")
     parser.add_argument("--first", type=int, default=0, help="the first of them")
-    parser.add_argument("--chains", type=int, default=0, help="so many runs, each with 24 clients killed in a row")
+    parser.add_argument(
+        "--chains", type=int, default=0, help="every point, but in so many runs, one client after another"
+    )
     parser.add_argument("--pass", dest="passes", choices=ENDINGS, action="append", help="only this pass")
     arguments = parser.parse_args()
     passes = tuple(arguments.passes or ENDINGS)
@@ -63,11 +79,13 @@ def main() -> None:
         os.environ.update(cheapest(environment_cache(), Path(folder) / "byte-code"))
         room = Room(Path(folder))
         of = 0
+        jobs: Sequence[Job | Chain]
         if arguments.quick:
             jobs = sample()
         elif arguments.chains:
-            jobs = [chain(number) for number in range(arguments.chains)]
-            passes = ("resume",)
+            points = room.points()
+            of, passes = len(points), ("resume",)
+            jobs = [Chain(points[number :: arguments.chains]) for number in range(arguments.chains)]
         else:
             points = room.points()
             of = len(points) * len(ENDINGS)
@@ -82,17 +100,6 @@ def sample() -> list[Job]:
     """What `--quick` and the tests run."""
     first, second = TORN_DOWN
     return [Job("resume", CHAIN), Job("down", (first,)), Job("down", (second,), then=(THEN,))]
-
-
-def chain(number: int) -> Job:
-    """One run whose clients die one after the other, each some points further than the run had come.
-
-    A client passes about 25 points until it is where the one before it died. The strides differ from chain to chain,
-    so that each kills at other points.
-    """
-    first = 3 + 5 * number
-    strides = (26 + (7 * number + 13 * link) % 38 for link in range(CHAIN_LENGTH - 1))
-    return Job("resume", tuple(("--kill-nth", str(nth)) for nth in (first, *strides)))
 
 
 def summed(verdicts: Sequence[Verdict]) -> dict[str, int]:
@@ -118,33 +125,35 @@ class Room:
         print(f"{len(points)} points in an undisturbed run")
         return points
 
-    def run(self, jobs: Sequence[Job]) -> list[Verdict]:
+    def run(self, jobs: Sequence[Job | Chain]) -> list[Verdict]:
         """Do the jobs, two at a time."""
         verdicts = []
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            waiting = {pool.submit(self._job(number, job)): job for number, job in enumerate(jobs)}
+            runs = [KilledRun(self._folder / f"run-{number}") for number in range(len(jobs))]
             try:
-                for done in as_completed(waiting):
+                for done in as_completed([pool.submit(job.on, run) for job, run in zip(jobs, runs, strict=True)]):
                     verdict = done.result()
                     verdicts.append(verdict)
-                    show(len(verdicts), len(jobs), waiting[done].ending, verdict)
+                    show(len(verdicts), len(jobs), verdict)
             except BaseException:
                 # Told at once, not when hundreds of others are done.
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
         return verdicts
 
-    def _job(self, number: int, job: Job) -> Callable[[], Verdict]:
-        return partial(KilledRun(self._folder / f"run-{number}").killed_at, job.fatal, job.ending, job.then)
 
-
-def show(number: int, of: int, ending: Ending, verdict: Verdict) -> None:
+def show(number: int, of: int, verdict: Verdict) -> None:
     """One run in one line, and what was wrong with it."""
     mark = "ok " if verdict.is_good else "BAD"
-    where = "; ".join(verdict.points) or "not reached"
-    print(f"{number:>4} of {of}  {mark} {ending:<6} {verdict.seconds:5.1f} s  {where}", flush=True)
+    print(f"{number:>4} of {of}  {mark} {verdict.seconds:6.1f} s  {_where(verdict.points)}", flush=True)
     for words in (*verdict.unfinished, *verdict.leaks, *verdict.doubled):
         print(f"          {words}", flush=True)
+
+
+def _where(points: Sequence[str]) -> str:
+    if len(points) <= _SHOWN:
+        return "; ".join(points) or "not reached"
+    return f"{len(points)} clients, the last {points[-1]}"
 
 
 def environment_cache() -> Path:

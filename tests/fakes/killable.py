@@ -1,7 +1,8 @@
 """Runs the real command line in this process, and kills the process right before or after one write or request.
 
 `python -m tests.fakes.killable --points FILE -- up run.yaml` writes every point that it passes into FILE, one a line;
-`--kill POINT` dies (SIGKILL) at the point of that name, `--kill-nth N` at the Nth that it passes. The product knows
+`--kill POINT` dies (SIGKILL) at the point of that name (given several times: at the first of them that it passes),
+`--kill-nth N` at the Nth that it passes. The product knows
 nothing of it: what is watched are the standard library's own doors, SQLite's connections and http.client, through which
 every SDK goes.
 """
@@ -19,7 +20,10 @@ import threading
 from collections import Counter
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 BEFORE, AFTER = "before", "after"
 # Words that differ from run to run, and what stands for them in a point's name.
@@ -41,7 +45,7 @@ _WORD = re.compile(r"[A-Za-z][A-Za-z ]{2,30}")
 class Points:
     """Counts the points that this process passes, and ends it at the chosen one."""
 
-    def __init__(self, file: Path | None, fatal: str | None, fatal_number: int) -> None:
+    def __init__(self, file: Path | None, fatal: Collection[str], fatal_number: int) -> None:
         self._file = file
         self._fatal = fatal
         self._fatal_number = fatal_number
@@ -69,7 +73,7 @@ class Points:
             if self._file is not None:
                 with self._file.open("a") as file:
                     file.write(f"{point}\n")
-            if point == self._fatal or self._number == self._fatal_number:
+            if point in self._fatal or self._number == self._fatal_number:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -133,11 +137,11 @@ def main() -> None:
     """Watch, then run the command line with the words that follow `--`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--points", type=Path)
-    parser.add_argument("--kill")
+    parser.add_argument("--kill", action="append", default=[])
     parser.add_argument("--kill-nth", type=int, default=0)
     parser.add_argument("words", nargs="+")
     arguments = parser.parse_args()
-    points = Points(arguments.points, arguments.kill, arguments.kill_nth)
+    points = Points(arguments.points, frozenset(arguments.kill), arguments.kill_nth)
     watch_sqlite(points)
     watch_http(points)
     sys.argv = ["llamalift", *arguments.words]

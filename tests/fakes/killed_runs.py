@@ -21,7 +21,7 @@ from runs.types import RunState
 from templates.agent.manifest import check_manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from provisioning.rehearsal.service import EmulatorHandle
 
@@ -114,6 +114,22 @@ class KilledRun:
         finally:
             self._end()
 
+    def killed_at_each(self, points: Collection[str]) -> Verdict:
+        """Kill one client after the other, each at the first of `points` at which none died before; then end the run.
+
+        A client that meets none of them any more ends the run itself.
+        """
+        self._prepare()
+        try:
+            words, left = ["up", str(self.project / "run.yaml")], list(points)
+            while left and self._dies([word for point in left for word in ("--kill", point)], words):
+                left.remove(self._points[-1])
+                if self.run_id() is not None:
+                    words = ["resume", str(self.run_id())]
+            return self._verdict(self._ended("resume", ()), "resume")
+        finally:
+            self._end()
+
     def _killed_at(self, fatal: Sequence[Fatal], ending: Ending, then: Sequence[Fatal]) -> Verdict:
         words = ["up", str(self.project / "run.yaml")]
         for options in fatal:
@@ -121,13 +137,15 @@ class KilledRun:
                 break
             if self.run_id() is not None:
                 words = ["resume", str(self.run_id())]
-        unfinished = [*self._ended(ending, then), *self._troubles]
+        return self._verdict(self._ended(ending, then), ending)
+
+    def _verdict(self, missing: Sequence[str], ending: Ending) -> Verdict:
         return Verdict(
-            tuple(self._points), tuple(unfinished), tuple(self._left()), tuple(self._doubled(ending)),
+            tuple(self._points), (*missing, *self._troubles), tuple(self._left()), tuple(self._doubled(ending)),
             round(time.monotonic() - self._began, 1),
         )  # fmt: skip
 
-    def _dies(self, options: Fatal, words: Sequence[str]) -> bool:
+    def _dies(self, options: Sequence[str], words: Sequence[str]) -> bool:
         """Run a client that is to be killed; False when it came to its end before."""
         trail = self.folder / f"trail-{len(self._points)}"
         done = self._client(*options, "--points", str(trail), "--", *words, may_fail=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import time
@@ -20,6 +22,16 @@ if TYPE_CHECKING:
 
 DEADLINE_SECONDS = 300
 ROWS = 64
+
+# Eight rows a step: 16 steps. Saving may take all the time it likes, so that the ladder alone decides.
+FLAGS = shlex.split(
+    "--model_name_or_path huggyllama/llama-7b --data_path data.json --output_dir checkpoints --num_train_epochs 2 "
+    "--model_max_length 256 --per_device_train_batch_size 4 --learning_rate 1e-3 --warmup_steps 2 --logging_steps 1 "
+    "--lr_scheduler_type cosine --bf16 True --deepspeed configs/deepspeed_config.json "
+    '--llamalift_schedule \'{"first_interval": 4, "max_share": 1.0}\''
+)
+STEPS = 16
+PLANNED_SAVES = [4, 8, 12, 14, 15, 16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +59,12 @@ class TrainingRun:
             shutil.copy(templates / "deepspeed" / f"{deepspeed}.json", folder / "configs" / "deepspeed_config.json")
         return cls(folder, python)
 
-    def start(self, flags: Sequence[str], **environment: str) -> subprocess.Popen[bytes]:
-        """Start two ranks, as the agent would."""
-        launcher = ["-m", "templates.training.launch", "--standalone", "--nproc_per_node", "2"]
-        argv = [str(self.python), *launcher, "-m", "templates.training.train", *flags]
+    def start(
+        self, flags: Sequence[str], *, processes: int = 2, module: str = "templates.training.train", **environment: str
+    ) -> subprocess.Popen[bytes]:
+        """Start the ranks, as the agent would; `module` may be one that calls the trainer's `main`."""
+        launcher = ["-m", "templates.training.launch", "--standalone", "--nproc_per_node", str(processes)]
+        argv = [str(self.python), *launcher, "-m", module, *flags]
         with (self.folder / "train.log").open("ab") as log:
             return subprocess.Popen(
                 argv,
@@ -62,9 +76,11 @@ class TrainingRun:
                 start_new_session=True,
             )
 
-    def train(self, flags: Sequence[str], **environment: str) -> int:
+    def train(
+        self, flags: Sequence[str], *, processes: int = 2, module: str = "templates.training.train", **environment: str
+    ) -> int:
         """Train to the end; give the exit code."""
-        return self.start(flags, **environment).wait(DEADLINE_SECONDS)
+        return self.start(flags, processes=processes, module=module, **environment).wait(DEADLINE_SECONDS)
 
     def verify(self) -> subprocess.CompletedProcess[str]:
         """Load the final model in a process of its own."""
@@ -90,6 +106,16 @@ class TrainingRun:
     def notes(self) -> list[str]:
         """Give the notes so far."""
         return [event["text"] for event in self.events("note")]
+
+    def curve(self) -> list[tuple[object, ...]]:
+        """Give step, loss, learning rate and gradient norm, to the last digit; a step done again counts last."""
+        names = ("step", "loss", "learning_rate", "grad_norm")
+        points = {event["step"]: tuple(event[name] for name in names) for event in self.events("step")}
+        return [points[step] for step in sorted(points)]
+
+    def digest(self) -> str:
+        """Give the SHA-256 of the final weights."""
+        return hashlib.sha256((self.folder / "final" / "model.safetensors").read_bytes()).hexdigest()
 
     def wait_for(self, kind: str, process: subprocess.Popen[bytes]) -> None:
         """Wait until an event of a kind is there."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shlex
 import shutil
@@ -13,23 +12,21 @@ import pytest
 
 from templates.agent.manifest import build_manifest, check_manifest, newest_complete, read_manifest, write_manifest
 from templates.training import exit_codes
-from tests.fakes.training_run import DEADLINE_SECONDS, TrainingRun, children, wait_until_gone
+from tests.fakes.training_run import (
+    DEADLINE_SECONDS,
+    FLAGS,
+    PLANNED_SAVES,
+    STEPS,
+    TrainingRun,
+    children,
+    wait_until_gone,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = [pytest.mark.training, pytest.mark.timeout(600)]
-
-# Eight rows a step: 16 steps. Saving may take all the time it likes, so that the ladder alone decides.
-FLAGS = shlex.split(
-    "--model_name_or_path huggyllama/llama-7b --data_path data.json --output_dir checkpoints --num_train_epochs 2 "
-    "--model_max_length 256 --per_device_train_batch_size 4 --learning_rate 1e-3 --warmup_steps 2 --logging_steps 1 "
-    "--lr_scheduler_type cosine --bf16 True --deepspeed configs/deepspeed_config.json "
-    '--llamalift_schedule \'{"first_interval": 4, "max_share": 1.0}\''
-)
-STEPS = 16
-PLANNED_SAVES = [4, 8, 12, 14, 15, 16]
 
 # To the letter as published; output_dir is left to the one who runs it.
 RECIPE = (
@@ -41,30 +38,9 @@ RECIPE = (
 )
 
 
-@pytest.fixture(scope="module")
-def finished(machine_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], TrainingRun]:
-    """Give the uninterrupted run of a DeepSpeed configuration, trained once."""
-    runs: dict[str, TrainingRun] = {}
-
-    def run_of(deepspeed: str) -> TrainingRun:
-        if deepspeed not in runs:
-            folder = tmp_path_factory.mktemp(deepspeed) / "run"
-            run = TrainingRun.prepare(folder, machine_python, deepspeed)
-            assert run.train(FLAGS) == 0, run.log()
-            runs[deepspeed] = run
-        return runs[deepspeed]
-
-    return run_of
-
-
 def _in_fp32(run: TrainingRun) -> bool:
     """Whether this computer's processor only emulates bfloat16, so that the trainer leaves it alone."""
     return any("trains in fp32 here" in note for note in run.notes())
-
-
-def digest(run: TrainingRun) -> str:
-    """Give the SHA-256 of the final weights."""
-    return hashlib.sha256((run.folder / "final" / "model.safetensors").read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize("stage", ["zero1", "zero2", "zero3"])
@@ -143,7 +119,8 @@ def test_a_killed_run_goes_on_to_the_same_bits(
     assert "a half-written checkpoint was removed: checkpoint-99" in notes
     assert f"going on from {newest.name}" in notes
     assert not list(checkpoints.glob("*99"))
-    assert digest(run) == digest(finished("zero3"))
+    assert run.digest() == finished("zero3").digest()
+    assert run.curve() == finished("zero3").curve()
     # One rung lower: after a crash the interval starts at half.
     resumed = run.events("plan")[-1]
     assert resumed["save_steps"][0] == resumed["start_step"] + 2
@@ -164,7 +141,8 @@ def test_asked_to_leave_it_saves_first(
     assert left_at < STEPS
     assert run.train(FLAGS) == 0, run.log()
     assert run.events("step")[-1]["step"] == STEPS
-    assert digest(run) == digest(finished("zero2"))
+    assert run.digest() == finished("zero2").digest()
+    assert run.curve() == finished("zero2").curve()
 
 
 def test_a_bad_row_ends_it_with_its_number(machine_python: Path, tmp_path: Path) -> None:

@@ -71,12 +71,16 @@ def test_offload_needs_a_gpu() -> None:
 
 
 def test_a_model_can_always_be_saved() -> None:
-    """ZeRO-3 gathers its weights on saving, whatever the configuration says."""
+    """ZeRO-3 gathers its weights on saving unless its user says no; either is told."""
+    key = "stage3_gather_16bit_weights_on_model_save"
     config = shipped("zero3")
-    config["zero_optimization"]["stage3_gather_16bit_weights_on_model_save"] = False
+    del config["zero_optimization"][key]
+    assert adapt(config, A100, "bf16").config["zero_optimization"][key] is True
+    assert len(adapt(config, A100, "bf16").notes) == 1
+    config["zero_optimization"][key] = False
     adapted = adapt(config, A100, "bf16")
-    assert adapted.config["zero_optimization"]["stage3_gather_16bit_weights_on_model_save"] is True
-    assert len(adapted.notes) == 1
+    assert adapted.config["zero_optimization"][key] is False
+    assert adapted.notes == (f"DeepSpeed's {key} is false: the final model is put together from the last checkpoint",)
 
 
 def test_a_bare_configuration_is_enough() -> None:

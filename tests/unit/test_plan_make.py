@@ -166,8 +166,8 @@ def test_a_plan_is_plain_json(folder: Path) -> None:
             r"run\.yaml:2:17: machine\.size: unknown size; .*found: Standard_D3s_v5 \(did you mean \w+\?\)",
         ),
         (SMALL.replace("D2s_v5", "NC24ads_A100_v4"), r".*: machine\.size: a rehearsal machine has no GPU; .*"),
-        (SMALL.replace("D2s_v5", "D2s_v5, processes: 3"), r".*: machine\.processes: at most the 2 CPU .*"),
-        (BIG + "machine: {processes: 5}\n", r".*: machine\.processes: at most the 4 GPUs .*, found: 5"),
+        (SMALL.replace("D2s_v5", "D2s_v5, processes: 3"), r".*: machine\.processes: expected at most 2 \(CPU cores .*"),
+        (BIG + "machine: {processes: 5}\n", r".*: machine\.processes: expected at most 4 \(GPUs .*, found: 5"),
         (BIG.replace("huggyllama/llama-7b", "a/b"), r"run\.yaml:3:8: model: nothing tells how large the model is; .*"),
         (BIG + "storage: {workspace_gib: 256}\n", r".*workspace_gib: too small .* 4\d\d GiB, found: 256"),
         (

@@ -38,7 +38,7 @@ def take_survey(clients: Clients, account: Account, request: SurveyRequest, prog
         SignInError: No usable credential.
         SubscriptionError: The subscription cannot be used.
     """
-    progress(f"asking about {len(request.sizes)} sizes in {', '.join(request.regions)}")
+    progress(f"asking about sizes, quotas and prices in {', '.join(request.regions)}")
     _open(clients, request.topics)
     questions = _Questions(clients, request)
     interview = Interview()
