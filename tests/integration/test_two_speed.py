@@ -14,7 +14,6 @@ import pytest
 
 from templates.agent.manifest import newest_complete
 from templates.training import exit_codes
-from templates.training.drain import RATE_VARIABLE
 from templates.training.scratch import newest_step
 from tests.fakes.training_run import DEADLINE_SECONDS, TrainingRun, children, wait_until_gone
 from tests.fakes.written_checkpoints import steps_in
@@ -34,7 +33,7 @@ FLAGS = shlex.split(
 )
 STEPS = 16
 # A checkpoint has some 20 MB: its drain takes several steps.
-SLOW = {RATE_VARIABLE: "15e6"}
+SLOW = "15e6"
 
 
 def on_scratch(run: TrainingRun) -> list[str]:
@@ -82,7 +81,7 @@ def drains_its_second(run: TrainingRun) -> bool:
 def killed(machine_python: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainingRun:
     """A run that was killed, drain and all, while its second checkpoint was being drained."""
     run = TrainingRun.prepare(tmp_path_factory.mktemp("killed") / "run", machine_python, "zero2")
-    process = run.start(on_scratch(run), **SLOW)
+    process = run.start(on_scratch(run), LLAMALIFT_DRAIN_BYTES_PER_SECOND=SLOW)
     wait_until(lambda: drains_its_second(run), process, run)
     others = family(process.pid)
     process.kill()
@@ -132,7 +131,7 @@ def test_a_lost_machine_goes_on_from_the_durable_one(killed: TrainingRun, uninte
 def test_asked_to_leave_it_waits_for_the_drain(machine_python: Path, tmp_path: Path) -> None:
     """What it saved last is durable before it leaves: the machine, and scratch with it, may go."""
     run = TrainingRun.prepare(tmp_path / "run", machine_python, "zero2")
-    process = run.start(on_scratch(run), **SLOW)
+    process = run.start(on_scratch(run), LLAMALIFT_DRAIN_BYTES_PER_SECOND=SLOW)
     run.wait_for("step", process)
     process.send_signal(signal.SIGTERM)
     assert process.wait(DEADLINE_SECONDS) == exit_codes.CHECKPOINTED, run.log()
@@ -142,5 +141,5 @@ def test_asked_to_leave_it_waits_for_the_drain(machine_python: Path, tmp_path: P
     (saved,) = [event for event in run.events("save") if event["step"] == left_at]
     (drained,) = [event for event in run.events("drained") if event["step"] == left_at]
     assert drained["bytes"] == saved["bytes"]
-    assert drained["bytes_per_second"] <= 15e6
+    assert drained["bytes_per_second"] <= float(SLOW)
     assert not (run.folder / "drain.json").exists()
