@@ -52,7 +52,6 @@ class Drain:
     def clean_up(self) -> None:
         """Clear away what an earlier drain left when it was killed, but for the copy that can be taken up."""
         scratch.drop_pins(self._source)
-        drain_state.write_progress(self._run_folder, None)
         drain_state.write_trouble(self._run_folder, None)
         step = scratch.newest_step(self._source)
         drop_other_copies(self._target, step if step > scratch.newest_step(self._target) else None)
@@ -93,8 +92,6 @@ class Drain:
         else:
             prune.prune(self._target, self._keep)
             self._done(step, copy.bytes, time.monotonic() - began, pace.bytes_per_second)
-        finally:
-            drain_state.write_progress(self._run_folder, None)
 
     def _tell(self, step: int, done: int, total: int, pace: Pace) -> None:
         if time.monotonic() - self._told_at < _TELL_SECONDS and done < total:
@@ -127,6 +124,7 @@ class Drain:
 
     def _fail(self, step: int, text: str) -> None:
         self._failed_step, self._again_at = step, time.time() + _RETRY_SECONDS
+        drain_state.write_progress(self._run_folder, None)
         drain_state.write_trouble(self._run_folder, drain_state.Trouble(step, text))
 
 

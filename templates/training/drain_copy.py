@@ -81,6 +81,7 @@ class Copy:
         for name, entry in self._files.items():
             self._copy_file(name, int(entry["size"]), str(entry["sha256"]))
         self._complete()
+        self._tell(self.bytes, self.bytes)
 
     def discard(self) -> None:
         """Forget what was copied."""
@@ -109,7 +110,7 @@ class Copy:
     def _copy_file(self, name: str, size: int, sha256: str) -> None:
         done = self._done.get(name, 0)
         if done == size and name in self._done:
-            self._tell(self._count(), self.bytes)
+            self._say(0)
             return
         target = self._staged / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -131,7 +132,7 @@ class Copy:
             writer.write(piece)
             unflushed += len(piece)
             self._pace.passed(len(piece))
-            self._tell(self._count() + unflushed, self.bytes)
+            self._say(unflushed)
             if unflushed >= self._flush_bytes:
                 self._flush(name, writer)
                 unflushed = 0
@@ -146,8 +147,9 @@ class Copy:
         words = {"manifest": self._manifest_digest(), "done": self._done}
         write_durably(self._folder / _PROGRESS, json.dumps(words))
 
-    def _count(self) -> int:
-        return sum(self._done.values())
+    def _say(self, unflushed: int) -> None:
+        """Never that all of it is there: who hears that may take the machine away, and the name is still to come."""
+        self._tell(min(sum(self._done.values()) + unflushed, self.bytes - 1), self.bytes)
 
     def _complete(self) -> None:
         for path in self._staged.rglob("*"):

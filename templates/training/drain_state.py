@@ -1,4 +1,8 @@
-"""What the drain says of itself, in small files beside the checkpoints: how far it is, and what it could not do."""
+"""What the drain says of itself, in small files in the run folder: how far it is, and what it could not do.
+
+The agent reads drain.json to know whether a drain can end within the notice of an eviction. It stays when the drain is
+done, all bytes there: its speed tells how long the next one takes.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +59,8 @@ def read_progress(run_folder: Path) -> Progress | None:
         found = Progress(**json.loads((run_folder / PROGRESS).read_text()))
     except (OSError, ValueError, TypeError):
         return None
-    return found if time.time() - found.updated_at < _STALE_SECONDS else None
+    moves = found.done_bytes < found.bytes and time.time() - found.updated_at < _STALE_SECONDS
+    return found if moves else None
 
 
 def write_progress(run_folder: Path, progress: Progress | None) -> None:

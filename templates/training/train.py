@@ -82,7 +82,11 @@ def _train(run: Run) -> int:
     saves = Path(trainer.args.output_dir)
     homes = Homes(run, saves, _kept(run))
     step_end = StepEnd(
-        trainer, lambda total, start: _clock(run, homes, saves, total, start), lambda: has_room(run, parameters, saves)
+        trainer,
+        lambda total, start: _clock(run, homes, total, start),
+        lambda: has_room(run, parameters, saves),
+        # On the durable disk, where the agent reads them, too.
+        lambda step, save: checkpoints.write_times(run.folders.checkpoints, step, save),
     )
     trainer.add_callback(step_end)
     trainer.add_callback(homes)
@@ -178,10 +182,10 @@ def _rows(run: Run, tokenizer: PreTrainedTokenizerBase) -> datasets.Dataset:
     return rows
 
 
-def _clock(run: Run, homes: Homes, saves: Path, total_steps: int, start_step: int) -> SaveClock | None:
+def _clock(run: Run, homes: Homes, total_steps: int, start_step: int) -> SaveClock | None:
     if not run.translated.saves:
         return None
-    step_seconds, save_seconds = checkpoints.read_times(saves)
+    step_seconds, save_seconds = checkpoints.read_times(run.folders.checkpoints)
     clock = SaveClock(
         schedule=schedule_for(run.asked.llamalift_schedule, run.translated.save_steps, total_steps),
         total_steps=total_steps,

@@ -212,6 +212,7 @@ class StepEnd(TrainerCallback):
         trainer: LiftTrainer,
         make_clock: Callable[[int, int], SaveClock | None],
         may_save: Callable[[], bool],
+        keep_times: Callable[[float, float], None],
     ) -> None:
         """Save as a clock says, if there is room.
 
@@ -220,11 +221,13 @@ class StepEnd(TrainerCallback):
             make_clock: Gives the clock for (total steps, step that the run starts from); None saves only when asked to
                 leave.
             may_save: Says whether there is room for a save; asked on rank 0 only.
+            keep_times: Told, after each save and on rank 0 only, what a step and a save take, in seconds.
         """
         self._trainer = trainer
         self._make_clock = make_clock
         self._clock: SaveClock | None = None
         self._may_save = may_save
+        self._keep_times = keep_times
         self._asked = False
         self.left = False
         self.diverged = False
@@ -256,15 +259,14 @@ class StepEnd(TrainerCallback):
             self.left = control.should_training_stop = True
         return control
 
-    def on_save(self, args: TrainingArguments, state: TrainerState, *_args: object, **_kwargs: object) -> None:
+    def on_save(self, _args: TrainingArguments, state: TrainerState, *_more: object, **_kwargs: object) -> None:
         """Remember what the save took, or that there was none."""
         if self._clock and self._trainer.last_save[0] != state.global_step:
             self._clock.refused(state.global_step)
         elif self._clock:
             self._clock.saved(*self._trainer.last_save)
             if state.is_world_process_zero:
-                folder = checkpoints.checkpoint_folder(args.output_dir, 0).parent
-                checkpoints.write_times(folder, self._clock.step_seconds, self._clock.save_seconds)
+                self._keep_times(self._clock.step_seconds, self._clock.save_seconds)
 
     def _agree_on_room(self, args: TrainingArguments, state: TrainerState) -> bool:
         refused = state.is_world_process_zero and not self._may_save()
