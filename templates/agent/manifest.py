@@ -98,8 +98,10 @@ def check_manifest(folder: Path, *, contents: bool = True) -> list[str]:
     try:
         expected = read_manifest(folder)["files"]
         found = dict(_files(folder))
-    except (ManifestError, OSError) as error:
+    except ManifestError as error:
         return [str(error)]
+    except OSError as error:
+        return [f"unreadable: {error.filename}: {error.strerror}"]
     problems = [f"missing: {name}" for name in sorted(expected.keys() - found.keys())]
     problems += [f"not in the manifest: {name}" for name in sorted(found.keys() - expected.keys())]
     shared = sorted(expected.keys() & found.keys())

@@ -125,7 +125,7 @@ class Checkpoints:
                 fingerprint, size = _fingerprint(path)
                 if known != fingerprint:
                     good = not manifest.check_manifest(path)
-            except FileNotFoundError:  # pruned meanwhile
+            except OSError:  # pruned meanwhile, or the disk cannot read it
                 continue
             checked[str(path)] = [fingerprint, good]
             if good:

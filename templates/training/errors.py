@@ -12,11 +12,6 @@ TrainingError
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 class TrainingError(Exception):
     """Base of this package."""
@@ -32,13 +27,6 @@ class ModelError(TrainingError):
 
 class ForeignCheckpointError(TrainingError):
     """There are complete checkpoints, but none is of what the command line asks for."""
-
-    def __init__(self, folder: Path, difference: str) -> None:
-        """Say which one, and in what it differs."""
-        super().__init__(
-            f"{folder.name} was trained with something else, and nothing else is there to go on from: {difference}; "
-            f"undo the change to go on, begin a new run to train anew, or move {folder.parent} away to do it here"
-        )
 
 
 class RowsError(TrainingError):

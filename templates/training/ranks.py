@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 import torch
 import torch.distributed as dist
 
+from templates.training.errors import TrainingError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -54,7 +56,8 @@ class Ranks:
             try:
                 box[0] = do()
             except Exception as error:  # noqa: BLE001 - raised below, on every rank: else the others would wait for ever
-                box[1] = error
+                # Some libraries' own cannot be sent to another process.
+                box[1] = error if isinstance(error, TrainingError | OSError) else RuntimeError(repr(error))
         if self._group is not None:
             dist.broadcast_object_list(box, src=0, group=self._group)
         if isinstance(box[1], Exception):

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from deepspeed import DeepSpeedEngine
     from deepspeed.runtime.checkpoint_engine.checkpoint_engine import CheckpointEngine
 
-    from templates.training.ranks import Ranks
-
 
 _SMALL_BYTES = 1 << 16
 
@@ -55,11 +53,10 @@ class SaveGuard:
 class GuardedEngine:
     """DeepSpeed's checkpoint engine, which writes under a guard; everything else is the engine's own."""
 
-    def __init__(self, engine: CheckpointEngine, guard: SaveGuard, ranks: Ranks) -> None:
+    def __init__(self, engine: CheckpointEngine, guard: SaveGuard) -> None:
         """Wrap an engine for one save."""
         self._engine = engine
         self._guard = guard
-        self._ranks = ranks
 
     def save(self, state_dict: object, path: str) -> None:
         """Write one file of this rank."""
@@ -69,20 +66,19 @@ class GuardedEngine:
         """Make a folder."""
         self._guard.attempt(lambda: Path(path).mkdir(parents=True, exist_ok=exist_ok))
 
-    def commit(self, info: object) -> object:
-        """Wait until every rank has written its part, or has given back its room: rank 0 writes `latest` next."""
-        self._ranks.barrier()
-        return self._engine.commit(info)
+    def is_decoupled(self) -> bool:
+        """Keep DeepSpeed from writing `latest` while others may still fill the disk: `guarded` does it in the end."""
+        return True
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._engine, name)
 
 
 @contextmanager
-def guarded(engine: DeepSpeedEngine, guard: SaveGuard, ranks: Ranks) -> Iterator[None]:
-    """Let a DeepSpeed engine write its next checkpoint under the guard."""
+def guarded(engine: DeepSpeedEngine, guard: SaveGuard, folder: Path) -> Iterator[None]:
+    """Let a DeepSpeed engine write its next checkpoint, in `folder`, under the guard."""
     whole = engine.checkpoint_engine
-    engine.checkpoint_engine = GuardedEngine(whole, guard, ranks)
+    engine.checkpoint_engine = GuardedEngine(whole, guard)
     # Rank 0 copies a script beside the shards while other ranks may be filling the disk.
     copy_script = engine._copy_recovery_script  # noqa: SLF001 - there is no public way to do without
     engine._copy_recovery_script = lambda folder: guard.attempt(lambda: copy_script(folder))  # noqa: SLF001
@@ -91,3 +87,5 @@ def guarded(engine: DeepSpeedEngine, guard: SaveGuard, ranks: Ranks) -> Iterator
     finally:
         engine.checkpoint_engine = whole
         del engine._copy_recovery_script  # noqa: SLF001 - the class's own shows again
+    if engine.global_rank == 0:
+        guard.attempt(lambda: (folder / "latest").write_text(f"global_step{engine.global_steps}"))

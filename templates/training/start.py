@@ -77,10 +77,18 @@ def find_start(roots: Sequence[Path], run: Mapping[str, Any], metrics: Metrics) 
             else:
                 found = Start(candidate.folder, candidate.step, manifest)
     if foreign and found.folder is None:
-        raise ForeignCheckpointError(foreign[0][0].folder, foreign[0][1])
+        raise ForeignCheckpointError(_refusal(*foreign[0]))
     for candidate, other in foreign:
         _put_away(candidate, FOREIGN, f"it is another run's: {other}", metrics)
     return found
+
+
+def _refusal(candidate: _Candidate, difference: str) -> str:
+    return (
+        f"{candidate.folder.name} was trained with something else, and nothing else is there to go on from: "
+        f"{difference}; undo the change to go on, begin a new run to train anew, or, to train anew here, move away "
+        f"{candidate.folder.parent}"
+    )
 
 
 def _candidates(roots: Sequence[Path]) -> list[_Candidate]:

@@ -23,6 +23,7 @@ from templates.training.errors import (
     NoSpaceError,
     RowsError,
     SaveBrokenError,
+    TrainingError,
 )
 from templates.training.finish import finish, is_finished
 from templates.training.identity import identify
@@ -40,6 +41,16 @@ if TYPE_CHECKING:
     from templates.training.trainer import LiftTrainer
 
 _SHOWN_SAVES = 8
+# The kind of problem that is reported, and the code that the agent goes by.
+_ENDINGS: dict[type[TrainingError], tuple[str, int]] = {
+    ForeignCheckpointError: ("usage", exit_codes.USAGE),
+    RowsError: ("usage", exit_codes.USAGE),
+    ConversionError: ("usage", exit_codes.USAGE),
+    NoSpaceError: ("disk_full", exit_codes.NO_SPACE),
+    SaveBrokenError: ("disk_full", exit_codes.NO_SPACE),
+    DataError: ("bad_data", exit_codes.BAD_DATA),
+    ModelError: ("bad_model", exit_codes.BAD_MODEL),
+}
 
 
 def main(argv: list[str]) -> int:
@@ -55,18 +66,13 @@ def main(argv: list[str]) -> int:
     try:
         is_over = relaunching.is_over if run.asked.llamalift_relaunch else is_finished
         return exit_codes.OK if run.ranks.first(lambda: is_over(run)) else _train(run)
-    except (ForeignCheckpointError, RowsError, ConversionError) as error:
-        run.metrics.problem("usage", str(error))
-        return exit_codes.USAGE
-    except (NoSpaceError, SaveBrokenError) as error:
-        run.metrics.problem("disk_full", str(error))
-        return exit_codes.NO_SPACE
-    except DataError as error:
-        run.metrics.problem("bad_data", str(error))
-        return exit_codes.BAD_DATA
-    except ModelError as error:
-        run.metrics.problem("bad_model", str(error))
-        return exit_codes.BAD_MODEL
+    except TrainingError as error:
+        kind, code = next(ending for cause, ending in _ENDINGS.items() if isinstance(error, cause))
+        run.metrics.problem(kind, str(error))
+        if not run.ranks.is_first:
+            # Rank 0 may know nothing of it, and only it writes events.
+            print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the log is where the user looks
+        return code
 
 
 def _train(run: Run) -> int:

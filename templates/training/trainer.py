@@ -5,57 +5,31 @@ from __future__ import annotations
 import shutil
 import signal
 import time
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.distributed as dist
 from torch import nn
-from transformers import Trainer, TrainerCallback
-from transformers.trainer_pt_utils import LengthGroupedSampler
+from transformers import TrainerCallback
 
-from templates.training import checkpoints, prune
-from templates.training.errors import NoSpaceError, SaveBrokenError
-from templates.training.save_guard import SaveGuard, guarded
-from templates.training.versions import versions
+from templates.training import checkpoints
+from templates.training.saving import SavingTrainer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
+    from pathlib import Path
 
     from transformers import TrainerControl, TrainerState, TrainingArguments
 
-    from templates.training.batch import Batch
-    from templates.training.metrics import Metrics
-    from templates.training.ranks import Ranks
     from templates.training.save_clock import SaveClock
 
 
-class LiftTrainer(Trainer):
+class LiftTrainer(SavingTrainer):
     """The Trainer; its counters are what `StepEnd` and `Report` go by."""
 
-    def __init__(
-        self,
-        *args: object,
-        metrics: Metrics,
-        ranks: Ranks,
-        batch: Batch,
-        facts: Mapping[str, Any],
-        keep: int,
-        **kwargs: object,
-    ) -> None:
-        """Save with `facts` in each manifest, keep `keep` complete checkpoints and tell `metrics`."""
-        super().__init__(*args, **kwargs)
-        self.metrics = metrics
-        self.ranks = ranks
-        self.keep = keep
-        # The step that was saved last, and the seconds that it took.
-        self.last_save: tuple[int, float] = (0, 0.0)
-        self._batch = batch
-        self._facts = facts
-        self._folder: Path | None = None
-        self._guard: SaveGuard | None = None
-        self._all_written = False
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        """Take what `SavingTrainer` takes."""
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # they are handed on as they came
         # Sums on the device, so that no step waits for a figure.
         self.tokens = torch.zeros((), dtype=torch.int64, device=self.args.device)
         self.bad_losses = torch.zeros((), dtype=torch.int64, device=self.args.device)
@@ -68,136 +42,6 @@ class LiftTrainer(Trainer):
         self.tokens += inputs["attention_mask"].sum().to(self.tokens.device)
         self.bad_losses += (~torch.isfinite(loss)).sum()
         return loss
-
-    def save_now(self) -> None:
-        """Save a checkpoint outside of the schedule (all ranks take part)."""
-        self._save_checkpoint(self.model_wrapped, None)
-
-    def save_whole(self, folder: Path) -> None:
-        """Gather the model and save it in `folder` (all ranks take part).
-
-        Raises:
-            NoSpaceError: Rank 0 could not write it.
-        """
-        self._guard = SaveGuard(folder.parent)
-        try:
-            self.save_model(str(folder))
-            failures = self.ranks.gather(self._guard.words())
-        finally:
-            self._guard = None
-        if failures[0]:
-            raise NoSpaceError(f"the final model could not be written: {failures[0]}")
-
-    def save_alone(self, folder: Path, weights: Callable[[], dict[str, torch.Tensor]]) -> None:
-        """Let rank 0 save in `folder` what it has of the weights; the others wait for it."""
-        self.ranks.first(lambda: super(LiftTrainer, self)._save(str(folder), weights()))
-
-    @property
-    def gathers(self) -> bool:
-        """Whether the whole model can be gathered: with ZeRO-3, unless the DeepSpeed configuration says no."""
-        config = self.accelerator.state.deepspeed_plugin.deepspeed_config if self.is_deepspeed_enabled else {}
-        zero = config.get("zero_optimization", {})
-        return zero.get("stage") != 3 or bool(zero.get("stage3_gather_16bit_weights_on_model_save"))
-
-    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:  # noqa: FBT001, FBT002
-        """Save the model; where nothing may be gathered, what belongs to it without its weights.
-
-        The Trainer would write a whole second checkpoint in their place.
-        """
-        if self.gathers:
-            super().save_model(output_dir, _internal_call)
-        else:
-            self._save(output_dir, state_dict={})
-
-    def _get_train_sampler(self, train_dataset: object = None) -> torch.utils.data.Sampler | None:
-        """Sort by length among as many rows as at the run's beginning, so that the order outlives the processes."""
-        if self.args.train_sampling_strategy != "group_by_length":
-            return super()._get_train_sampler(train_dataset)
-        return LengthGroupedSampler(
-            self._batch.group, dataset=train_dataset or self.train_dataset, model_input_name="input_ids"
-        )
-
-    def _get_output_dir(self, trial: object) -> str:
-        return str(self._folder) if self._folder else super()._get_output_dir(trial)
-
-    def _save_checkpoint(self, model: nn.Module, trial: object) -> None:
-        """Write the checkpoint beside its place, describe it, then give it its name (all ranks take part).
-
-        When the disk refuses, on whichever rank, nothing of it stays, older checkpoints are as they were, and
-        training goes on.
-
-        Raises:
-            SaveBrokenError: It failed where the other ranks wait for this one.
-        """
-        started = time.monotonic()
-        step = self.state.global_step
-        target = checkpoints.checkpoint_folder(self.args.output_dir, step)
-        guard = SaveGuard(checkpoints.staging_folder(target))
-        if self.ranks.is_first:
-            guard.attempt(lambda: checkpoints.begin(target))
-        self._write(guard, lambda: super(LiftTrainer, self)._save_checkpoint(model, trial))
-        written = 0
-        if not self.ranks.any(guard.error is not None) and self.ranks.is_first:
-            facts = {"step": step, "world_size": self.args.world_size, "versions": versions(), **self._facts}
-            guard.attempt(lambda: checkpoints.commit(target, **facts))
-            written = prune.newest_bytes(target.parent)
-        if failures := [words for words in self.ranks.gather(guard.words()) if words]:
-            self._give_up_save(step, failures[0])
-            return
-        seconds = time.monotonic() - started
-        self.last_save = (step, seconds)
-        self.metrics.event("save", step=step, seconds=round(seconds, 3), bytes=written)
-        if self.ranks.is_first:
-            self._prune(target.parent)
-
-    def _write(self, guard: SaveGuard, write: Callable[[], None]) -> None:
-        """Let the Trainer and DeepSpeed write this rank's part under the guard."""
-        self._folder, self._guard, self._all_written = guard.folder, guard, False
-        try:
-            # The other ranks must find the folder; and none may write into one that could not be made.
-            if not self.ranks.any(guard.error is not None):
-                write()
-        except Exception as error:
-            if not self._all_written:
-                raise SaveBrokenError(f"a checkpoint could not be written: {error}") from error
-            guard.fail(error)
-        finally:
-            self._folder = self._guard = None
-
-    def _save(self, output_dir: str | None = None, state_dict: dict[str, torch.Tensor] | None = None) -> None:
-        write = partial(super()._save, output_dir, state_dict)
-        self._guard.attempt(write) if self._guard else write()
-        if not self.gathers and self.ranks.is_first and output_dir:
-            # save_pretrained writes a file of weights also when it is given none.
-            (Path(output_dir) / "model.safetensors").unlink(missing_ok=True)
-
-    def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
-        if self._guard is None:
-            super()._save_optimizer_and_scheduler(output_dir)
-        elif self.is_deepspeed_enabled:
-            with guarded(self.model_wrapped, self._guard, self.ranks):
-                super()._save_optimizer_and_scheduler(output_dir)
-        else:
-            self._guard.attempt(partial(super()._save_optimizer_and_scheduler, output_dir))
-
-    def _save_rng_state(self, output_dir: str) -> None:
-        write = partial(super()._save_rng_state, output_dir)
-        self._guard.attempt(write) if self._guard else write()
-        # Only rank 0 writes from here on: whatever fails now keeps nobody waiting.
-        self._all_written = True
-
-    def _give_up_save(self, step: int, failure: str) -> None:
-        if self.ranks.is_first:
-            staging = checkpoints.staging_folder(checkpoints.checkpoint_folder(self.args.output_dir, step))
-            shutil.rmtree(staging, ignore_errors=True)
-        text = f"the checkpoint of step {step} could not be written, training goes on without it: {failure}"
-        self.metrics.problem("disk_full", text)
-
-    def _prune(self, folder: Path) -> None:
-        try:
-            prune.prune(folder, self.keep)
-        except OSError as error:
-            self.metrics.problem("disk_full", f"old checkpoints could not be removed: {error}")
 
 
 class StepEnd(TrainerCallback):

@@ -83,16 +83,15 @@ def test_a_file_that_the_disk_cannot_read(finished: Callable[[str], TrainingRun]
         metrics = tmp_path / "metrics.jsonl"
         start = find_start([folder], {}, Metrics(metrics))
         assert start.step == STEPS - 1
-        assert '"reason": "' in metrics.read_text()
-        assert "checkpoint-16 is set aside: " in metrics.read_text()
+        assert f"checkpoint-{STEPS} is set aside: unreadable: " in metrics.read_text()
 
 
 def test_a_run_whose_newest_checkpoint_lies_ends_in_the_same_bits(
     finished: Callable[[str], TrainingRun], machine_python: Path, tmp_path: Path
 ) -> None:
     """One rank's shard of an earlier step loads without a word elsewhere; here the curve is the uninterrupted one's."""
-    whole = finished("zero3")
-    run = TrainingRun.prepare(tmp_path / "run", machine_python, "zero3")
+    whole = finished("zero2")
+    run = TrainingRun.prepare(tmp_path / "run", machine_python, "zero2")
     folder = copy_of(whole, run.folder / "checkpoints")
     damage, _ = DAMAGES["optimizer shard of an earlier step (silent)"]
     damage(folder / f"checkpoint-{STEPS}", folder / f"checkpoint-{STEPS - 1}")

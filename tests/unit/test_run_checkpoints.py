@@ -105,9 +105,11 @@ def test_half_of_a_pruned_checkpoint_has_no_name(tmp_path: Path) -> None:
     trash = tmp_path / f"{prune.TRASH}checkpoint-1"
     write(tmp_path, 1).rename(trash)
     (trash / "trainer_state.json").unlink()
-    told = Told(tmp_path)
-    assert find_start([tmp_path], {}, told.metrics).step == 3
-    assert not trash.exists()
+    # Likewise a conversion for another number of processes: only the start that made it may use it.
+    converted = tmp_path / f"{leftovers.UNIVERSAL}checkpoint-3"
+    (converted / "global_step3_universal").mkdir(parents=True)
+    assert find_start([tmp_path], {}, Metrics(None)).step == 3
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "checkpoint-3"]
 
 
 def test_room_is_made_of_old_ones(tmp_path: Path) -> None:
