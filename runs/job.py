@@ -33,6 +33,7 @@ def render_job(
     secrets_file: str | None,
     number: int = 1,
     evictions_per_hour: float | None = None,
+    on_scratch: bool = False,
 ) -> Mapping[str, Any]:
     """`job.json`: the steps in order, each with its argv and the marker that alone proves its success.
 
@@ -49,10 +50,12 @@ def render_job(
         secrets_file: The secrets on the machine, or None.
         number: Counts submissions; the agent never starts the same job twice, and this makes a new one of it.
         evictions_per_hour: How often the machine is lost; 0 for never, None when not known.
+        on_scratch: The machine has local disks that saves go to first; `save_seconds` is then what the drain takes.
     """
     environment = {"PYTHONPATH": layout.trainer_zipapp, "HF_HOME": layout.hub_cache, "TOKENIZERS_PARALLELISM": "false"}
     launch = [python, "-m", "templates.training.launch", "--standalone", "--nproc_per_node", str(processes)]
-    schedule = spec.save_schedule(evictions_per_hour, save_seconds)
+    # On scratch a save takes far less: the trainer's own first save tells.
+    schedule = spec.save_schedule(evictions_per_hour, 0.0 if on_scratch else save_seconds)
     train = [*launch, "-m", "templates.training.train", *trainer_flags(spec, layout, schedule, model=model, data=data)]
     if spec.storage.scratch == "auto":
         # The machine itself knows best what disks it has; it looks again at each start, since an eviction empties them.

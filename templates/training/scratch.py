@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _PINNED = ".pinned-"
 # The kept one and the one being written, and a little for the file system's own.
-_LEAST_CHECKPOINTS = 2.1
+LEAST_CHECKPOINTS = 2.1
 
 
 def newest_step(checkpoints: Path) -> int:
@@ -29,7 +29,7 @@ def newest_step(checkpoints: Path) -> int:
 
 def is_large_enough(folder: Path, checkpoint_bytes: int) -> bool:
     """Whether the disk under `folder` could ever hold one checkpoint while the next is written."""
-    return shutil.disk_usage(folder).total >= _LEAST_CHECKPOINTS * checkpoint_bytes
+    return shutil.disk_usage(folder).total >= LEAST_CHECKPOINTS * checkpoint_bytes
 
 
 @contextmanager

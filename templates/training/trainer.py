@@ -12,7 +12,6 @@ import torch.distributed as dist
 from torch import nn
 from transformers import TrainerCallback
 
-from templates.training import checkpoints
 from templates.training.saving import SavingTrainer
 
 if TYPE_CHECKING:
