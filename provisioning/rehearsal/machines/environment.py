@@ -29,6 +29,9 @@ _CONFIGURATION = frozenset(
     }
 )  # fmt: skip
 
+# Hold parts of the machine to the speed of slower hardware.
+_REHEARSED = ("LLAMALIFT_DRAIN_BYTES_PER_SECOND",)
+
 _NOT_CONFIGURATION = frozenset(
     {
         "PIP_BUILD_TRACKER", "PIP_CACHE_DIR", "PIP_CONSTRAINT", "PIP_LOG", "PIP_PREFIX", "PIP_PYTHON", "PIP_QUIET",
@@ -51,6 +54,7 @@ def machine_environment(spec: LocalMachineSpec, kind: MachineKind, disk: Machine
     environment = {
         "LANG": "C.UTF-8",
         **host_configuration(os.environ),
+        **{name: os.environ[name] for name in _REHEARSED if name in os.environ},
         "HOME": str(root / "home" / spec.username),
         "LOGNAME": spec.username,
         "PATH": f"{root / 'run' / 'machine'}:{STANDARD_PATH}",
