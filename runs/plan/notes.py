@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from runs.plan.memory_fit import Fit
 from runs.plan.prices import SNAPSHOT_DATE
+from runs.plan.two_speed import mirror_notes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +27,7 @@ def notes_of(spec: RunFile, figures: Figures, cost: Cost, region: str) -> Iterat
     if "wandb" in spec.train.report_to and "WANDB_API_KEY" not in spec.secrets:
         yield "wandb writes offline without secrets: [WANDB_API_KEY]"
     yield from _training(spec, figures)
+    yield from mirror_notes(spec)
     yield from _money(spec, figures.disk, cost, region)
     yield from _limits(spec, figures)
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import shlex
 import shutil
 import signal
+import subprocess
 import time
 from typing import TYPE_CHECKING
 
@@ -15,40 +14,29 @@ import pytest
 from templates.agent.manifest import newest_complete
 from templates.training import exit_codes
 from templates.training.scratch import newest_step
-from tests.fakes.training_run import DEADLINE_SECONDS, TrainingRun, children, wait_until_gone
+from tests.fakes.azurite import ACCOUNT, azurite
+from tests.fakes.training_run import DEADLINE_SECONDS, FLAGS, STEPS, TrainingRun, children, wait_until_gone
 from tests.fakes.written_checkpoints import steps_in
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = [pytest.mark.training, pytest.mark.timeout(600)]
 
-FLAGS = shlex.split(
-    "--model_name_or_path huggyllama/llama-7b --data_path data.json --output_dir checkpoints --num_train_epochs 2 "
-    "--model_max_length 128 --per_device_train_batch_size 4 --learning_rate 1e-3 --logging_steps 1 "
-    "--lr_scheduler_type cosine --bf16 True --deepspeed configs/deepspeed_config.json "
-    '--llamalift_schedule \'{"first_interval": 2, "max_share": 1.0}\' --llamalift_keep 2'
-)
-STEPS = 16
+TWO_STEPS = [*FLAGS, "--llamalift_schedule", '{"first_interval": 2, "max_share": 1.0}', "--llamalift_keep", "2"]
 # A checkpoint has some 20 MB: its drain takes several steps.
 SLOW = "15e6"
 
 
 def on_scratch(run: TrainingRun) -> list[str]:
     """The flags with scratch beside the run folder."""
-    return [*FLAGS, "--llamalift_scratch", str(scratch_of(run).parent)]
+    return [*TWO_STEPS, "--llamalift_scratch", str(scratch_of(run).parent)]
 
 
 def scratch_of(run: TrainingRun) -> Path:
     """Its checkpoints on scratch."""
     return run.folder.parent / "scratch" / "checkpoints"
-
-
-def digest(run: TrainingRun) -> str:
-    """Give the SHA-256 of the final weights."""
-    return hashlib.sha256((run.folder / "final" / "model.safetensors").read_bytes()).hexdigest()
 
 
 def wait_until(condition: Callable[[], bool], process: subprocess.Popen[bytes], run: TrainingRun) -> None:
@@ -91,12 +79,10 @@ def killed(machine_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Tr
     return run
 
 
-@pytest.fixture(scope="module")
-def uninterrupted(machine_python: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The final weights of a run that nothing happened to, and that has no scratch."""
-    run = TrainingRun.prepare(tmp_path_factory.mktemp("plain") / "run", machine_python, "zero2")
-    assert run.train([*FLAGS, "--llamalift_schedule", '{"first_interval": 16}']) == 0, run.log()
-    return digest(run)
+def assert_same_end(run: TrainingRun, whole: TrainingRun) -> None:
+    """Every loss and the final weights, to the last bit."""
+    assert run.curve() == whole.curve()
+    assert run.digest() == whole.digest()
 
 
 def copied(run: TrainingRun, folder: Path) -> TrainingRun:
@@ -105,28 +91,52 @@ def copied(run: TrainingRun, folder: Path) -> TrainingRun:
     return TrainingRun(folder / "run", run.python)
 
 
-def test_a_crash_goes_on_from_scratch(killed: TrainingRun, uninterrupted: str, tmp_path: Path) -> None:
+def test_a_crash_goes_on_from_scratch(
+    killed: TrainingRun, finished: Callable[[str], TrainingRun], tmp_path: Path
+) -> None:
     """The machine is still there: nothing of what was saved is lost; the end is durable, and the same to the bit."""
     run = copied(killed, tmp_path / "same-machine")
     newest = newest_step(scratch_of(run))
     assert newest > newest_step(run.folder / "checkpoints") > 0
     assert run.train(on_scratch(run)) == 0, run.log()
     assert f"going on from checkpoint-{newest}" in run.notes()
-    assert digest(run) == uninterrupted
+    assert_same_end(run, finished("zero2"))
     assert newest_complete(run.folder / "checkpoints") == run.folder / "checkpoints" / f"checkpoint-{STEPS}"
     assert len(steps_in(run.folder / "checkpoints")) == 2
     assert steps_in(scratch_of(run)) == [STEPS]
     assert not [path for path in (run.folder / "checkpoints").glob(".draining-*") if path.is_dir()]
 
 
-def test_a_lost_machine_goes_on_from_the_durable_one(killed: TrainingRun, uninterrupted: str, tmp_path: Path) -> None:
+def test_a_lost_machine_goes_on_from_the_durable_one(
+    killed: TrainingRun, finished: Callable[[str], TrainingRun], tmp_path: Path
+) -> None:
     """Scratch is gone with it: the newest drained checkpoint is where it goes on; the end is the same to the bit."""
     run = copied(killed, tmp_path / "other-machine")
     shutil.rmtree(scratch_of(run))
     durable = newest_step(run.folder / "checkpoints")
     assert run.train(on_scratch(run)) == 0, run.log()
     assert f"going on from checkpoint-{durable}" in run.notes()
-    assert digest(run) == uninterrupted
+    assert_same_end(run, finished("zero2"))
+
+
+def test_a_lost_disk_goes_on_from_the_mirror(
+    killed: TrainingRun, finished: Callable[[str], TrainingRun], tmp_path: Path
+) -> None:
+    """Scratch and workspace are gone: the newest copy in blob storage is fetched; the end is the same to the bit."""
+    run, url = copied(killed, tmp_path / "no-disk"), f"az://{ACCOUNT}/checkpoints/run"
+    durable = run.folder / "checkpoints"
+    step = newest_step(durable)
+    with azurite(tmp_path / "azurite") as connection:
+        words = ["--checkpoints", str(durable), "--mirror", url, "--once"]
+        environment = {"PYTHONPATH": str(run.folder / "trainer.pyz"), "AZURE_STORAGE_CONNECTION_STRING": connection}
+        subprocess.run([run.python, "-m", "templates.training.mirror", *words], env=environment, check=True)
+        shutil.rmtree(scratch_of(run))
+        shutil.rmtree(durable)
+        flags = [*on_scratch(run), "--llamalift_mirror", url]
+        assert run.train(flags, AZURE_STORAGE_CONNECTION_STRING=connection) == 0, run.log()
+    assert f"checkpoint-{step} is fetched from {url}" in run.notes()
+    assert f"going on from checkpoint-{step}" in run.notes()
+    assert_same_end(run, finished("zero2"))
 
 
 def test_asked_to_leave_it_waits_for_the_drain(machine_python: Path, tmp_path: Path) -> None:
