@@ -47,6 +47,6 @@ def mirror_notes(spec: RunFile) -> Iterator[str]:
     yield f"the storage account is yours: what is copied to it stays, and costs, after `llamalift down`: {mirror}"
     if not _MIRROR_SECRETS & set(spec.secrets):
         yield (
-            "the machine signs in to the mirror by its identity, which needs the role Storage Blob Data Contributor there; "
-            f"or name one of these in secrets: {', '.join(sorted(_MIRROR_SECRETS))}"
+            "the machine signs in to the mirror by its identity, which needs the role Storage Blob Data "
+            f"Contributor there; or name one of these in secrets: {', '.join(sorted(_MIRROR_SECRETS))}"
         )
