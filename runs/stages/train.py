@@ -98,6 +98,7 @@ class Train:
         from remote.agent import submit_job
         from remote.transfer import send_bytes
         from runs.plan.sizes import processes_of
+        from runs.plan.two_speed import has_scratch
 
         layout, session, spec = context.layout(), context.session(self.name), context.spec
         synced, decided = context.require(Synced), context.require(Decided)
@@ -106,7 +107,7 @@ class Train:
             spec, layout, python=context.require(Prepared).python, model=synced.model, data=synced.data,
             processes=processes_of(spec.machine, decided.size), save_seconds=decided.save_seconds,
             secrets_file=self._put_secrets(context), number=submitted.number,
-            evictions_per_hour=decided.evictions_per_hour,
+            evictions_per_hour=decided.evictions_per_hour, on_scratch=has_scratch(spec, decided.size),
         )  # fmt: skip
         context.journal.confirm(context.run_id)
         context.journal.put(context.run_id, submitted)

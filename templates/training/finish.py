@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from templates.training.homes import Homes
     from templates.training.setup import Run
     from templates.training.trainer import LiftTrainer
 
@@ -30,12 +31,13 @@ def is_finished(run: Run) -> bool:
     return marker.is_file() and not check_manifest(run.folders.final, contents=False)
 
 
-def finish(run: Run, trainer: LiftTrainer, facts: Mapping[str, Any], mean_loss: float) -> None:
+def finish(run: Run, trainer: LiftTrainer, homes: Homes, facts: Mapping[str, Any], mean_loss: float) -> None:
     """Save the final model and leave the marker (all ranks take part).
 
     Args:
         run: What was trained.
         trainer: The trainer, after its last step.
+        homes: Where its checkpoints are; the last one is durable before the marker says that all is done.
         facts: What the model's manifest says of it, among them `parameters`.
         mean_loss: The loss to report when no step was logged.
 
@@ -48,13 +50,14 @@ def finish(run: Run, trainer: LiftTrainer, facts: Mapping[str, Any], mean_loss: 
 
     run.metrics.phase("saving_final")
     needed = sizes.model_bytes(facts["parameters"], run.translated.precision)
-    if lacking := run.ranks.first(lambda: lacking_bytes(run, needed)):
+    if lacking := run.ranks.first(lambda: lacking_bytes(run, needed, run.folders.checkpoints)):
         raise NoSpaceError(f"the final model of {needed:,} bytes does not fit: {lacking:,} bytes short")
     source = _checkpoint_for(run, trainer)
     gathering = run.folders.markers / _GATHERING
     if source is None:
         run.ranks.first(lambda: _write(gathering, {"step": trainer.state.global_step}))
     save_final(trainer, run.folders.final, model.DTYPES[run.translated.precision], facts=facts, checkpoint=source)
+    homes.wait_until_durable()
     run.ranks.first(lambda: _conclude(run, trainer, mean_loss))
 
 
@@ -66,7 +69,7 @@ def _checkpoint_for(run: Run, trainer: LiftTrainer) -> Path | None:
     if trainer.gathers and not died:
         return None
     step = trainer.state.global_step
-    source = checkpoints.checkpoint_folder(str(run.folders.checkpoints), step)
+    source = checkpoints.checkpoint_folder(trainer.args.output_dir, step)
     if run.ranks.first(lambda: bool(check_manifest(source))):
         trainer.save_now()
         if run.ranks.first(lambda: bool(check_manifest(source, contents=False))):
