@@ -59,11 +59,13 @@ def convert(checkpoint: Path, step: int, *, processes: int) -> Path:
     target = checkpoint.with_name(f"{UNIVERSAL}{checkpoint.name}")
     source = checkpoint / f"global_step{step}"
     _check_room(checkpoint, source, processes)
-    target.mkdir()
-    ignored = shutil.ignore_patterns(*_NOT_NEEDED, source.name)
-    shutil.copytree(checkpoint, target, ignore=ignored, dirs_exist_ok=True)
-    _fit_random_states(target, processes)
-    _run_converter(source, target / f"{source.name}_universal")
+    try:
+        shutil.copytree(checkpoint, target, ignore=shutil.ignore_patterns(*_NOT_NEEDED, source.name))
+        _fit_random_states(target, processes)
+        _run_converter(source, target / f"{source.name}_universal")
+    except (OSError, ConversionError):
+        shutil.rmtree(target, ignore_errors=True)
+        raise
     return target
 
 
