@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+from cli.plan_saves import save_lines
 from cli.plan_terms import account_words, assumption_words, cost_words, limit_words, switch_words
 from runs.plan.memory_fit import Fit
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from runs.plan.disk_options import DiskOption
-    from runs.plan.plan import Plan, SavePlan
+    from runs.plan.plan import Plan
 
 _LABEL_WIDTH, _LEAST_ROOM = 14, 40
 # A save that takes no longer is no reason for another disk.
@@ -48,20 +49,20 @@ def plan_lines(plan: Plan, width: int, now: float) -> Sequence[Text]:
 
     from cli.plan_places import places_table, reasons
 
+    room = max(_LEAST_ROOM, width - _LABEL_WIDTH)
     return [
         Text(_heading(plan), style="bold"),
-        *(line for label, words in _lines(plan, now) for line in _block(label, words, width)),
+        *(line for label, words in _lines(plan, now, room) for line in _block(label, words, room)),
         Text(),
         *(Text("  ") + line for line in places_table(plan, width - 2)),
         *(Text(f"    {line}", style="yellow") for line in reasons(plan)),
     ]
 
 
-def _block(label: str, words: str, width: int) -> Iterator[Text]:
+def _block(label: str, words: str, room: int) -> Iterator[Text]:
     """A label and its words, wrapped beside it."""
     from rich.text import Text
 
-    room = max(_LEAST_ROOM, width - _LABEL_WIDTH)
     for number, line in enumerate(textwrap.wrap(words, room, break_long_words=False, break_on_hyphens=False)):
         yield Text.assemble((f"  {label if number == 0 else '':{_LABEL_WIDTH - 2}}", "dim"), line)
 
@@ -74,7 +75,7 @@ def _heading(plan: Plan) -> str:
     return f"{plan.name}   {plan.size.words}   {plan.size.name}   {terms}, {plan.cloud} {places}"
 
 
-def _lines(plan: Plan, now: float) -> Iterator[tuple[str, str]]:
+def _lines(plan: Plan, now: float, room: int) -> Iterator[tuple[str, str]]:
     """Yield one line per thing: its name, and the figure with its reason."""
     yield "account", account_words(plan, now)
     yield "creates", f"resource group {plan.resource_group} with everything in it{_image(plan)}"
@@ -90,7 +91,7 @@ def _lines(plan: Plan, now: float) -> Iterator[tuple[str, str]]:
         yield "memory", _memory(plan)
         yield "stages", _stages(plan)
     if plan.saves:
-        yield "saves", _saves(plan.saves)
+        yield from save_lines(plan, plan.saves, room)
     yield "time", _time(plan)
     yield "cost", cost_words(plan)
     yield "", assumption_words(plan)
@@ -170,16 +171,6 @@ def _stages(plan: Plan) -> str:
         words.append(f"{stage.words} {stage.taken_bytes / 1e9:.0f}{too_large}")
     known = " (longest rows in tokens)" if memory.activations_bytes is not None else ""
     return f"GB{known}: {', '.join(words)}"
-
-
-def _saves(saves: SavePlan) -> str:
-    from cli.words import duration
-
-    steps = saves.steps
-    shown = [*steps[:4], "...", *steps[-3:]] if len(steps) > 8 else steps
-    risk = duration(saves.at_risk_seconds)
-    at = ", ".join(map(str, shown))
-    return f"after steps {at}; at most {risk} at risk; {saves.share:.1%} of the time"
 
 
 def _time(plan: Plan) -> str:

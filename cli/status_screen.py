@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from cli.console import data
 from cli.sparkline import sparkline
 from cli.words import age, cents, clock, dollars, duration, size
+from runs.job import launch_words
 from runs.types import RunState, StageName, StageState
 from templates.agent.limits import budget_level
 
@@ -97,6 +98,8 @@ def _gpu(gpu: Gpu) -> str:
 
 def _agent_facts(agent: AgentStatus) -> Iterator[tuple[str, str]]:
     progress = agent.progress
+    if agent.step is not None and (launch := launch_words(agent.step.name)):
+        yield "launch", launch
     if progress is not None and progress.step is not None:
         yield (
             "step",

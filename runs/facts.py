@@ -29,6 +29,7 @@ class Decided:
         dollars_cap: The dead-man switch's limit.
         deadline_at: Seconds since the epoch at which the dead-man switch fires.
         save_seconds: What one checkpoint should take on this disk.
+        evictions_per_hour: How often a machine there is lost; 0 for never, None when not known.
     """
 
     subscription_id: str
@@ -47,6 +48,7 @@ class Decided:
     dollars_cap: float
     deadline_at: float
     save_seconds: float
+    evictions_per_hour: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from templates.training.save_schedule import ladder
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from remote.layout import RunLayout
     from runs.spec.run_file import RunFile
+    from templates.training.save_schedule import ShrinkSchedule
 
 # Asked to leave, the trainer finishes its step and saves; a save on a busy disk may take twice the planned time.
 _LEAST_GRACE_SECONDS = 60.0
 _GRACE_PER_SAVE = 2.0
+# Before its save_steps, the name of a launch of the recipe's literal way.
+_LAUNCH = "train-"
 
 
 def render_job(
@@ -26,8 +31,11 @@ def render_job(
     save_seconds: float,
     secrets_file: str | None,
     number: int = 1,
+    evictions_per_hour: float | None = None,
 ) -> Mapping[str, Any]:
     """`job.json`: the steps in order, each with its argv and the marker that alone proves its success.
+
+    Training is one step, or one for each launch of the recipe's literal way.
 
     Args:
         spec: What the run file asks for.
@@ -39,27 +47,36 @@ def render_job(
         save_seconds: What one checkpoint should take; who asks the trainer to leave waits long enough for it.
         secrets_file: The secrets on the machine, or None.
         number: Counts submissions; the agent never starts the same job twice, and this makes a new one of it.
+        evictions_per_hour: How often the machine is lost; 0 for never, None when not known.
     """
     environment = {"PYTHONPATH": layout.trainer_zipapp, "HF_HOME": layout.hub_cache, "TOKENIZERS_PARALLELISM": "false"}
     launch = [python, "-m", "templates.training.launch", "--standalone", "--nproc_per_node", str(processes)]
-    train = [*launch, "-m", "templates.training.train", *trainer_flags(spec, layout, model=model, data=data)]
+    schedule = spec.save_schedule(evictions_per_hour, save_seconds)
+    train = [*launch, "-m", "templates.training.train", *trainer_flags(spec, layout, schedule, model=model, data=data)]
     verify = [python, "-m", "templates.training.verify_model", "--run-dir", layout.run_folder]
+    programs = {"train": train}
+    if spec.checkpoints.relaunch:
+        programs = {f"{_LAUNCH}{every}": [*train, "--llamalift_relaunch", str(every)] for every in ladder(schedule)}
+    restarts = {**dict.fromkeys(programs, spec.train.max_restarts), "verify": 1}
     return {
         "schema": 1,
         "number": number,
         "steps": [
             {
-                "name": "train", "argv": train, "env": environment, "cwd": layout.run_folder,
-                "marker": "markers/train.json", "max_restarts": spec.train.max_restarts,
-            },
-            {
-                "name": "verify", "argv": verify, "env": environment, "cwd": layout.run_folder,
-                "marker": "markers/verify.json", "max_restarts": 1,
-            },
+                "name": name, "argv": argv, "env": environment, "cwd": layout.run_folder,
+                "marker": f"markers/{name}.json", "max_restarts": restarts[name],
+            }
+            for name, argv in {**programs, "verify": verify}.items()
         ],
         "grace_seconds": grace_seconds(save_seconds),
         "secrets_file": secrets_file,
     }  # fmt: skip
+
+
+def launch_words(step: str) -> str:
+    """A launch of the recipe's literal way in words, from its step's name; empty for every other step."""
+    every = step.removeprefix(_LAUNCH)
+    return "" if every == step else f"save_steps {every}"
 
 
 def grace_seconds(save_seconds: float) -> float:
@@ -67,7 +84,7 @@ def grace_seconds(save_seconds: float) -> float:
     return _LEAST_GRACE_SECONDS + _GRACE_PER_SAVE * save_seconds
 
 
-def trainer_flags(spec: RunFile, layout: RunLayout, *, model: str, data: str) -> list[str]:
+def trainer_flags(spec: RunFile, layout: RunLayout, schedule: ShrinkSchedule, *, model: str, data: str) -> list[str]:
     """The trainer's command line: the run file's own flags, and where things are on this machine."""
     ours = {
         "model_name_or_path": model,
@@ -75,7 +92,7 @@ def trainer_flags(spec: RunFile, layout: RunLayout, *, model: str, data: str) ->
         "output_dir": layout.checkpoints,
         "prompt_format": spec.data.prompt_format,
         "deepspeed": layout.path("job", "deepspeed.json"),
-        "llamalift_schedule": spec.save_schedule.to_json(),
+        "llamalift_schedule": schedule.to_json(),
         "llamalift_keep": str(spec.kept_checkpoints),
     }
     return [*(word for name, value in ours.items() for word in (f"--{name}", value)), *spec.train.argv()]

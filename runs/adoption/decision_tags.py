@@ -26,7 +26,7 @@ def decision_tags(row: RunRow, decided: Decided) -> dict[str, str]:
     """The two tags; each is one line of JSON of at most 256 characters."""
     machine = {
         "region": decided.region, "zone": decided.zone, "size": decided.size, "spot": decided.spot,
-        "image": decided.image, "gib": decided.workspace_gib,
+        "image": decided.image, "gib": decided.workspace_gib, "evicted": decided.evictions_per_hour,
     }  # fmt: skip
     terms = {
         "created": row.created_at, "deadline": decided.deadline_at, "cap": decided.dollars_cap,
@@ -66,6 +66,7 @@ def decided_from(found: RunInCloud, subscription_id: str) -> Decided:
         dollars_cap=max(_number(terms, "cap"), _number(raised, "cap")),
         deadline_at=max(_number(terms, "deadline"), _number(raised, "deadline")),
         save_seconds=_number(terms, "save"),
+        evictions_per_hour=_number(machine, "evicted") or None,
     )
     place = found.placement
     if place is None:

@@ -58,6 +58,7 @@ def decide(context: RunContext, market: Market, place: Placement) -> Decided:
         dollars_cap=plan.dollars_cap,
         deadline_at=time.time() + plan.deadline_hours * 3600,
         save_seconds=plan.save_seconds,
+        evictions_per_hour=plan.evictions_per_hour,
     )
 
 

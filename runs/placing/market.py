@@ -67,13 +67,19 @@ def unasked_market(context: RunContext) -> Market:
 
 
 def ask_market(context: RunContext, progress: Progress) -> Market:
-    """The market as the cloud sees it now: sizes, limits, image, prices, rights. Without an answer, as without asking.
+    """The market as the cloud sees it now: sizes, limits, image, prices, rights, and for spot the evictions.
+
+    Without an answer, as without asking.
 
     Raises:
         SignInError: No usable credential.
         SubscriptionError: The subscription cannot be used.
     """
-    request = replace(survey_request(context.loaded), topics=HEADROOM | {Topic.PRICES, Topic.IMAGE, Topic.RIGHTS})
+    topics = HEADROOM | {Topic.PRICES, Topic.IMAGE, Topic.RIGHTS}
+    if context.spec.machine.spot:
+        # How often machines are evicted there decides how often the run saves.
+        topics |= {Topic.SPOT}
+    request = replace(survey_request(context.loaded), topics=topics)
     try:
         survey = context.cloud.survey(request, progress)
     except (TransientError, ThrottledError) as error:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from provisioning.survey_types import SizeOffer, Survey
     from runs.plan.placements import PricedPlacement
     from runs.plan.plan import Plan
+    from runs.plan.saves import SavePlan
 
 SCHEMA = 2
 # Values of a plan that are written as they are.
@@ -39,6 +40,9 @@ def plan_json(plan: Plan, *, now: float, refusal: Exception | None = None) -> di
         "total": plan.cost.total,
         "on_demand_total": plan.cost.on_demand_total,
     }
+    values["evictions_per_hour"] = plan.evictions_per_hour
+    if plan.saves:
+        values["saves"] |= _saves(plan.saves, plan.cost.per_hour)
     if plan.time:
         values["time"]["total_seconds"] = plan.time.total_seconds
     if plan.memory:
@@ -50,6 +54,25 @@ def plan_json(plan: Plan, *, now: float, refusal: Exception | None = None) -> di
     values["cloud_said"] = _cloud_said(plan)
     values["can_be_launched"] = refusal is None
     values["refusal"] = _refusal(refusal)
+    return values
+
+
+def _saves(saves: SavePlan, dollars_per_hour: float) -> dict[str, Any]:
+    """What the screen draws, as figures."""
+    values: dict[str, Any] = {
+        "count": len(saves.steps),
+        "total_bytes": saves.total_bytes,
+        "total_seconds": saves.total_seconds,
+        "worst_loss_seconds": saves.worst_loss_seconds,
+        "worst_loss_dollars": saves.worst_loss_seconds / 3600 * dollars_per_hour,
+        "risks": [
+            {"from_step": first, "to_step": last, "seconds": seconds, "dollars": seconds / 3600 * dollars_per_hour}
+            for first, last, seconds in saves.risks
+        ],
+    }
+    if saves.relaunching is not None:
+        extra = saves.relaunching.extra_seconds / 3600 * dollars_per_hour
+        values["relaunching"] = {**asdict(saves.relaunching), "extra_dollars": extra}
     return values
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from runs.plan.deepspeed_lint import Lint, lint
@@ -19,17 +19,20 @@ from runs.plan.disk import (
 from runs.plan.estimate import TimeEstimate, around_seconds, step_seconds
 from runs.plan.memory import Sharding
 from runs.plan.memory_fit import Fit, MemoryFit, MemoryUse, memory_fit
-from runs.plan.plan import SavePlan
+from runs.plan.saves import SaveCosts, SavePlan, plan_saves
 from runs.plan.sizes import CPU_PROCESSES
 from runs.plan.steps import rows_per_step, total_steps
-from templates.training.save_schedule import save_steps
 from templates.training.sizes import checkpoint_bytes, model_bytes
 
 if TYPE_CHECKING:
     from runs.plan.sizes import VmSize
     from runs.plan.trouble import Trouble
     from runs.plan.workload import Workload
+    from runs.spec.run_file import RunFile
     from runs.spec.train import Train
+
+# Processes, libraries and collectives, until the first step of a trainer that is started again; on the long side.
+_LAUNCH_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +77,26 @@ def figures_of(work: Workload, size: VmSize, trouble: Trouble) -> Figures:
     disk = _disk(work, size, need, trouble)
     steps = None if work.data is None else total_steps(work.data.rows, spec.train, processes)
     one_step = _step_seconds(work, size, processes)
-    saves = None if steps is None else _saves(work, steps, one_step, need.checkpoint / (disk.mb_per_second * 1e6))
-    time = None if steps is None or saves is None else _time(spec.cloud, steps, one_step, saves, need)
     memory = _memory(work, size, processes, config, trouble)
-    return Figures(size, processes, config, need, disk, steps, one_step, saves, time, memory)
+    figures = Figures(size, processes, config, need, disk, steps, one_step, None, None, memory)
+    return with_saves(spec, figures, None)
+
+
+def with_saves(spec: RunFile, figures: Figures, evictions_per_hour: float | None) -> Figures:
+    """The same with saves, and so with times, where machines are lost so often; None for never, or not known."""
+    if figures.steps is None:
+        return figures
+    need, rate = figures.need, figures.disk.mb_per_second * 1e6
+    one_save = need.checkpoint / rate
+    restart = _LAUNCH_SECONDS + (need.checkpoint + need.weights) / rate
+    saves = plan_saves(
+        spec.save_schedule(evictions_per_hour, one_save),
+        figures.steps,
+        SaveCosts(figures.one_step_seconds, one_save, need.checkpoint, restart),
+        evictions_per_hour,
+        relaunch=spec.checkpoints.relaunch,
+    )
+    return replace(figures, saves=saves, time=_time(spec.cloud, figures, saves, restart))
 
 
 def _processes(work: Workload, size: VmSize, trouble: Trouble) -> int:
@@ -126,16 +145,13 @@ def _step_seconds(work: Workload, size: VmSize, processes: int) -> float:
     return step_seconds(work.model.parameters, tokens_per_step, size, processes, train)
 
 
-def _saves(work: Workload, steps: int, one_step: float, one_save: float) -> SavePlan:
-    saved = save_steps(work.loaded.spec.save_schedule, steps, one_step, one_save)
-    widest = max(after - before for before, after in zip((0, *saved), saved, strict=False))
-    training, saving = steps * one_step, len(saved) * one_save
-    return SavePlan(saved, one_save, widest * one_step, saving / (training + saving))
-
-
-def _time(cloud: str, steps: int, one_step: float, saves: SavePlan, need: DiskNeed) -> TimeEstimate:
+def _time(cloud: str, figures: Figures, saves: SavePlan, restart_seconds: float) -> TimeEstimate:
+    need, steps = figures.need, figures.steps or 0
     around = around_seconds(cloud, need.weights + need.data + need.final)
-    return TimeEstimate(one_step, steps * one_step, len(saves.steps) * saves.save_seconds, around)
+    if saves.relaunching is not None:
+        steps += saves.relaunching.recomputed_steps
+        around += (len(saves.relaunching.launches) - 1) * restart_seconds
+    return TimeEstimate(figures.one_step_seconds, steps * figures.one_step_seconds, saves.total_seconds, around)
 
 
 def _memory(work: Workload, size: VmSize, processes: int, config: Lint, trouble: Trouble) -> MemoryFit | None:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 from runs.plan.candidates import study_of
 from runs.plan.disk_options import disk_options
 from runs.plan.facts import NOTHING, Facts
+from runs.plan.figures import with_saves
 from runs.plan.limits import cost_of, limits_of
 from runs.plan.notes import notes_of
 from runs.plan.notes_cloud import cloud_notes
 from runs.plan.placements import price_all
 from runs.plan.plan import Plan
+from runs.plan.saves import evictions_per_hour
 from runs.plan.steps import rows_per_step
 
 if TYPE_CHECKING:
@@ -48,7 +50,9 @@ def _plan(
     other_way: tuple[PricedPlacement, ...],
 ) -> Plan:
     spec, cost = study.work.loaded.spec, cost_of(chosen)
-    figures = next(one.figures for one in study.candidates if one.figures.size.name == chosen.placement.size)
+    found = next(one.figures for one in study.candidates if one.figures.size.name == chosen.placement.size)
+    rate = evictions_per_hour(spec, chosen.placement, known.survey)
+    figures = with_saves(spec, found, rate)
     notes = (
         *figures.config.notes,
         *notes_of(spec, figures, cost, chosen.placement.region),
@@ -83,4 +87,5 @@ def _plan(
         cost=cost,
         limits=limits_of(spec.limits, figures.time, cost),
         notes=notes,
+        evictions_per_hour=rate,
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from runs.plan.obstacles import Why
 from runs.plan.prices import SNAPSHOT_DATE
+from runs.plan.saves import rate_from_band
 from runs.plan.verdict import offer_of
+from templates.training.save_schedule import optimum_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from provisioning.survey_types import Survey
     from runs.plan.facts import Facts
     from runs.plan.placements import PricedPlacement
-    from runs.plan.plan import SavePlan
+    from runs.plan.saves import SavePlan
 
 # Less than this share is not worth another region's data and habits.
 _CHEAPER_SHARE = 0.05
@@ -41,7 +42,7 @@ def cloud_notes(
             yield from _better(survey, chosen, [one for one in placements if one.obstacle is None])
         yield from _passed_zones(chosen, placements)
         yield from _moving_price(survey, chosen)
-        yield from _eviction_bound(survey, chosen, saves)
+        yield from _unbounded_recipe(survey, chosen, saves)
     unanswered = dict.fromkeys((one.topic, one.region, one.error.fact) for one in survey.unanswered)
     for topic, region, fact in unanswered:
         yield f"no answer about {topic}{f' in {region}' if region else ''}, so that is unknown: {fact}"
@@ -61,21 +62,16 @@ def _passed_zones(chosen: PricedPlacement, placements: Iterable[PricedPlacement]
             yield f"{place.region}: {one.obstacle.fact}"
 
 
-def _eviction_bound(survey: Survey, chosen: PricedPlacement, saves: SavePlan | None) -> Iterator[str]:
-    """How often saving would lose least on this spot market, where the schedule saves less often.
-
-    Formula: Young 1974, Daly 2006: the square root of twice the time of a save times the mean time between evictions.
-    The band's upper end stands for the rate: the shorter mean time.
-    """
-    band = _band(survey, chosen)
-    if not chosen.placement.spot or saves is None or not band:
+def _unbounded_recipe(survey: Survey, chosen: PricedPlacement, saves: SavePlan | None) -> Iterator[str]:
+    """The recipe's literal way keeps no eviction bound; the shrinking schedule does (runs/plan/saves.py)."""
+    rate = rate_from_band(_band(survey, chosen))
+    if not chosen.placement.spot or saves is None or saves.relaunching is None or rate is None:
         return
-    seconds_between = 3600 / (_highest(band) / 100)
-    best = math.sqrt(2 * saves.save_seconds * seconds_between)
+    best = optimum_seconds(saves.save_seconds, 3600 / rate)
     if best < saves.at_risk_seconds:
         yield (
-            f"with {band} % evictions an hour a save every {best / 60:.0f} minutes would lose least (Young-Daly); the "
-            f"schedule goes {saves.at_risk_seconds / 60:.0f} minutes without one: raise checkpoints.max_share"
+            f"with {_band(survey, chosen)} % evictions an hour a save every {best / 60:.0f} minutes would lose least "
+            f"(Young-Daly); the relaunched recipe goes {saves.at_risk_seconds / 60:.0f} minutes without one"
         )
 
 
@@ -131,8 +127,3 @@ def _band(survey: Survey, one: PricedPlacement) -> str:
 def _lowest(band: str) -> float:
     """The lower end of `5-10` or `20+`."""
     return float(band.rstrip("+").split("-")[0])
-
-
-def _highest(band: str) -> float:
-    """The upper end of `5-10`; of `20+` the only one there is."""
-    return float(band.rstrip("+").split("-")[-1])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from provisioning.types import Placement
 from runs.plan.candidates import study_of
 from runs.plan.disk import GIB
+from runs.plan.figures import with_saves
 from runs.plan.obstacles import Obstacle, Why
 from runs.plan.prices import (
     HOURS_PER_MONTH,
@@ -17,6 +18,7 @@ from runs.plan.prices import (
     disk_price,
     machine_price,
 )
+from runs.plan.saves import evictions_per_hour
 from runs.plan.verdict import obstacle_of, offer_of, region_of
 from runs.tariff import EGRESS_DOLLARS_PER_GB, SYSTEM_DISK_TYPE
 
@@ -133,7 +135,7 @@ def _places(spec: RunFile, size: str, *, spot: bool) -> Iterator[Placement]:
 
 
 def _priced(spec: RunFile, candidate: Candidate, placement: Placement, survey: Survey | None) -> PricedPlacement:
-    figures = candidate.figures
+    figures = with_saves(spec, candidate.figures, evictions_per_hour(spec, placement, survey))
     priced = _at_list_prices(spec, figures, placement)
     obstacle = candidate.obstacle
     if survey is not None:

@@ -14,25 +14,9 @@ if TYPE_CHECKING:
     from runs.plan.memory_fit import MemoryFit
     from runs.plan.model_size import ModelSize
     from runs.plan.placements import PricedPlacement
+    from runs.plan.saves import SavePlan
     from runs.plan.sizes import VmSize
     from runs.plan.steps import DataSize
-
-
-@dataclass(frozen=True, slots=True)
-class SavePlan:
-    """When the run saves, as far as times can be known before.
-
-    Attributes:
-        steps: The steps after which it saves.
-        save_seconds: One save at the disk's speed.
-        at_risk_seconds: Most training that a crash can lose: the longest time between two saves.
-        share: Share of the time that saving takes.
-    """
-
-    steps: tuple[int, ...]
-    save_seconds: float
-    at_risk_seconds: float
-    share: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +119,7 @@ class Plan:
         cost: What it costs where it is chosen to be.
         limits: When the machine ends itself.
         notes: What is worth knowing.
+        evictions_per_hour: How often the machine is lost where it is chosen to be; 0 for never, None when not known.
     """
 
     name: str
@@ -165,6 +150,7 @@ class Plan:
     cost: Cost
     limits: LimitsInForce
     notes: tuple[str, ...]
+    evictions_per_hour: float | None = None
 
     @property
     def workspace_gib(self) -> int:

@@ -38,3 +38,11 @@ class Checkpoints(Section):
         default="auto", description="Complete checkpoints to keep on the machine. auto: train.save_total_limit."
     )
     max_share: float = Field(default=0.05, gt=0, le=1, description="Largest share of the time that saving may take.")
+    evictions_per_hour: Auto | Annotated[float, Field(ge=0, le=60)] = Field(
+        default="auto",
+        description="Evictions an hour to save often enough for; 0: none. auto: the most that Azure tells of spot.",
+    )
+    relaunch: bool = Field(
+        default=False,
+        description="Do as the recipes of 2023: train to the end again and again with ever smaller save_steps.",
+    )

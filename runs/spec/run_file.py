@@ -17,8 +17,10 @@ from runs.spec.section import Section, broken_rule, refuse
 from runs.spec.storage import Storage
 from runs.spec.sync import SyncItem
 from runs.spec.train import Train
-from templates.training.save_schedule import ShrinkSchedule
+from templates.training.save_schedule import ShrinkSchedule, ladder
 
+# Each is a step of the job, and most of them train the end of the run once more.
+_MOST_LAUNCHES = 32
 # Azure takes 50 tags on a resource; four are ours.
 TagName = Annotated[str, Field(pattern=patterns.TAG_NAME)]
 TagValue = Annotated[str, Field(max_length=256, pattern=patterns.PLAIN_TEXT)]
@@ -72,11 +74,22 @@ class RunFile(Section):
         refuse("run file", _broken_rules(self))
         return self
 
-    @property
-    def save_schedule(self) -> ShrinkSchedule:
-        """When to save, every `auto` resolved."""
+    def save_schedule(self, evictions_per_hour: float | None = None, save_seconds: float = 0.0) -> ShrinkSchedule:
+        """When to save, every `auto` resolved.
+
+        Args:
+            evictions_per_hour: How often the machine is lost where the run is to be; None when that is not known.
+            save_seconds: What one save should take; 0 when not known.
+        """
         shrink = self.checkpoints.shrink
-        return ShrinkSchedule(self.first_save_interval, shrink.last, shrink.factor, self.checkpoints.max_share)
+        return ShrinkSchedule(
+            self.first_save_interval,
+            shrink.last,
+            shrink.factor,
+            self.checkpoints.max_share,
+            seconds_between_losses=3600 / evictions_per_hour if evictions_per_hour else None,
+            expected_save_seconds=save_seconds,
+        )
 
     @property
     def first_save_interval(self) -> int:
@@ -92,6 +105,8 @@ class RunFile(Section):
 
 def _broken_rules(spec: RunFile) -> Iterator[InitErrorDetails]:
     yield from _doubly_said(spec)
+    if spec.checkpoints.relaunch:
+        yield from _not_with_relaunch(spec)
     if spec.checkpoints.shrink.last > spec.first_save_interval:
         last = spec.checkpoints.shrink.last
         yield broken_rule(
@@ -121,4 +136,30 @@ def _doubly_said(spec: RunFile) -> Iterator[InitErrorDetails]:
     if "save_total_limit" in spec.train.model_fields_set and keep not in ("auto", spec.train.save_total_limit):
         yield broken_rule(
             ("checkpoints", "keep"), f"train.save_total_limit says {spec.train.save_total_limit}, found: {keep}", keep
+        )
+
+
+def _not_with_relaunch(spec: RunFile) -> Iterator[InitErrorDetails]:
+    """Yield what the recipe's literal way does not know: it saves at fixed steps, down to every one."""
+    checkpoints = spec.checkpoints
+    if checkpoints.shrink.last > 1:
+        last = checkpoints.shrink.last
+        yield broken_rule(
+            ("checkpoints", "shrink", "to"),
+            f"relaunch: true ends with 1, or the last step is lost, found: {last}",
+            last,
+        )
+    for name in ("max_share", "evictions_per_hour"):
+        found = getattr(checkpoints, name)
+        if found != Checkpoints.model_fields[name].default:
+            yield broken_rule(
+                ("checkpoints", name), f"relaunch: true saves at fixed steps, whatever it costs, found: {found}", found
+            )
+    count = len(ladder(spec.save_schedule())) if checkpoints.shrink.last <= spec.first_save_interval else 0
+    if count > _MOST_LAUNCHES:
+        factor = checkpoints.shrink.factor
+        yield broken_rule(
+            ("checkpoints", "shrink", "factor"),
+            f"relaunch: true starts the trainer {count} times, at most {_MOST_LAUNCHES} are allowed, found: {factor:g}",
+            factor,
         )

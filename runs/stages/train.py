@@ -11,7 +11,7 @@ from runs.adoption.carried import carry
 from runs.backstop import arm_if_due
 from runs.errors import TrainingFailedError
 from runs.facts import Decided, Pausing, Prepared, Submitted, Synced, Trained
-from runs.job import render_job
+from runs.job import launch_words, render_job
 from runs.log_copy import LogCopy
 from runs.pause import stop_and_wait
 from runs.power import refuse_if_off
@@ -88,7 +88,7 @@ class Train:
         job = render_job(
             spec, layout, python=context.require(Prepared).python, model=synced.model, data=synced.data,
             processes=processes_of(spec.machine, decided.size), save_seconds=decided.save_seconds,
-            secrets_file=secrets_file, number=submitted.number,
+            secrets_file=secrets_file, number=submitted.number, evictions_per_hour=decided.evictions_per_hour,
         )  # fmt: skip
         context.journal.confirm(context.run_id)
         context.journal.put(context.run_id, submitted)
@@ -175,6 +175,8 @@ def describe(status: AgentStatus) -> str:
     if progress is None:
         return status.phase
     words = [progress.phase] if progress.phase and progress.phase != "training" else []
+    if status.step is not None and (launch := launch_words(status.step.name)):
+        words.append(launch)
     if progress.loss is not None:
         words.append(f"loss {progress.loss:.3f}")
     if progress.tokens_per_second:

@@ -19,16 +19,23 @@ class RunArguments:
     cache_dir: str | None = field(default=None, metadata={"help": "Where hub downloads are kept."})
     llamalift_schedule: str | None = field(default=None, metadata={"help": "Save schedule, as JSON of ShrinkSchedule."})
     llamalift_keep: int = field(default=3, metadata={"help": "How many complete checkpoints stay."})
+    llamalift_relaunch: int = field(
+        default=0, metadata={"help": "One launch of the literal recipe: save every so many steps, and nothing else."}
+    )
 
 
-def schedule_for(text: str | None, save_steps: float | None, total_steps: int) -> ShrinkSchedule:
+def schedule_for(asked: RunArguments, save_steps: float | None, total_steps: int) -> ShrinkSchedule:
     """Choose the schedule: the given one, else one whose widest interval is `--save_steps` (below 1: a share).
 
+    A launch of the literal recipe has one interval.
+
     Raises:
-        ValueError: When `text` is not a schedule.
+        ValueError: When `--llamalift_schedule` is not a schedule.
     """
-    if text:
-        return ShrinkSchedule.from_json(text)
+    if asked.llamalift_relaunch:
+        return ShrinkSchedule(asked.llamalift_relaunch, asked.llamalift_relaunch)
+    if asked.llamalift_schedule:
+        return ShrinkSchedule.from_json(asked.llamalift_schedule)
     # The Trainer's own default.
     steps = 500 if save_steps is None else save_steps
     return ShrinkSchedule(first_interval=max(1, int(steps * total_steps if steps < 1 else steps)))

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from templates.training.save_schedule import ShrinkSchedule, should_save
+from templates.training.save_schedule import ShrinkSchedule, save_steps, should_save
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,11 +23,11 @@ class SaveClock:
     Attributes:
         schedule: When to save.
         total_steps: Steps of the whole run.
-        rungs_down: Crashes so far.
+        rungs_down: Crashes and evictions so far.
         last_save: Step of the last save, or of the last one that was refused.
         now: A monotonic clock in seconds.
         known_step_seconds: What an earlier attempt measured; 0 when nothing.
-        known_save_seconds: Likewise for a save.
+        known_save_seconds: Likewise for a save; goes before what the planner expected.
     """
 
     schedule: ShrinkSchedule
@@ -48,8 +48,10 @@ class SaveClock:
 
     @property
     def save_seconds(self) -> float:
-        """Seconds of a save, the mean of the last ones, 0 before any."""
-        return statistics.fmean(self._saves) if self._saves else self.known_save_seconds
+        """Seconds of a save: the mean of the last ones; before any, what was known or expected, 0 for neither."""
+        if self._saves:
+            return statistics.fmean(self._saves)
+        return self.known_save_seconds or self.schedule.expected_save_seconds
 
     def start(self) -> None:
         """Start measuring: the next step begins now."""
@@ -72,6 +74,17 @@ class SaveClock:
             step_seconds=self.step_seconds,
             save_seconds=self.save_seconds,
             rungs_down=self.rungs_down,
+        )
+
+    def planned_steps(self, start_step: int) -> tuple[int, ...]:
+        """Give every step that will be saved if steps and saves go on to take what they took."""
+        return save_steps(
+            self.schedule,
+            self.total_steps,
+            self.step_seconds,
+            self.save_seconds,
+            rungs_down=self.rungs_down,
+            first_step=start_step,
         )
 
     def refused(self, step: int) -> None:

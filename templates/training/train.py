@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from templates.training import checkpoints, exit_codes, leftovers, save_schedule, setup, universal
+from templates.training import checkpoints, exit_codes, leftovers, losses, relaunching, setup, universal
 from templates.training.arguments import schedule_for
 from templates.training.enduring import endure_full_disk
 from templates.training.errors import (
@@ -28,6 +28,7 @@ from templates.training.errors import (
 from templates.training.finish import finish, is_finished
 from templates.training.identity import identify
 from templates.training.orphans import die_with_parent
+from templates.training.relaunch import NothingToGainError, RelaunchClock
 from templates.training.room import has_room
 from templates.training.save_clock import SaveClock
 from templates.training.setup import Run, prepare
@@ -63,7 +64,8 @@ def main(argv: list[str]) -> int:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the log is where the user looks
         return exit_codes.USAGE
     try:
-        return exit_codes.OK if run.ranks.first(lambda: is_finished(run)) else _train(run)
+        is_over = relaunching.is_over if run.asked.llamalift_relaunch else is_finished
+        return exit_codes.OK if run.ranks.first(lambda: is_over(run)) else _train(run)
     except TrainingError as error:
         kind, code = next(ending for cause, ending in _ENDINGS.items() if isinstance(error, cause))
         run.metrics.problem(kind, str(error))
@@ -92,14 +94,22 @@ def _train(run: Run) -> int:
     if start.folder:
         run.metrics.note(f"going on from {start.folder.name}")
     run.metrics.phase("training")
-    outcome = trainer.train(resume_from_checkpoint=str(folder) if folder else None)
+    try:
+        outcome = trainer.train(resume_from_checkpoint=str(folder) if folder else None)
+    except NothingToGainError:
+        relaunching.end(run, trainer.state.max_steps)
+        return exit_codes.OK
     if step_end.diverged:
         return exit_codes.NOT_FINITE
+    if run.ranks.is_first:
+        losses.end_in_order(run.folders.checkpoints)
     if step_end.left:
         saved = f"saved in checkpoint-{trainer.last_save[0]}" if trainer.last_save[0] else "nothing could be saved"
         run.metrics.note(f"asked to leave: stopped after step {trainer.state.global_step}, {saved}")
         return exit_codes.CHECKPOINTED
-    finish(run, trainer, facts, float(outcome.training_loss))
+    if not relaunching.goes_on(run, trainer.state.max_steps):
+        finish(run, trainer, facts, float(outcome.training_loss))
+    relaunching.end(run, trainer.state.max_steps)
     return exit_codes.OK
 
 
@@ -177,21 +187,25 @@ def _clock(run: Run, total_steps: int, start_step: int) -> SaveClock | None:
     if not run.translated.saves:
         return None
     step_seconds, save_seconds = checkpoints.read_times(run.folders.checkpoints)
-    clock = SaveClock(
-        schedule=schedule_for(run.asked.llamalift_schedule, run.translated.save_steps, total_steps),
+    clock = (RelaunchClock if run.asked.llamalift_relaunch else SaveClock)(
+        schedule=schedule_for(run.asked, run.translated.save_steps, total_steps),
         total_steps=total_steps,
-        rungs_down=max(0, int(os.environ.get("LLAMALIFT_ATTEMPT", "1")) - 1),
+        rungs_down=_rungs_down(run),
         last_save=start_step,
         now=time.monotonic,
         known_step_seconds=step_seconds,
         known_save_seconds=save_seconds,
     )
-    planned = save_schedule.save_steps(
-        clock.schedule, total_steps, step_seconds, save_seconds, rungs_down=clock.rungs_down, first_step=start_step
-    )
+    planned = clock.planned_steps(start_step)
     shown = planned if len(planned) <= 2 * _SHOWN_SAVES else (*planned[:_SHOWN_SAVES], *planned[-_SHOWN_SAVES:])
     run.metrics.event("plan", total_steps=total_steps, start_step=start_step, save_steps=shown, saves=len(planned))
     return clock
+
+
+def _rungs_down(run: Run) -> int:
+    """How often the run was lost; only rank 0 decides on saving, so only rank 0 counts."""
+    attempt = int(os.environ.get("LLAMALIFT_ATTEMPT", "1"))
+    return losses.begin(run.folders.checkpoints, attempt) if run.ranks.is_first else 0
 
 
 def leave(code: int) -> NoReturn:

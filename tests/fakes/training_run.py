@@ -117,10 +117,10 @@ class TrainingRun:
         """Give the SHA-256 of the final weights."""
         return hashlib.sha256((self.folder / "final" / "model.safetensors").read_bytes()).hexdigest()
 
-    def wait_for(self, kind: str, process: subprocess.Popen[bytes]) -> None:
-        """Wait until an event of a kind is there."""
+    def wait_for(self, kind: str, process: subprocess.Popen[bytes], count: int = 1) -> None:
+        """Wait until so many events of a kind are there."""
         deadline = time.monotonic() + DEADLINE_SECONDS
-        while not self.events(kind):
+        while len(self.events(kind)) < count:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"no {kind} event: {self.log()[-2000:]}")
             time.sleep(0.02)

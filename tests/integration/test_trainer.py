@@ -12,6 +12,7 @@ import pytest
 
 from templates.agent.manifest import build_manifest, check_manifest, newest_complete, read_manifest, write_manifest
 from templates.training import exit_codes
+from templates.training.save_schedule import ShrinkSchedule, save_steps
 from tests.fakes.training_run import (
     DEADLINE_SECONDS,
     FLAGS,
@@ -113,7 +114,8 @@ def test_a_killed_run_goes_on_to_the_same_bits(
     with (torn / "model.safetensors").open("r+b") as file:
         file.truncate(1000)
 
-    assert run.train(FLAGS, LLAMALIFT_ATTEMPT="2") == 0, run.log()
+    # Another agent, or a resubmitted job, counts its attempts from 1: the crash is known all the same.
+    assert run.train(FLAGS, LLAMALIFT_ATTEMPT="1") == 0, run.log()
     notes = run.notes()
     assert "checkpoint-99 is set aside: wrong size: model.safetensors" in notes
     assert "a half-written checkpoint was removed: checkpoint-99" in notes
@@ -143,6 +145,29 @@ def test_asked_to_leave_it_saves_first(
     assert run.events("step")[-1]["step"] == STEPS
     assert run.digest() == finished("zero1").digest()
     assert run.curve() == finished("zero1").curve()
+    # A stop that was asked for is no crash: the interval is as wide as before.
+    resumed = run.events("plan")[-1]
+    schedule = ShrinkSchedule(first_interval=4, max_share=1.0)
+    assert tuple(resumed["save_steps"]) == save_steps(schedule, STEPS, 0, 0, first_step=left_at)
+
+
+def test_the_literal_recipe_relaunches_itself_to_the_same_bits(
+    finished: Callable[[str], TrainingRun], machine_python: Path, tmp_path: Path
+) -> None:
+    """Launch after launch from the newest checkpoint, none at the last step unless save_steps says so."""
+    run = TrainingRun.prepare(tmp_path / "run", machine_python, "zero2")
+    assert run.train([*FLAGS, "--llamalift_relaunch", "12"]) == 0, run.log()
+    assert run.marker("train-12") is not None
+    assert run.marker("train") is None
+    assert not (run.folder / "final").exists()
+    assert run.train([*FLAGS, "--llamalift_relaunch", "4"]) == 0, run.log()
+    assert run.train([*FLAGS, "--llamalift_relaunch", "1"]) == 0, run.log()
+    assert [event["step"] for event in run.events("save")] == [12, 16]
+    # What the first launch trained after its save is trained again; the third finds the model made.
+    assert [event["step"] for event in run.events("step")] == [*range(1, STEPS + 1), *range(13, STEPS + 1)]
+    assert all(run.marker(name) for name in ("train-4", "train-1", "train"))
+    assert run.digest() == finished("zero2").digest()
+    assert run.curve() == finished("zero2").curve()
 
 
 def test_a_bad_row_ends_it_with_its_number(machine_python: Path, tmp_path: Path) -> None:

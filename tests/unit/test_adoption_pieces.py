@@ -43,7 +43,7 @@ def test_what_was_decided_comes_back_from_two_tags() -> None:
         machine_dollars_per_hour=14.690000000000001, disk_dollars_per_hour=0.18472222222222223,
         address_dollars_per_hour=0.005, dollars_per_hour=14.87972222222222, dollars_cap=215.90000000000003,
         save_seconds=472.0123456789012, image="microsoft-dsvm:ubuntu-hpc:2404:24.04.2026060101",
-        region="southcentralus", size="Standard_NC96ads_A100_v4", zone="3",
+        region="southcentralus", size="Standard_NC96ads_A100_v4", zone="3", evictions_per_hour=0.05,
     )  # fmt: skip
     tags = decision_tags(ROW, long)
     assert all(len(value) <= 256 for value in tags.values())

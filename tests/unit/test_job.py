@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,14 +18,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def render(tmp_path: Path, recipe: str, **more: str) -> dict[str, object]:
-    """The job of a shipped recipe on an imaginary machine."""
+def render(tmp_path: Path, recipe: str, more_lines: str = "", **more: Any) -> dict[str, object]:  # noqa: ANN401  (render_job's)
+    """The job of a shipped recipe, with further lines in its run file, on an imaginary machine."""
     run_file = write_recipe(recipe, tmp_path)
-    spec = load_run_text(run_file.read_text(), run_file).spec
+    spec = load_run_text(
+        run_file.read_text().replace("\ncheckpoints:\n", f"\ncheckpoints:\n{more_lines}"), run_file
+    ).spec
     layout = RunLayout("/workspace", "r-abcdef")
     job = render_job(
         spec, layout, python="/env/bin/python", model="/m", data="/d.json", processes=4, save_seconds=471,
-        secrets_file=more.get("secrets_file"),
+        secrets_file=more.get("secrets_file"), evictions_per_hour=more.get("evictions_per_hour"),
     )  # fmt: skip
     return dict(job)
 
@@ -63,6 +66,26 @@ def test_the_published_recipe_reaches_the_trainer_flag_by_flag(tmp_path: Path) -
     assert {name: flag(argv, name) for name in recipe} == recipe
     assert flag(argv, "nproc_per_node") == "4"
     assert flag(argv, "output_dir") == "/workspace/llamalift/r-abcdef/checkpoints"
+
+
+def test_the_trainer_learns_of_evictions_and_of_what_a_save_should_take(tmp_path: Path) -> None:
+    """Decided once; one eviction in ten hours is 36,000 seconds between two."""
+    argv = steps(render(tmp_path, "wizardlm-7b", evictions_per_hour=0.1))[0]["argv"]
+    schedule = json.loads(flag(argv, "llamalift_schedule"))
+    assert schedule["seconds_between_losses"] == pytest.approx(36_000)
+    assert schedule["expected_save_seconds"] == 471
+    never = steps(render(tmp_path / "never", "wizardlm-7b", evictions_per_hour=0.0))[0]["argv"]
+    assert json.loads(flag(never, "llamalift_schedule"))["seconds_between_losses"] is None
+
+
+def test_the_literal_recipe_is_a_row_of_launches(tmp_path: Path) -> None:
+    """One step for each save_steps from 800 down to 1, each with a marker of its own; then the model is loaded back."""
+    job = steps(render(tmp_path, "wizardlm-7b", "  relaunch: true\n"))
+    names = [str(step["name"]) for step in job]
+    assert names == [f"train-{every}" for every in (800, 400, 200, 100, 50, 25, 12, 6, 3, 1)] + ["verify"]
+    assert [step["marker"] for step in job] == [f"markers/{name}.json" for name in names]
+    assert [flag(step["argv"], "llamalift_relaunch") for step in job[:-1]] == [name[6:] for name in names[:-1]]
+    assert {step["max_restarts"] for step in job[:-1]} == {3}
 
 
 def test_each_flag_is_said_once(tmp_path: Path) -> None:

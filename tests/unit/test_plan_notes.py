@@ -54,8 +54,8 @@ def planned(folder: Path, more: str = "", said: Survey | None = None) -> Plan:
             "the dollar limit counts with today's spot price (in 90 days it was at most $9.00); machine.max_price",
         ),
         (
-            "machine: {spot: true}\n", survey(offer(eviction_band="15-20")),
-            "with 15-20 % evictions an hour a save every 69 minutes would lose least (Young-Daly)",
+            "machine: {spot: true}\ncheckpoints: {relaunch: true}\n", survey(offer(eviction_band="15-20")),
+            "a save every 69 minutes would lose least (Young-Daly); the relaunched recipe goes 384 minutes without one",
         ),
         (
             "", replace(survey(), providers=(Provider("Microsoft.DevTestLab", is_registered=False),)),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import itertools
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from templates.training.save_clock import SaveClock
 from templates.training.save_schedule import ShrinkSchedule, save_steps
 
@@ -59,6 +62,51 @@ def test_saving_time_is_not_step_time() -> None:
     run(clock, time, step_seconds=2.0, save_seconds=50.0)
     assert clock.step_seconds == 2.0
     assert clock.save_seconds == 50.0
+
+
+def test_the_planners_save_time_stands_until_one_is_measured() -> None:
+    """A first attempt on spot keeps the eviction bound before it has saved once; an earlier measurement goes before."""
+    schedule = ShrinkSchedule(80, seconds_between_losses=1000.0, expected_save_seconds=2.0)
+    time = Time()
+    clock = SaveClock(schedule, 400, 0, 0, time)
+    assert clock.save_seconds == 2.0
+    saved = run(clock, time, step_seconds=1.0, save_seconds=2.0)
+    assert tuple(saved) == save_steps(schedule, 400, 1.0, 2.0)
+    assert saved[0] == 58
+    assert SaveClock(schedule, 400, 0, 0, time, known_save_seconds=8.0).save_seconds == 8.0
+
+
+@given(
+    first_interval=st.integers(min_value=1, max_value=400),
+    max_share=st.floats(min_value=0.01, max_value=1),
+    seconds_between_losses=st.one_of(st.none(), st.floats(min_value=10, max_value=1e6)),
+    total_steps=st.integers(min_value=1, max_value=600),
+    step_seconds=st.integers(min_value=1, max_value=64),
+    save_seconds=st.integers(min_value=1, max_value=1024),
+    rungs_down=st.integers(min_value=0, max_value=5),
+)
+def test_a_run_that_takes_what_was_planned_saves_where_it_was_planned(
+    *,
+    first_interval: int,
+    max_share: float,
+    seconds_between_losses: float | None,
+    total_steps: int,
+    step_seconds: int,
+    save_seconds: int,
+    rungs_down: int,
+) -> None:
+    """The trainer's clock gives exactly the planner's steps, from its first attempt on."""
+    schedule = ShrinkSchedule(
+        first_interval,
+        max_share=max_share,
+        seconds_between_losses=seconds_between_losses,
+        expected_save_seconds=float(save_seconds),
+    )
+    time = Time()
+    clock = SaveClock(schedule, total_steps, rungs_down, 0, time)
+    saved = run(clock, time, step_seconds=step_seconds, save_seconds=save_seconds)
+    assert tuple(saved) == save_steps(schedule, total_steps, step_seconds, save_seconds, rungs_down=rungs_down)
+    assert clock.planned_steps(0) == tuple(saved)
 
 
 def test_a_refused_save_is_asked_for_at_the_next_rung() -> None:

@@ -60,7 +60,7 @@ def test_the_published_recipe_is_there_flag_by_flag(tmp_path: Path) -> None:
     assert [flag for flag in published if flag not in words] == []
     assert spec.train.deepspeed == "llama-x"
     assert spec.machine.size == "Standard_NC96ads_A100_v4"
-    assert spec.save_schedule.first_interval == 800
+    assert spec.save_schedule().first_interval == 800
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -78,7 +78,7 @@ def test_the_recipes_names_and_our_sections_mean_the_same(
 ) -> None:
     """save_steps and save_total_limit may be said either way."""
     made = spec(tmp_path, text)
-    assert made.save_schedule == schedule
+    assert made.save_schedule() == schedule
     assert made.kept_checkpoints == keep
 
 

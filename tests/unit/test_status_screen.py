@@ -8,10 +8,11 @@ import pytest
 
 from cli.columns import print_columns
 from cli.status_screen import print_status
-from remote.agent import AgentProcess, AgentStatus, LogPiece, Problem, TrainingProgress
+from remote.agent import AgentProcess, AgentStatus, LogPiece, Problem, RunningStep, TrainingProgress
 from runs.cost import CostLine, RunCost
 from runs.facts import Collected, Rented
 from runs.journal.charges import Component
+from runs.stages.train import describe
 from runs.status import RunStatus
 from runs.switches import Switch
 from runs.types import RunRow, RunState, StageName, StageRow, StageState
@@ -46,6 +47,15 @@ def test_a_running_job_tells_step_loss_speed_and_time_left(capsys: pytest.Captur
     assert "step 9 of 36, 1 m 15 s left" in lines
     assert "loss 6.200 █▁" in lines
     assert "speed 1,759 tokens/s" in lines
+
+
+def test_a_relaunched_recipe_tells_which_launch_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its steps go back at each one, which nobody should have to puzzle out; on the screen and while it is watched."""
+    agent = replace(an_agent("running"), step=RunningStep("train-400", 1, 11, 1.0))
+    print_status(seen(StageState.RUNNING, agent=agent))
+    assert "launch save_steps 400" in " ".join(capsys.readouterr().out.split())
+    assert describe(agent) == "save_steps 400, loss 6.200, 1,759 tokens/s, 1 m left"
+    assert describe(replace(agent, step=RunningStep("train", 1, 11, 1.0))) == "loss 6.200, 1,759 tokens/s, 1 m left"
 
 
 def test_a_failed_job_tells_why_and_what_next(capsys: pytest.CaptureFixture[str]) -> None:
