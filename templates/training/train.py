@@ -90,7 +90,7 @@ def _train(run: Run) -> int:
     trainer.add_callback(step_end)
     trainer.add_callback(Report(trainer))
     if folder and folder != start.folder:
-        trainer.add_callback(Discard(folder))
+        trainer.add_callback(Discard(trainer, folder))
     if start.folder:
         run.metrics.note(f"going on from {start.folder.name}")
     run.metrics.phase("training")
