@@ -82,8 +82,8 @@ def _train(run: Run) -> int:
     run.ranks.first(lambda: leftovers.clear(run.folders.final.parent, run.metrics.note))
     identity = _identity(run)
     start = run.ranks.first(lambda: find_start([run.folders.checkpoints], identity, run.metrics))
+    run = setup.going_on(run, start, universal=universal.is_needed(run, start))
     folder = universal.folder_for(run, start)
-    run = setup.going_on(run, start, universal=folder != start.folder)
     trainer, facts = _make_trainer(run, identity)
     parameters = facts["parameters"]
     step_end = StepEnd(trainer, lambda total, start: _clock(run, total, start), lambda: has_room(run, parameters))
