@@ -89,8 +89,8 @@ def _train(run: Run) -> int:
     run.ranks.first(lambda: leftovers.clear(run.folders.final.parent, run.metrics.note))
     identity = _identity(run)
     start = run.ranks.first(lambda: newest_start(run, identity))
+    run = setup.going_on(run, start, universal=universal.is_needed(run, start))
     folder = universal.folder_for(run, start)
-    run = setup.going_on(run, start, universal=folder != start.folder)
     trainer, facts = _make_trainer(run, identity)
     parameters = facts["parameters"]
     saves = Path(trainer.args.output_dir)
@@ -107,7 +107,7 @@ def _train(run: Run) -> int:
     trainer.add_callback(Report(trainer))
     trainer.add_callback(Pulse(run.metrics))
     if folder and folder != start.folder:
-        trainer.add_callback(Discard(folder))
+        trainer.add_callback(Discard(trainer, folder))
     if start.folder:
         run.metrics.note(f"going on from {start.folder.name}")
     run.metrics.phase("training")
