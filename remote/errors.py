@@ -2,6 +2,7 @@
 
 RemoteError
 ├── UnreachableError      no connection within the deadline, or it broke
+│   └── MachineOffError       and the cloud says why: the machine is off
 ├── HostKeyChangedError   the machine showed a key that is not pinned: everything stops
 ├── SignInRefusedError    the machine refuses our key
 ├── JumpRefusedError      the jump host in front of the machine is there and does not let us through
@@ -26,6 +27,10 @@ class RemoteError(Exception):
 
 class UnreachableError(RemoteError):
     """No connection within the deadline, or an open one broke."""
+
+
+class MachineOffError(UnreachableError):
+    """The machine does not answer because it is off; knocking on is in vain."""
 
 
 class HostKeyChangedError(RemoteError):

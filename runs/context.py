@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from provisioning.types import ResourceKind
-from remote.errors import UnreachableError
+from remote.errors import MachineOffError, UnreachableError
 from remote.layout import RunLayout
 from remote.types import Endpoint
 from runs.errors import JournalError
@@ -44,6 +44,8 @@ class RunContext:
     reporter: Reporter
     _cloud: Cloud | None = field(default=None, repr=False)
     _session: Session | None = field(default=None, repr=False)
+    # The limit that the machine's agent has said to end it for; empty while there is none.
+    limit_fired: str = ""
 
     @property
     def spec(self) -> RunFile:
@@ -112,7 +114,11 @@ class RunContext:
     def session(
         self, stage: StageName | None = None, *, deadline_seconds: float = CONNECT_SECONDS, fresh: bool = False
     ) -> Session:
-        """The connection to the machine, opened when there is none, or anew when `fresh`."""
+        """The connection to the machine, opened when there is none, or anew when `fresh`.
+
+        Raises:
+            UnreachableError: It does not answer by the deadline, or the cloud says that it is off.
+        """
         from runs.ssh_access import refresh
 
         if fresh:
@@ -128,13 +134,22 @@ class RunContext:
         """Connect; a machine that stays silent may not know this computer's new address, so that is looked after."""
         from remote.session import Session
         from runs.callers import follow
+        from runs.power import Knocks
 
-        progress = None if stage is None else lambda what: self.reporter.waiting(stage, what)
+        knocks = Knocks(self)
+
+        def wait(what: str) -> None:
+            if stage is not None:
+                self.reporter.waiting(stage, what)
+            knocks.knock()
+
         deadline, patience = time.monotonic() + deadline_seconds, _FIRST_PATIENCE_SECONDS
         while True:
             left = deadline - time.monotonic()
             try:
-                return Session.connect(self.endpoint(), deadline_seconds=min(patience, left), progress=progress)
+                return Session.connect(self.endpoint(), deadline_seconds=min(patience, left), progress=wait)
+            except MachineOffError:
+                raise
             except UnreachableError:
                 moved = follow(self)
                 if time.monotonic() >= deadline and not moved:

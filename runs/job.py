@@ -72,6 +72,7 @@ def render_job(
             for name, argv in {**programs, "verify": verify}.items()
         ],
         "grace_seconds": grace_seconds(save_seconds),
+        "save_seconds": save_seconds,
         "secrets_file": secrets_file,
     }  # fmt: skip
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from remote.errors import RemoteError
 from runs.backstop import arm_if_due
 from runs.cost import RunCost, cost_of_run
+from runs.evictions import Eviction, evictions_of
 from runs.facts import Collected, Decided, Pausing, Prepared, Rented
 from runs.journal.charges import Component, charges_of
 from runs.log_copy import LogCopy
@@ -42,6 +43,7 @@ class RunStatus:
         paused_at: When the user paused the run, or None.
         cost: What it has cost.
         switches: What ends its bill without its user; none before it is rented and after it ended.
+        evictions: Each time that the cloud took the machine away, oldest first.
     """
 
     row: RunRow
@@ -55,6 +57,7 @@ class RunStatus:
     paused_at: float | None = None
     cost: RunCost | None = None
     switches: tuple[Switch, ...] = ()
+    evictions: tuple[Eviction, ...] = ()
 
 
 def look(run: Run) -> RunStatus:
@@ -79,6 +82,7 @@ def look(run: Run) -> RunStatus:
         paused_at=pausing.at if pausing is not None and pausing.deadline_at is None else None,
         cost=cost_of_run(journal, run_id) if journal.get(run_id, Decided) else None,
         switches=_switches(run) if is_active else (),
+        evictions=evictions_of(journal, run_id),
     )
 
 

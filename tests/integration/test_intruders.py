@@ -134,7 +134,7 @@ class Meddler(TcpProxy):
 
     meddle_at = 100_000
 
-    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+    def _pump(self, source: socket.socket, sink: socket.socket, _client: socket.socket) -> None:
         try:
             while data := source.recv(65536):
                 self.carried_bytes += len(data)

@@ -32,7 +32,7 @@ def render(tmp_path: Path, recipe: str, more_lines: str = "", **more: Any) -> di
     return dict(job)
 
 
-def steps(job: dict[str, object]) -> list[dict[str, object]]:
+def steps(job: dict[str, object]) -> list[dict[str, Any]]:
     """Its steps."""
     found = job["steps"]
     assert isinstance(found, list)
