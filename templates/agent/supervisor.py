@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _VMSTAT = Path("/proc/vmstat")
 # What a leftover process may still do (a log uploader, for example) between SIGTERM and SIGKILL.
 _LEFTOVER_GRACE_SECONDS = 5.0
+# For so long a step waits for its secrets before it fails for want of them.
+_SECRETS_SECONDS = 900.0
 EVICTION = "eviction"
 HANG = "hang"
 
@@ -57,6 +59,7 @@ class Supervisor:
         self._attempt = None if state.attempt_key is None else Attempt(folder, state.attempt_key)
         self._silence = Silence()
         self._clearing_since: float | None = None
+        self._lacking_since: float | None = None
         self._refused_digest: str | None = None
 
     def tick(self, now: float) -> None:
@@ -69,7 +72,7 @@ class Supervisor:
             self._watch(self._attempt, now)
         elif self._state.stop is not None:
             self._end("stopped", now)
-        elif now >= self._state.retry_at:
+        elif now >= self._state.retry_at and self._has_secrets(now):
             self._begin(now)
 
     @property
@@ -85,17 +88,23 @@ class Supervisor:
         """How long the running step has given no sign of life; None when it gives none, or nothing runs."""
         return None if self._attempt is None or self._silence.beat is None else self._silence.seconds
 
-    def stop(self, reason: str, now: float) -> None:
-        """Stop the running step: SIGTERM now, SIGKILL when its grace is over. The first reason stays."""
+    def stop(self, reason: str, now: float, *, kill_at: float | None = None) -> None:
+        """Stop the running step: SIGTERM now, SIGKILL at `kill_at`, else after its grace. The first reason stays."""
         step, stop = self.step, self._state.stop
         if step is None or (stop is not None and stop["reason"] != HANG):
             return
         if stop is not None:  # it is being ended already, and shall not be started again now
             stop["reason"] = reason
         else:
-            self._state.stop = {"reason": reason, "kill_at": now + step.grace_seconds, "asked": False}
+            kill_at = now + step.grace_seconds if kill_at is None else kill_at
+            self._state.stop = {"reason": reason, "kill_at": kill_at, "asked": False}
         self._say(f"stopping {step.name}: {reason}")
         self._save()
+
+    def go_on(self) -> None:
+        """Take up again, at the next look, a job that was stopped for an eviction which did not come."""
+        if self._state.evicted_boot is not None:
+            self._state.evicted_boot = ""
 
     def _take_job(self, now: float) -> None:
         """Start the job in job.json unless it is the one that was started, or one is running."""
@@ -155,6 +164,17 @@ class Supervisor:
         self._attempt = Attempt(self._folder, state.attempt_key)
         self._attempt.start()
 
+    def _has_secrets(self, now: float) -> bool:
+        """After a restart of the machine the client has to bring them again: they were in memory. It has minutes."""
+        file = self._running_job().secrets_file
+        if file is None or self._state.attempt == 0 or Path(file).exists():
+            self._lacking_since = None
+            return True
+        if self._lacking_since is None:
+            self._lacking_since = now
+            self._say("waiting for the client to bring the secrets again: they do not survive a restart of the machine")
+        return now - self._lacking_since >= _SECRETS_SECONDS
+
     def _watch(self, attempt: Attempt, now: float) -> None:
         outcome = attempt.outcome()
         self._silence.look(attempt.records)
@@ -181,7 +201,7 @@ class Supervisor:
     def _look_for_hang(self, attempt: Attempt, now: float) -> None:
         """A step that gives no sign of life any more: say where it stands, then end it; `_conclude` starts it again."""
         step = self._current()
-        if step.hang is None or self._state.stop is not None:
+        if step.hang is None or self._state.stop is not None or now < self._state.frozen_until:
             return
         if self._silence.seconds < step.hang.allowed_seconds(self._silence.beat):
             return
