@@ -31,7 +31,7 @@ from templates.training.enduring import endure_full_disk
 from templates.training.errors import BusyError
 from templates.training.finish import finish, is_finished
 from templates.training.identity import identify
-from templates.training.orphans import die_with_parent, leave_with_peers
+from templates.training.orphans import die_with_launcher, leave_with_peers
 from templates.training.relaunch import NothingToGainError, RelaunchClock
 from templates.training.room import has_room
 from templates.training.save_clock import SaveClock
@@ -53,7 +53,7 @@ def main(argv: list[str]) -> int:
     faulthandler.register(signal.SIGUSR1)
     endure_full_disk()
     if "TORCHELASTIC_RUN_ID" in os.environ:
-        die_with_parent()
+        die_with_launcher()
         leave_with_peers()
     try:
         lock = fence.join()
