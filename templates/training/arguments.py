@@ -50,6 +50,7 @@ class RunFolders:
     markers: Path
     data: Path
     metrics: Path
+    evictions: Path
 
     @classmethod
     def beside(cls, output_dir: str) -> RunFolders:
@@ -62,4 +63,5 @@ class RunFolders:
             markers=root / "markers",
             data=root / "tokenised",
             metrics=root / "metrics.jsonl",
+            evictions=root / "job" / "evictions.json",
         )

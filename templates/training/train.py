@@ -25,6 +25,7 @@ from templates.training.errors import (
     SaveBrokenError,
     TrainingError,
 )
+from templates.training.evictions import as_here
 from templates.training.finish import finish, is_finished
 from templates.training.identity import identify
 from templates.training.orphans import die_with_parent
@@ -188,7 +189,7 @@ def _clock(run: Run, total_steps: int, start_step: int) -> SaveClock | None:
         return None
     step_seconds, save_seconds = checkpoints.read_times(run.folders.checkpoints)
     clock = (RelaunchClock if run.asked.llamalift_relaunch else SaveClock)(
-        schedule=schedule_for(run.asked, run.translated.save_steps, total_steps),
+        schedule=as_here(schedule_for(run.asked, run.translated.save_steps, total_steps), run.folders.evictions),
         total_steps=total_steps,
         rungs_down=_rungs_down(run),
         last_save=start_step,
