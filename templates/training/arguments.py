@@ -50,7 +50,6 @@ class RunFolders:
     markers: Path
     data: Path
     metrics: Path
-    evictions: Path
 
     @classmethod
     def beside(cls, output_dir: str) -> RunFolders:
@@ -63,5 +62,4 @@ class RunFolders:
             markers=root / "markers",
             data=root / "tokenised",
             metrics=root / "metrics.jsonl",
-            evictions=root / "job" / "evictions.json",
         )

@@ -12,15 +12,16 @@ if TYPE_CHECKING:
     from templates.training.save_schedule import ShrinkSchedule
 
 
-def as_here(schedule: ShrinkSchedule, told: Path) -> ShrinkSchedule:
+def as_here(schedule: ShrinkSchedule, run_folder: Path) -> ShrinkSchedule:
     """The schedule with the eviction rate that the client told last.
 
     Args:
         schedule: As the job has it.
-        told: The client's file: `{"seconds_between_losses": seconds or null}`. What is not there, or not understood,
-            changes nothing.
+        run_folder: Where the client tells it, in `job/evictions.json`: `{"seconds_between_losses": seconds or null}`.
+            What is not there, or not understood, changes nothing.
     """
     try:
-        return replace(schedule, seconds_between_losses=json.loads(told.read_text())["seconds_between_losses"])
+        told = json.loads((run_folder / "job" / "evictions.json").read_text())
+        return replace(schedule, seconds_between_losses=told["seconds_between_losses"])
     except (OSError, ValueError, KeyError, TypeError):
         return schedule

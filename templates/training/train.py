@@ -189,7 +189,7 @@ def _clock(run: Run, total_steps: int, start_step: int) -> SaveClock | None:
         return None
     step_seconds, save_seconds = checkpoints.read_times(run.folders.checkpoints)
     clock = (RelaunchClock if run.asked.llamalift_relaunch else SaveClock)(
-        schedule=as_here(schedule_for(run.asked, run.translated.save_steps, total_steps), run.folders.evictions),
+        schedule=as_here(schedule_for(run.asked, run.translated.save_steps, total_steps), run.folders.markers.parent),
         total_steps=total_steps,
         rungs_down=_rungs_down(run),
         last_save=start_step,

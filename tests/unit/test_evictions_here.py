@@ -19,8 +19,9 @@ SCHEDULE = ShrinkSchedule(800, seconds_between_losses=72_000.0, expected_save_se
 @pytest.mark.parametrize(("text", "seconds"), [("18000.0", 18_000.0), ("null", None)])
 def test_what_the_client_told_last_counts(tmp_path: Path, text: str, seconds: float | None) -> None:
     """Also that nobody knows anything of the new place; all else stays as the job has it."""
-    (tmp_path / "evictions.json").write_text(f'{{"seconds_between_losses": {text}}}')
-    assert as_here(SCHEDULE, tmp_path / "evictions.json") == replace(SCHEDULE, seconds_between_losses=seconds)
+    (tmp_path / "job").mkdir()
+    (tmp_path / "job" / "evictions.json").write_text(f'{{"seconds_between_losses": {text}}}')
+    assert as_here(SCHEDULE, tmp_path) == replace(SCHEDULE, seconds_between_losses=seconds)
 
 
 @pytest.mark.parametrize(
@@ -29,5 +30,6 @@ def test_what_the_client_told_last_counts(tmp_path: Path, text: str, seconds: fl
 def test_without_a_word_the_job_counts(tmp_path: Path, text: str | None) -> None:
     """No file, or one that cannot be understood."""
     if text is not None:
-        (tmp_path / "evictions.json").write_text(text)
-    assert as_here(SCHEDULE, tmp_path / "evictions.json") == SCHEDULE
+        (tmp_path / "job").mkdir()
+        (tmp_path / "job" / "evictions.json").write_text(text)
+    assert as_here(SCHEDULE, tmp_path) == SCHEDULE
