@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from templates.training.save_schedule import ladder
@@ -84,6 +85,13 @@ def render_job(
         "save_seconds": save_seconds,
         "secrets_file": secrets_file,
     }  # fmt: skip
+
+
+def evictions_file(spec: RunFile, evictions_per_hour: float | None) -> bytes:
+    """`job/evictions.json`: for a job that goes on elsewhere, where machines are lost more or less often."""
+    return json.dumps(
+        {"seconds_between_losses": spec.save_schedule(evictions_per_hour).seconds_between_losses}
+    ).encode()
 
 
 def launch_words(step: str) -> str:

@@ -29,6 +29,7 @@ from templates.training import (
 from templates.training.arguments import schedule_for
 from templates.training.enduring import endure_full_disk
 from templates.training.errors import BusyError
+from templates.training.evictions import as_here
 from templates.training.finish import finish, is_finished
 from templates.training.identity import identify
 from templates.training.orphans import die_with_launcher, leave_with_peers
@@ -213,7 +214,7 @@ def _clock(run: Run, homes: Homes, total_steps: int, start_step: int) -> SaveClo
         return None
     step_seconds, save_seconds = checkpoints.read_times(run.folders.checkpoints)
     clock = (RelaunchClock if run.asked.llamalift_relaunch else SaveClock)(
-        schedule=schedule_for(run.asked, run.translated.save_steps, total_steps),
+        schedule=as_here(schedule_for(run.asked, run.translated.save_steps, total_steps), run.folders.markers.parent),
         total_steps=total_steps,
         rungs_down=_rungs_down(run),
         last_save=start_step,

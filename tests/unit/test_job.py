@@ -9,7 +9,7 @@ import pytest
 
 from remote.layout import RunLayout
 from runs.errors import SpecError
-from runs.job import render_job
+from runs.job import evictions_file, render_job
 from runs.secrets import read_secrets
 from runs.spec.load import load_run_text
 from runs.spec.recipes import write_recipe
@@ -99,6 +99,14 @@ def test_the_trainer_learns_of_evictions_and_of_what_a_save_should_take(tmp_path
     assert schedule["expected_save_seconds"] == 471
     never = steps(render(tmp_path / "never", "wizardlm-7b", evictions_per_hour=0.0))[0]["argv"]
     assert json.loads(flag(never, "llamalift_schedule"))["seconds_between_losses"] is None
+
+
+def test_a_job_that_moved_is_told_of_the_evictions_there(tmp_path: Path) -> None:
+    """In a file of its own, which the trainer reads when it starts; null where nobody knows."""
+    run_file = write_recipe("wizardlm-7b", tmp_path)
+    spec = load_run_text(run_file.read_text(), run_file).spec
+    assert json.loads(evictions_file(spec, 0.2)) == {"seconds_between_losses": pytest.approx(18_000)}
+    assert json.loads(evictions_file(spec, None)) == {"seconds_between_losses": None}
 
 
 def test_the_literal_recipe_is_a_row_of_launches(tmp_path: Path) -> None:
