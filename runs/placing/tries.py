@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
+from provisioning.errors import CapacityError
 from provisioning.types import ResourceKind
 from runs.facts import Decided, Prepared, Rented, Searching, Submitted, Trust, Unread
+from runs.journal.charges import end_machine_charge
 from runs.ledger import RunLedger
 from runs.placing.decide import decide, placement_of, renew
 from runs.placing.reach import Reach
@@ -56,8 +59,14 @@ class Tries:
         context, has_data = self._context, self.has_data
         decided = self._decided(placement, market)
         context.journal.put(context.run_id, decided)
-        request = machine_request(context, decided, keeps_disk=has_data)
-        machine = context.cloud.provision(request, self._ledger, self._say)
+        request, tried_at = machine_request(context, decided, keeps_disk=has_data), time.time()
+        try:
+            machine = context.cloud.provision(request, self._ledger, self._say)
+        except CapacityError:
+            if has_data:
+                # What was to be started again and got no hardware has cost nothing since.
+                end_machine_charge(context.journal, context.run_id, tried_at)
+            raise
         context.journal.put(
             context.run_id,
             Rented(

@@ -95,6 +95,9 @@ WRONG: dict[str, str] = {
     "unknown disk type": _with("storage: {disk_type: Premium}\n"),
     "premium v2 without a zone": _with("storage: {disk_type: PremiumV2_LRS}\n"),
     "mount over the system": _with("storage: {mount: /usr}\n"),
+    "mirror without a container": _with("checkpoints: {mirror: az://account}\n"),
+    "mirror on another cloud": _with("checkpoints: {mirror: s3://bucket/prefix}\n"),
+    "unknown scratch": _with("storage: {scratch: /scratch}\n"),
     "other mount in rehearsal": _with("storage: {mount: /data}\n"),
     # sources
     "model as a bare hub name": GOOD.replace("./weights", "huggyllama/llama-7b"),
@@ -116,6 +119,9 @@ WRONG: dict[str, str] = {
     "sync over the runs": _with("sync: [{from: ./rows.json, to: llamalift/x}]\n"),
     "sync without to": _with("sync: [{from: ./rows.json}]\n"),
     "sync as a mapping": _with("sync: {from: ./rows.json, to: x}\n"),
+    "sync with a rule that means nothing": _with('sync: [{from: ./rows.json, to: x, ignore: ["!"]}]\n'),
+    "sync that follows links": _with("sync: [{from: ./rows.json, to: x, links: follow}]\n"),
+    "transfers at no speed": _with("transfer_mb_per_second: 0\n"),
     "sync from nowhere": _with("sync:\n- from: ./gone\n  to: x\n"),
     # train
     "flag misspelt": _with("train: {learning_rat: 1e-5}\n"),
