@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from cli.console import data
 from cli.sparkline import sparkline
 from cli.words import age, cents, clock, dollars, duration, size
+from runs.evictions import sum_words
 from runs.job import launch_words
 from runs.types import RunState, StageName, StageState
 from templates.agent.limits import budget_level
@@ -64,6 +65,8 @@ def _facts(seen: RunStatus) -> Iterator[tuple[str, str]]:
         yield "silent", seen.silence + ("; the job goes on without this connection" if training else "")
     if seen.agent is not None:
         yield from _agent_facts(seen.agent)
+    if seen.evictions:
+        yield "evicted", f"{sum_words(seen.evictions)}; the last: {seen.evictions[-1].words}"
     if seen.decided is not None and seen.row.state is RunState.ACTIVE:
         yield "deadline", f"{clock(seen.decided.deadline_at)}, cap {dollars(seen.decided.dollars_cap)}"
         yield from _budget(seen, seen.decided.dollars_cap)

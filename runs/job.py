@@ -54,13 +54,17 @@ def render_job(
     """
     environment = {"PYTHONPATH": layout.trainer_zipapp, "HF_HOME": layout.hub_cache, "TOKENIZERS_PARALLELISM": "false"}
     launch = [python, "-m", "templates.training.launch", "--standalone", "--nproc_per_node", str(processes)]
+    # No line of the log may hold what only the job's environment may.
+    masked = [python, "-m", "templates.training.masked", ",".join(spec.secrets)] if secrets_file else []
     # On scratch a save takes far less: the trainer's own first save tells.
     schedule = spec.save_schedule(evictions_per_hour, 0.0 if on_scratch else save_seconds)
-    train = [*launch, "-m", "templates.training.train", *trainer_flags(spec, layout, schedule, model=model, data=data)]
+    flags = trainer_flags(spec, layout, schedule, model=model, data=data)
+    train = [*launch, "-m", "templates.training.train", *flags]
     if spec.storage.scratch == "auto":
         # The machine itself knows best what disks it has; it looks again at each start, since an eviction empties them.
         train = [python, "-m", "templates.training.on_scratch", "--mount", SCRATCH_MOUNT, "--", *train]
-    verify = [python, "-m", "templates.training.verify_model", "--run-dir", layout.run_folder]
+    train = [*masked, *train]
+    verify = [*masked, python, "-m", "templates.training.verify_model", "--run-dir", layout.run_folder]
     programs = {"train": train}
     if spec.checkpoints.relaunch:
         programs = {f"{_LAUNCH}{every}": [*train, "--llamalift_relaunch", str(every)] for every in ladder(schedule)}
@@ -76,6 +80,7 @@ def render_job(
             for name, argv in {**programs, "verify": verify}.items()
         ],
         "grace_seconds": grace_seconds(save_seconds),
+        "save_seconds": save_seconds,
         "secrets_file": secrets_file,
     }  # fmt: skip
 

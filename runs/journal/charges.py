@@ -76,6 +76,16 @@ def spent_dollars(journal: Journal, run_id: str, now: float) -> float:
     return sum(charge.dollars(now) for charge in charges_of(journal, run_id))
 
 
+def spent_between(journal: Journal, run_id: str, begin: float, end: float) -> float:
+    """What the run's time from `begin` to `end` has cost; both in seconds since the epoch."""
+    return sum(
+        max(0.0, min(end, end if charge.ended_at is None else charge.ended_at) - max(begin, charge.began_at))
+        / 3600
+        * charge.dollars_per_hour
+        for charge in charges_of(journal, run_id)
+    )
+
+
 def begin_charges(db: sqlite3.Connection, run_id: str, resource_id: str, rates: Iterable[Rate], at: float) -> None:
     """Open a stretch for each rate. One that is open at the same price goes on; at another price it ends here."""
     for rate in rates:

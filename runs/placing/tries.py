@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
+from provisioning.errors import CapacityError
 from provisioning.types import ResourceKind
 from runs.facts import Decided, Prepared, Rented, Submitted, Trust, Unread
+from runs.journal.charges import end_machine_charge
 from runs.ledger import RunLedger
 from runs.placing.decide import decide, placement_of, renew
 from runs.placing.request import machine_request
@@ -47,7 +50,14 @@ class Tries:
         else:
             decided = self._stay(decided)
         context.journal.put(context.run_id, decided)
-        machine = context.cloud.provision(machine_request(context, decided), self._ledger, self._say)
+        tried_at = time.time()
+        try:
+            machine = context.cloud.provision(machine_request(context, decided), self._ledger, self._say)
+        except CapacityError:
+            if self.is_fixed:
+                # What was to be started again and got no hardware has cost nothing since.
+                end_machine_charge(context.journal, context.run_id, tried_at)
+            raise
         context.journal.put(
             context.run_id,
             Rented(

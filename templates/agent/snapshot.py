@@ -60,6 +60,8 @@ class Snapshot:
             "problem": self._state.problem or self._reported_problem(),
             "notes": [*self._state.notes, *self._metrics.notes],
             "losses": self._metrics.losses.points(),
+            "departure": self._state.departure,
+            "departures": self._state.departures,
         }
 
     def _step(self) -> dict[str, Any] | None:

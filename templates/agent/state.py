@@ -41,6 +41,10 @@ class State:
         budget_level: Per cent of the dollar cap that the user was warned about.
         evicted_boot: The start of the machine that was evicted; the job goes on at the next.
         notes: What happened, one line each, with the time.
+        boot: The start of the machine that this was written in.
+        departure: What is done with a notice that the machine is taken away, while that is on (departure.py).
+        departures: The same of earlier starts, with the steps that they lost, oldest first.
+        frozen_until: Until then a step may stand still because the platform froze the machine.
     """
 
     phase: str = "waiting"
@@ -65,6 +69,10 @@ class State:
     budget_level: int = 0
     evicted_boot: str | None = None
     notes: list[str] = field(default_factory=list)
+    boot: str | None = None
+    departure: dict[str, Any] | None = None
+    departures: list[dict[str, Any]] = field(default_factory=list)
+    frozen_until: float = 0.0
 
     @classmethod
     def load(cls, path: Path) -> State:

@@ -26,6 +26,8 @@ _VMSTAT = Path("/proc/vmstat")
 _MAX_BACKOFF_SECONDS = 300.0
 # What a leftover process may still do (a log uploader, for example) between SIGTERM and SIGKILL.
 _LEFTOVER_GRACE_SECONDS = 5.0
+# For so long a step waits for its secrets before it fails for want of them.
+_SECRETS_SECONDS = 900.0
 EVICTION = "eviction"
 
 
@@ -51,6 +53,7 @@ class Supervisor:
         self._job = None if state.job is None else Job.from_json(state.job)
         self._attempt = None if state.attempt_key is None else Attempt(folder, state.attempt_key)
         self._clearing_since: float | None = None
+        self._lacking_since: float | None = None
         self._refused_digest: str | None = None
 
     def tick(self, now: float) -> None:
@@ -63,7 +66,7 @@ class Supervisor:
             self._watch(self._attempt, now)
         elif self._state.stop is not None:
             self._end("stopped", now)
-        elif now >= self._state.retry_at:
+        elif now >= self._state.retry_at and self._has_secrets(now):
             self._begin(now)
 
     @property
@@ -75,14 +78,20 @@ class Supervisor:
         """Process id of the running step's own program."""
         return None if self._attempt is None else self._attempt.leader()
 
-    def stop(self, reason: str, now: float) -> None:
-        """Stop the running step: SIGTERM now, SIGKILL when its grace is over. The first reason stays."""
+    def stop(self, reason: str, now: float, *, kill_at: float | None = None) -> None:
+        """Stop the running step: SIGTERM now, SIGKILL at `kill_at`, else after its grace. The first reason stays."""
         step = self.step
         if step is None or self._state.stop is not None:
             return
-        self._state.stop = {"reason": reason, "kill_at": now + step.grace_seconds, "asked": False}
+        kill_at = now + step.grace_seconds if kill_at is None else kill_at
+        self._state.stop = {"reason": reason, "kill_at": kill_at, "asked": False}
         self._say(f"stopping {step.name}: {reason}")
         self._save()
+
+    def go_on(self) -> None:
+        """Take up again, at the next look, a job that was stopped for an eviction which did not come."""
+        if self._state.evicted_boot is not None:
+            self._state.evicted_boot = ""
 
     def _take_job(self, now: float) -> None:
         """Start the job in job.json unless it is the one that was started, or one is running."""
@@ -134,6 +143,17 @@ class Supervisor:
         self._log(f"starting {step.name}, attempt {state.attempt}")
         self._attempt = Attempt(self._folder, state.attempt_key)
         self._attempt.start()
+
+    def _has_secrets(self, now: float) -> bool:
+        """After a restart of the machine the client has to bring them again: they were in memory. It has minutes."""
+        file = self._running_job().secrets_file
+        if file is None or self._state.attempt == 0 or Path(file).exists():
+            self._lacking_since = None
+            return True
+        if self._lacking_since is None:
+            self._lacking_since = now
+            self._say("waiting for the client to bring the secrets again: they do not survive a restart of the machine")
+        return now - self._lacking_since >= _SECRETS_SECONDS
 
     def _watch(self, attempt: Attempt, now: float) -> None:
         outcome = attempt.outcome()

@@ -102,14 +102,23 @@ class StepEnd(TrainerCallback):
             self.left = control.should_training_stop = True
         return control
 
-    def on_save(self, _args: TrainingArguments, state: TrainerState, *_more: object, **_kwargs: object) -> None:
-        """Remember what the save took, or that there was none."""
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_kwargs: object
+    ) -> TrainerControl:
+        """Remember what the save took, or that there was none.
+
+        Who was asked to leave meanwhile leaves now, not a step and a save later.
+        """
         if self._clock and self._trainer.last_save[0] != state.global_step:
             self._clock.refused(state.global_step)
         elif self._clock:
             self._clock.saved(*self._trainer.last_save)
             if state.is_world_process_zero:
                 self._keep_times(self._clock.step_seconds, self._clock.save_seconds)
+        (leave,) = self._agree(args, self._asked)
+        if leave and state.global_step < state.max_steps:
+            self.left = control.should_training_stop = True
+        return control
 
     def _agree_on_room(self, args: TrainingArguments, state: TrainerState) -> bool:
         refused = state.is_world_process_zero and not self._may_save()
