@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from templates.training.save_schedule import ladder
@@ -76,6 +77,8 @@ def render_job(
             {
                 "name": name, "argv": argv, "env": environment, "cwd": layout.run_folder,
                 "marker": f"markers/{name}.json", "max_restarts": restarts[name],
+                # The agent's own figures beside this one: templates/agent/hang.py.
+                "hang": {"save_seconds": save_seconds} if name in programs else None,
             }
             for name, argv in {**programs, "verify": verify}.items()
         ],
@@ -83,6 +86,13 @@ def render_job(
         "save_seconds": save_seconds,
         "secrets_file": secrets_file,
     }  # fmt: skip
+
+
+def evictions_file(spec: RunFile, evictions_per_hour: float | None) -> bytes:
+    """`job/evictions.json`: for a job that goes on elsewhere, where machines are lost more or less often."""
+    return json.dumps(
+        {"seconds_between_losses": spec.save_schedule(evictions_per_hour).seconds_between_losses}
+    ).encode()
 
 
 def launch_words(step: str) -> str:

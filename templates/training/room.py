@@ -20,7 +20,7 @@ def has_room(run: Run, parameters: int, folder: Path) -> bool:
     lacking = lacking_bytes(run, needed, folder)
     if lacking:
         text = f"a checkpoint of {needed:,} bytes does not fit, training goes on without it: {lacking:,} bytes short"
-        run.metrics.problem("disk_full", text)
+        run.metrics.warn("disk_full", text)
     return not lacking
 
 
@@ -29,7 +29,7 @@ def lacking_bytes(run: Run, needed_bytes: int, folder: Path) -> int:
     try:
         short, removed = prune.make_room(folder, needed_bytes)
     except OSError as error:
-        run.metrics.problem("disk_full", f"old checkpoints could not be removed: {error}")
+        run.metrics.warn("disk_full", f"old checkpoints could not be removed: {error}")
         return prune.lacking_bytes(folder, needed_bytes)
     if removed:
         names = ", ".join(path.name for path in removed)

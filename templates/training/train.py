@@ -6,28 +6,33 @@ Run by `python -m templates.training.launch --standalone --nproc_per_node N -m t
 from __future__ import annotations
 
 import atexit
+import contextlib
+import faulthandler
 import os
+import signal
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from templates.training import checkpoints, exit_codes, leftovers, losses, relaunching, setup, universal
+from templates.training import (
+    checkpoints,
+    exit_codes,
+    fence,
+    leftovers,
+    losses,
+    rank_report,
+    relaunching,
+    setup,
+    universal,
+)
 from templates.training.arguments import schedule_for
 from templates.training.enduring import endure_full_disk
-from templates.training.errors import (
-    ConversionError,
-    DataError,
-    ForeignCheckpointError,
-    ModelError,
-    NoSpaceError,
-    RowsError,
-    SaveBrokenError,
-    TrainingError,
-)
+from templates.training.errors import BusyError
+from templates.training.evictions import as_here
 from templates.training.finish import finish, is_finished
 from templates.training.identity import identify
-from templates.training.orphans import die_with_parent
+from templates.training.orphans import die_with_launcher, leave_with_peers
 from templates.training.relaunch import NothingToGainError, RelaunchClock
 from templates.training.room import has_room
 from templates.training.save_clock import SaveClock
@@ -41,50 +46,52 @@ if TYPE_CHECKING:
     from templates.training.trainer import LiftTrainer
 
 _SHOWN_SAVES = 8
-# The kind of problem that is reported, and the code that the agent goes by.
-_ENDINGS: dict[type[TrainingError], tuple[str, int]] = {
-    ForeignCheckpointError: ("usage", exit_codes.USAGE),
-    RowsError: ("usage", exit_codes.USAGE),
-    ConversionError: ("usage", exit_codes.USAGE),
-    NoSpaceError: ("disk_full", exit_codes.NO_SPACE),
-    SaveBrokenError: ("disk_full", exit_codes.NO_SPACE),
-    DataError: ("bad_data", exit_codes.BAD_DATA),
-    ModelError: ("bad_model", exit_codes.BAD_MODEL),
-}
 
 
 def main(argv: list[str]) -> int:
     """Train; give the exit code (`exit_codes`)."""
+    # Sent SIGUSR1, it prints where every thread stands: what a hung training is asked before it is ended.
+    faulthandler.register(signal.SIGUSR1)
     endure_full_disk()
     if "TORCHELASTIC_RUN_ID" in os.environ:
-        die_with_parent()
+        die_with_launcher()
+        leave_with_peers()
+    try:
+        lock = fence.join()
+    except BusyError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the log is where the user looks
+        return exit_codes.BUSY
+    with lock or contextlib.nullcontext():
+        return _prepare_and_train(argv)
+
+
+def _prepare_and_train(argv: list[str]) -> int:
     try:
         run = prepare(argv)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the log is where the user looks
         return exit_codes.USAGE
+    except Exception as error:  # noqa: BLE001 - whatever ends it is told by its kind
+        return rank_report.end_with(error, None, heartbeat=None, micro_batch=0)
     try:
         is_over = relaunching.is_over if run.asked.llamalift_relaunch else is_finished
         return exit_codes.OK if run.ranks.first(lambda: is_over(run)) else _train(run)
-    except TrainingError as error:
-        kind, code = next(ending for cause, ending in _ENDINGS.items() if isinstance(error, cause))
-        run.metrics.problem(kind, str(error))
-        if not run.ranks.is_first:
-            # Rank 0 may know nothing of it, and only it writes events.
-            print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the log is where the user looks
-        return code
+    except Exception as error:  # noqa: BLE001 - as above
+        micro_batch = run.training.per_device_train_batch_size
+        return rank_report.end_with(error, run.metrics, heartbeat=run.metrics.heartbeat, micro_batch=micro_batch)
 
 
 def _train(run: Run) -> int:
     from templates.training.homes import Homes, newest_start
+    from templates.training.pulse import Pulse
     from templates.training.trainer import Discard, Report, StepEnd
 
     run.metrics.phase("loading")
     run.ranks.first(lambda: leftovers.clear(run.folders.final.parent, run.metrics.note))
     identity = _identity(run)
     start = run.ranks.first(lambda: newest_start(run, identity))
+    run = setup.going_on(run, start, universal=universal.is_needed(run, start))
     folder = universal.folder_for(run, start)
-    run = setup.going_on(run, start, universal=folder != start.folder)
     trainer, facts = _make_trainer(run, identity)
     parameters = facts["parameters"]
     saves = Path(trainer.args.output_dir)
@@ -99,8 +106,9 @@ def _train(run: Run) -> int:
     trainer.add_callback(step_end)
     trainer.add_callback(homes)
     trainer.add_callback(Report(trainer))
+    trainer.add_callback(Pulse(run.metrics))
     if folder and folder != start.folder:
-        trainer.add_callback(Discard(folder))
+        trainer.add_callback(Discard(trainer, folder))
     if start.folder:
         run.metrics.note(f"going on from {start.folder.name}")
     run.metrics.phase("training")
@@ -206,7 +214,7 @@ def _clock(run: Run, homes: Homes, total_steps: int, start_step: int) -> SaveClo
         return None
     step_seconds, save_seconds = checkpoints.read_times(run.folders.checkpoints)
     clock = (RelaunchClock if run.asked.llamalift_relaunch else SaveClock)(
-        schedule=schedule_for(run.asked, run.translated.save_steps, total_steps),
+        schedule=as_here(schedule_for(run.asked, run.translated.save_steps, total_steps), run.folders.markers.parent),
         total_steps=total_steps,
         rungs_down=_rungs_down(run),
         last_save=start_step,

@@ -145,14 +145,20 @@ class StepEnd(TrainerCallback):
 class Discard(TrainerCallback):
     """Removes a converted checkpoint when every rank has read it, which after the first step is certain."""
 
-    def __init__(self, folder: Path) -> None:
-        """Remove `folder`."""
+    def __init__(self, trainer: LiftTrainer, folder: Path) -> None:
+        """Remove `folder`, which `trainer` goes on from."""
+        self._trainer = trainer
         self._folder = folder
 
     def on_step_end(self, _args: TrainingArguments, state: TrainerState, *_more: object, **_kwargs: object) -> None:
         """Remove it."""
         if state.is_world_process_zero and self._folder.exists():
             shutil.rmtree(self._folder)
+
+    def on_train_end(self, args: TrainingArguments, state: TrainerState, *_more: object, **_kwargs: object) -> None:
+        """Remove it where no step was left to do: the final model needs the room."""
+        self._trainer.ranks.barrier()
+        self.on_step_end(args, state)
 
 
 class Report(TrainerCallback):

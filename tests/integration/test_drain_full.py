@@ -67,7 +67,7 @@ def assert_nothing_is_lost(durable: Path) -> None:
         for event in map(json.loads, (durable.parent / "metrics.jsonl").read_text().splitlines())
         if event["event"] == "problem"
     ]
-    assert (problem["kind"], problem["text"]) == ("disk_full", trouble.text)
+    assert (problem["kind"], problem["text"], problem["warning"]) == ("disk_full", trouble.text, True)
     assert "does not fit on the workspace and stays on scratch" in trouble.text
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from remote.layout import RunLayout
 from runs.errors import SpecError
-from runs.job import render_job
+from runs.job import evictions_file, render_job
 from runs.secrets import read_secrets
 from runs.spec.load import load_run_text
 from runs.spec.recipes import write_recipe
@@ -101,6 +101,14 @@ def test_the_trainer_learns_of_evictions_and_of_what_a_save_should_take(tmp_path
     assert json.loads(flag(never, "llamalift_schedule"))["seconds_between_losses"] is None
 
 
+def test_a_job_that_moved_is_told_of_the_evictions_there(tmp_path: Path) -> None:
+    """In a file of its own, which the trainer reads when it starts; null where nobody knows."""
+    run_file = write_recipe("wizardlm-7b", tmp_path)
+    spec = load_run_text(run_file.read_text(), run_file).spec
+    assert json.loads(evictions_file(spec, 0.2)) == {"seconds_between_losses": pytest.approx(18_000)}
+    assert json.loads(evictions_file(spec, None)) == {"seconds_between_losses": None}
+
+
 def test_the_literal_recipe_is_a_row_of_launches(tmp_path: Path) -> None:
     """One step for each save_steps from 800 down to 1, each with a marker of its own; then the model is loaded back."""
     job = steps(render(tmp_path, "wizardlm-7b", "  relaunch: true\n"))
@@ -143,3 +151,10 @@ def test_a_stopped_trainer_has_time_for_its_last_save(tmp_path: Path) -> None:
     grace = render(tmp_path, "wizardlm-7b")["grace_seconds"]
     assert isinstance(grace, float)
     assert grace >= 2 * 471
+
+
+def test_a_hung_training_is_told_from_a_long_save(tmp_path: Path) -> None:
+    """The agent knows what a save should take; only training is watched."""
+    train, verify = steps(render(tmp_path, "wizardlm-7b"))
+    assert train["hang"] == {"save_seconds": 471}
+    assert verify["hang"] is None

@@ -71,11 +71,11 @@ def planned(folder: Path, more: str = "", said: Survey | None = None) -> Plan:
         ),
         (
             "checkpoints: {mirror: az://account/ckpt}\n", None,
-            "the storage account is yours: what is copied to it stays, and costs, after `llamalift down`: az://account/ckpt",
+            "what is copied to it stays, and costs, after `llamalift down`: az://account/ckpt",
         ),
         (
             "checkpoints: {mirror: az://account/ckpt}\n", None,
-            "the machine signs in to the mirror by its identity, which needs the role Storage Blob Data Contributor",
+            "signs in to the mirror by its identity, which needs the role Storage Blob Data Contributor there",
         ),
         ("train: {fp16: true}\n", None, "bf16 is as fast on A100-80GB and cannot overflow as fp16 does"),
         ("train: {bf16: false}\n", None, "fp32 runs many times slower than bf16 on A100-80GB; leave out bf16: false"),

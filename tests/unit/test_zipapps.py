@@ -26,8 +26,8 @@ def test_the_same_sources_give_the_same_bytes(name: str) -> None:
 
 
 def test_the_agent_fits_into_custom_data() -> None:
-    """65,535 bytes hold the agent, cloud-init's own text and the keys: the agent may take 46 KB at the very most."""
-    assert len(agent_zipapp()) < 46_000
+    """65,535 bytes hold the agent, cloud-init's own text and the keys: the agent may take 50 KB at the very most."""
+    assert len(agent_zipapp()) < 50_000
 
 
 def test_the_agent_is_a_program_by_itself(tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from provisioning.rehearsal.arm.addresses import free_address, machine_port
 from provisioning.rehearsal.arm.compute.capacity import check_allocation
+from provisioning.rehearsal.arm.compute.copies import folder_of
 from provisioning.rehearsal.arm.compute.disks import erase as erase_disk
-from provisioning.rehearsal.arm.compute.disks import folder_of, new_disk
+from provisioning.rehearsal.arm.compute.disks import new_disk
 from provisioning.rehearsal.arm.compute.references import disks_of, interface_ids, vm_id
 from provisioning.rehearsal.arm.compute.skus import has_local_nvme
 from provisioning.rehearsal.arm.errors import ArmError
@@ -46,6 +47,7 @@ def start(world: World, operation: Operation) -> None:
         if machine.private.get("power") != "running":
             check_allocation(world, machine)
         _make_disks(world, machine)
+        note_ownership(world, machine)
     _boot(world, machine)
     if world.operations.wait_out(operation):
         _settle(world, operation.target)
@@ -88,7 +90,17 @@ def _stop(world: World, machine: Resource, power: str) -> None:
         shutil.rmtree(scratch, ignore_errors=True)
     with world.store.lock:
         machine.private["power"] = power
+        note_ownership(world, machine)
     _settle(world, machine.id)
+
+
+def note_ownership(world: World, machine: Resource) -> None:
+    """Its disks were attached, detached, or came to rest just now."""
+    for reference in disks_of(machine):
+        disk = world.store.get(reference["managedDisk"].get("id") or "")
+        if disk is not None:
+            disk.properties["LastOwnershipUpdateTime"] = now_text()
+            world.store.put(disk)
 
 
 def _settle(world: World, resource_id: str) -> None:
@@ -125,6 +137,7 @@ def erase(world: World, machine: Resource) -> None:
     """Stop it and remove it with everything whose deleteOption is Delete."""
     world.machines.stop(vm_id(machine))
     with world.store.lock:
+        note_ownership(world, machine)
         world.store.remove(machine.id)
         world.witness.gone(machine.id)
         for disk in disks_of(machine):
