@@ -76,7 +76,9 @@ def test_a_drain_that_cannot_fit_is_refused_with_the_numbers(durable: Path, tmp_
     filler = fill(durable, SIZE // 2)
     assert start(durable, tmp_path).wait() == 0
     assert_nothing_is_lost(durable)
-    assert (durable.parent / "metrics.jsonl").read_text().rstrip().endswith('bytes short"}')
+    trouble = drain_state.read_trouble(durable.parent)
+    assert trouble is not None
+    assert trouble.text.endswith(" bytes short")
     filler.unlink()
     assert start(durable, tmp_path).wait() == 0
     assert steps_in(durable) == [4, 8]
