@@ -16,7 +16,7 @@ from templates.agent.limits import budget_level
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from remote.agent import AgentStatus, Gpu, RunningStep
+    from remote.agent import AgentStatus, Checkpoints, Gpu, RunningStep
     from runs.status import RunStatus
     from runs.types import StageRow
 
@@ -109,6 +109,15 @@ def _step_facts(step: RunningStep) -> Iterator[tuple[str, str]]:
         yield "silent", f"for {duration(step.silent_seconds or 0)}: a long step or save, or it has hung"
 
 
+def _checkpoints(checkpoints: Checkpoints) -> Iterator[tuple[str, str]]:
+    newest, draining = checkpoints.newest_complete, checkpoints.draining
+    if newest is not None:
+        yield "checkpoint", f"step {newest.step} complete, {size(newest.size_bytes)}"
+    if draining is not None:
+        share = draining.done_bytes / max(draining.bytes, 1)
+        yield "on its way", f"step {draining.step} from scratch to the workspace, {share:.0%} of {size(draining.bytes)}"
+
+
 def _agent_facts(agent: AgentStatus) -> Iterator[tuple[str, str]]:
     progress = agent.progress
     if agent.step is not None:
@@ -123,9 +132,7 @@ def _agent_facts(agent: AgentStatus) -> Iterator[tuple[str, str]]:
         yield "loss", f"{agent.losses[-1][1]:.3f}  {sparkline([loss for _, loss in agent.losses], width=40)}"
     if progress is not None and progress.tokens_per_second:
         yield "speed", f"{progress.tokens_per_second:,.0f} tokens/s"
-    newest = agent.checkpoints.newest_complete
-    if newest is not None:
-        yield "checkpoint", f"step {newest.step} complete, {size(newest.size_bytes)}"
+    yield from _checkpoints(agent.checkpoints)
     for gpu in agent.gpus:
         yield f"GPU {gpu.index}", _gpu(gpu)
     yield "disk", f"{size(agent.disk.free_bytes)} of {size(agent.disk.total_bytes)} free"

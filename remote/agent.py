@@ -91,12 +91,22 @@ class CompleteCheckpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Draining:
+    """A checkpoint on its way from scratch to the workspace; it counts only when all of it is there."""
+
+    step: int
+    bytes: int
+    done_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpoints:
-    """What could be resumed from."""
+    """What could be resumed from, and what is about to be."""
 
     newest_complete: CompleteCheckpoint | None = None
     complete_steps: tuple[int, ...] = ()
     last_save_seconds: float | None = None
+    draining: Draining | None = None
 
 
 @dataclass(frozen=True, slots=True)

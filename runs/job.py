@@ -59,7 +59,8 @@ def render_job(
     masked = [python, "-m", "templates.training.masked", ",".join(spec.secrets)] if secrets_file else []
     # On scratch a save takes far less: the trainer's own first save tells.
     schedule = spec.save_schedule(evictions_per_hour, 0.0 if on_scratch else save_seconds)
-    train = [*launch, "-m", "templates.training.train", *trainer_flags(spec, layout, schedule, model=model, data=data)]
+    flags = trainer_flags(spec, layout, schedule, model=model, data=data)
+    train = [*launch, "-m", "templates.training.train", *flags]
     if spec.storage.scratch == "auto":
         # The machine itself knows best what disks it has; it looks again at each start, since an eviction empties them.
         train = [python, "-m", "templates.training.on_scratch", "--mount", SCRATCH_MOUNT, "--", *train]

@@ -232,6 +232,8 @@ def describe(status: AgentStatus) -> str:
     newest = status.checkpoints.newest_complete
     if newest is not None:
         words.append(f"saved at {newest.step}")
+    if draining := status.checkpoints.draining:
+        words.append(f"{draining.step} on its way to the disk")
     return ", ".join(words)
 
 

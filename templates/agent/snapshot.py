@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from templates.agent import manifest
+from templates.agent.draining import on_its_way
 
 if TYPE_CHECKING:
     from templates.agent.folder import RunFolder
@@ -52,7 +53,7 @@ class Snapshot:
             "step": self._step(),
             "finished_steps": self._state.finished,
             "progress": self._metrics.progress(now),
-            "checkpoints": self._complete(),
+            "checkpoints": self._complete(now),
             "disk": {"total_bytes": usage.total, "free_bytes": usage.free},
             "gpus": self._gpus.seen,
             "limits": self._limits(limits, dollars),
@@ -76,12 +77,13 @@ class Snapshot:
             "silent_seconds": self._supervisor.silent_seconds(),
         }
 
-    def _complete(self) -> dict[str, Any]:
+    def _complete(self, now: float) -> dict[str, Any]:
         complete = self._checkpoints.complete
         return {
             "newest_complete": complete[-1] if complete else None,
             "complete_steps": [entry["step"] for entry in complete],
             "last_save_seconds": self._metrics.last_save_seconds,
+            "draining": on_its_way(self._folder, now),
         }
 
     def _limits(self, limits: Limits, dollars: float) -> dict[str, Any]:

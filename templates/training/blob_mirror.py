@@ -41,7 +41,12 @@ def _in_our_words() -> Iterator[None]:
     try:
         yield
     except (AzureError, ValueError) as error:
-        raise MirrorError(str(error).strip().partition("\n")[0]) from error
+        raise MirrorError(first_line(error)) from error
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, without the queries of web addresses: the signature of a SAS stands there."""
+    return re.sub(r"\?[^\s'\"]*", "", str(error).strip().partition("\n")[0])
 
 
 class BlobMirror:

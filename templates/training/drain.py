@@ -19,9 +19,9 @@ import sys
 import time
 from pathlib import Path
 
-from templates.agent.manifest import ManifestError, checkpoint_folders
+from templates.agent.manifest import ManifestError
 from templates.training import checkpoints, drain_state, prune, scratch
-from templates.training.drain_copy import PREFIX, Copy, DamagedError, drop_other_copies
+from templates.training.drain_copy import Copy, DamagedError, drop_other_copies
 from templates.training.metrics import Metrics
 from templates.training.orphans import die_with_parent
 from templates.training.pace import Pace
@@ -32,6 +32,7 @@ _TELL_SECONDS = 0.25
 # A full disk may be made roomier by hand; a newer checkpoint is tried at once.
 _RETRY_SECONDS = 30.0
 _NICENESS = 10
+_LOCK = ".drain-lock"
 
 
 class Drain:
@@ -52,7 +53,9 @@ class Drain:
     def clean_up(self) -> None:
         """Clear away what an earlier drain left when it was killed, but for the copy that can be taken up."""
         scratch.drop_pins(self._source)
-        drain_state.write_trouble(self._run_folder, None)
+        drain_state.write_trouble(self._source, None)
+        for half_removed in self._target.glob(f"{prune.TRASH}*"):
+            shutil.rmtree(half_removed, ignore_errors=True)
         step = scratch.newest_step(self._source)
         drop_other_copies(self._target, step if step > scratch.newest_step(self._target) else None)
 
@@ -61,7 +64,7 @@ class Drain:
         step = scratch.newest_step(self._source)
         if step <= scratch.newest_step(self._target) or (step == self._failed_step and time.time() < self._again_at):
             return False
-        folder = next(path for found, path in checkpoint_folders(self._source) if found == step)
+        folder = checkpoints.checkpoint_folder(str(self._source), step)
         try:
             with scratch.pinned(folder) as held:
                 self._drain(step, folder, held)
@@ -90,8 +93,14 @@ class Drain:
                 return
             self._full(step, copy, "it filled up meanwhile")
         else:
-            prune.prune(self._target, self._keep)
+            self._prune()
             self._done(step, copy.bytes, time.monotonic() - began, pace.bytes_per_second)
+
+    def _prune(self) -> None:
+        try:
+            prune.prune(self._target, self._keep)
+        except OSError as error:
+            self._metrics.warn("disk_full", f"old checkpoints could not be removed: {error}")
 
     def _tell(self, step: int, done: int, total: int, pace: Pace) -> None:
         if time.monotonic() - self._told_at < _TELL_SECONDS and done < total:
@@ -102,7 +111,7 @@ class Drain:
 
     def _done(self, step: int, size: int, seconds: float, rate: float) -> None:
         self._failed_step = 0
-        drain_state.write_trouble(self._run_folder, None)
+        drain_state.write_trouble(self._source, None)
         facts = {"seconds": round(seconds, 3), "bytes": size, "bytes_per_second": round(rate, 1)}
         self._metrics.event("drained", step=step, **facts)
 
@@ -111,7 +120,7 @@ class Drain:
         text = f"checkpoint-{step} of {copy.bytes:,} bytes does not fit on the workspace and stays on scratch: {how}"
         copy.discard()
         if self._failed_step != step:
-            self._metrics.problem("disk_full", text)
+            self._metrics.warn("disk_full", text)
         self._fail(step, text)
 
     def _damaged(self, step: int, folder: Path, why: str) -> None:
@@ -125,7 +134,7 @@ class Drain:
     def _fail(self, step: int, text: str) -> None:
         self._failed_step, self._again_at = step, time.time() + _RETRY_SECONDS
         drain_state.write_progress(self._run_folder, None)
-        drain_state.write_trouble(self._run_folder, drain_state.Trouble(step, text))
+        drain_state.write_trouble(self._source, drain_state.Trouble(step, text))
 
 
 def main(argv: list[str]) -> int:
@@ -139,7 +148,7 @@ def main(argv: list[str]) -> int:
     if not asked.once:
         die_with_parent()
     os.nice(_NICENESS)
-    with (asked.checkpoints / f"{PREFIX}lock").open("a") as lock:
+    with (asked.scratch / _LOCK).open("a") as lock:
         # The drain of a trainer that was killed a moment ago may still be there.
         fcntl.flock(lock, fcntl.LOCK_EX)
         drain = Drain(

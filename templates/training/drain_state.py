@@ -1,7 +1,8 @@
-"""What the drain says of itself, in small files in the run folder: how far it is, and what it could not do.
+"""What the drain says of itself, in small files: how far it is, and what it could not do.
 
-The agent reads drain.json to know whether a drain can end within the notice of an eviction. It stays when the drain is
-done, all bytes there: its speed tells how long the next one takes.
+The agent reads drain.json in the run folder to know whether a drain can end within the notice of an eviction. It stays
+when the drain is done, all bytes there: its speed tells how long the next one takes. What could not be done is told on
+scratch, since the durable disk may be full; the trainer waits for one of the two.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -64,21 +66,22 @@ def read_progress(run_folder: Path) -> Progress | None:
 
 
 def write_progress(run_folder: Path, progress: Progress | None) -> None:
-    """Say how far the drain is; None: nothing is draining."""
-    _write(run_folder / PROGRESS, progress)
+    """Say how far the drain is, if the disk has room for that; None: nothing is draining."""
+    with suppress(OSError):
+        _write(run_folder / PROGRESS, progress)
 
 
-def read_trouble(run_folder: Path) -> Trouble | None:
-    """What could not be drained at the last try, or None."""
+def read_trouble(source: Path) -> Trouble | None:
+    """What could not be drained from the folder `source` at the last try, or None."""
     try:
-        return Trouble(**json.loads((run_folder / TROUBLE).read_text()))
+        return Trouble(**json.loads((source / TROUBLE).read_text()))
     except (OSError, ValueError, TypeError):
         return None
 
 
-def write_trouble(run_folder: Path, trouble: Trouble | None) -> None:
-    """Remember what could not be drained; None: nothing is in the way."""
-    _write(run_folder / TROUBLE, trouble)
+def write_trouble(source: Path, trouble: Trouble | None) -> None:
+    """Remember what could not be drained from `source`; None: nothing is in the way."""
+    _write(source / TROUBLE, trouble)
 
 
 def _write(path: Path, value: Progress | Trouble | None) -> None:

@@ -56,7 +56,7 @@ class TwoSpeed:
         while not self._is_settled():
             self._drain.ensure()
             time.sleep(_LOOK_SECONDS)
-        trouble = drain_state.read_trouble(self._target.parent)
+        trouble = drain_state.read_trouble(self._source)
         return trouble.text if trouble is not None and trouble.step >= scratch.newest_step(self._source) else None
 
     def stop(self) -> None:
@@ -66,5 +66,5 @@ class TwoSpeed:
     def _is_settled(self) -> bool:
         """The newest one on scratch is durable, or it is known why not."""
         step = scratch.newest_step(self._source)
-        trouble = drain_state.read_trouble(self._target.parent)
+        trouble = drain_state.read_trouble(self._source)
         return scratch.newest_step(self._target) >= step or (trouble is not None and trouble.step >= step)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from templates.agent.manifest import check_manifest
-from templates.training.blob_mirror import BlobMirror
+from templates.training.blob_mirror import BlobMirror, first_line
 from templates.training.errors import DamagedCopyError, MirrorError
 from templates.training.metrics import Metrics
 from templates.training.mirror import fetch_newer
@@ -152,6 +152,12 @@ def test_a_mirror_that_is_not_there_stops_nothing(run_folder: Path, monkeypatch:
     assert "AZURE_STORAGE_SAS_TOKEN" not in os.environ
     assert not fetch_newer("az://other/container", run_folder / "checkpoints", 0, Metrics(run_folder / "metrics.jsonl"))
     assert events(run_folder, "note")[0]["text"].startswith("the mirror cannot be asked for a newer checkpoint: AZURE_")
+
+
+def test_no_signature_gets_into_words() -> None:
+    """Who cannot reach an account prints its whole address, with the SAS that lets anybody in."""
+    said = "Max retries exceeded with url: /ckpt?restype=container&sv=2026&sig=c2VjcmV0%3D (Caused by 'refused')\nMore"
+    assert first_line(ValueError(said)) == "Max retries exceeded with url: /ckpt (Caused by 'refused')"
 
 
 def test_a_killed_upload_is_taken_up(url: str, run_folder: Path) -> None:

@@ -54,12 +54,12 @@ def fill(durable: Path, leave: int) -> Path:
     return filler
 
 
-def assert_nothing_is_lost(durable: Path) -> None:
+def assert_nothing_is_lost(durable: Path, scratch: Path) -> None:
     """The older one is whole, and of the newer one there is nothing but a word why."""
     assert steps_in(durable) == [4]
     assert check_manifest(durable / "checkpoint-4") == []
     assert not (durable / ".draining-checkpoint-8").exists()
-    trouble = drain_state.read_trouble(durable.parent)
+    trouble = drain_state.read_trouble(scratch)
     assert trouble is not None
     assert trouble.step == 8
     (problem,) = [
@@ -67,7 +67,7 @@ def assert_nothing_is_lost(durable: Path) -> None:
         for event in map(json.loads, (durable.parent / "metrics.jsonl").read_text().splitlines())
         if event["event"] == "problem"
     ]
-    assert (problem["kind"], problem["text"]) == ("disk_full", trouble.text)
+    assert (problem["kind"], problem["text"], problem["warning"]) == ("disk_full", trouble.text, True)
     assert "does not fit on the workspace and stays on scratch" in trouble.text
 
 
@@ -75,12 +75,14 @@ def test_a_drain_that_cannot_fit_is_refused_with_the_numbers(durable: Path, tmp_
     """Before its first byte; made room for, the same checkpoint becomes durable."""
     filler = fill(durable, SIZE // 2)
     assert start(durable, tmp_path).wait() == 0
-    assert_nothing_is_lost(durable)
-    assert (durable.parent / "metrics.jsonl").read_text().rstrip().endswith('bytes short"}')
+    assert_nothing_is_lost(durable, tmp_path / "scratch")
+    trouble = drain_state.read_trouble(tmp_path / "scratch")
+    assert trouble is not None
+    assert trouble.text.endswith(" bytes short")
     filler.unlink()
     assert start(durable, tmp_path).wait() == 0
     assert steps_in(durable) == [4, 8]
-    assert drain_state.read_trouble(durable.parent) is None
+    assert drain_state.read_trouble(tmp_path / "scratch") is None
 
 
 def test_a_disk_that_fills_up_in_mid_drain(durable: Path, tmp_path: Path) -> None:
@@ -93,4 +95,4 @@ def test_a_disk_that_fills_up_in_mid_drain(durable: Path, tmp_path: Path) -> Non
         time.sleep(0.01)
     fill(durable, 64 << 10)
     assert process.wait() == 0
-    assert_nothing_is_lost(durable)
+    assert_nothing_is_lost(durable, tmp_path / "scratch")

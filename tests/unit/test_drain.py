@@ -112,13 +112,13 @@ def test_a_damaged_one_is_never_durable(disks: Disks) -> None:
     assert (
         "checkpoint-4 on scratch is set aside: wrong content: global_step4/shard.pt" in disks.events("note")[0]["text"]
     )
-    trouble = drain_state.read_trouble(disks.run_folder)
+    trouble = drain_state.read_trouble(disks.scratch)
     assert trouble is not None
     assert trouble.step == 4
     write_checkpoint(disks.scratch, 8)
     drain.look()
     assert steps_in(disks.durable) == [8]
-    assert drain_state.read_trouble(disks.run_folder) is None
+    assert drain_state.read_trouble(disks.scratch) is None
 
 
 class KilledError(Exception):

@@ -8,7 +8,17 @@ import pytest
 
 from cli.columns import print_columns
 from cli.status_screen import print_status
-from remote.agent import AgentProcess, AgentStatus, LogPiece, Problem, RunningStep, TrainingProgress
+from remote.agent import (
+    AgentProcess,
+    AgentStatus,
+    Checkpoints,
+    CompleteCheckpoint,
+    Draining,
+    LogPiece,
+    Problem,
+    RunningStep,
+    TrainingProgress,
+)
 from runs.cost import CostLine, RunCost
 from runs.facts import Collected, Rented
 from runs.journal.charges import Component
@@ -47,6 +57,17 @@ def test_a_running_job_tells_step_loss_speed_and_time_left(capsys: pytest.Captur
     assert "step 9 of 36, 1 m 15 s left" in lines
     assert "loss 6.200 █▁" in lines
     assert "speed 1,759 tokens/s" in lines
+
+
+def test_a_checkpoint_on_its_way_is_told_and_not_called_complete(capsys: pytest.CaptureFixture[str]) -> None:
+    """On the screen and in the line that follows a training; it counts when all of it is on the workspace."""
+    checkpoints = Checkpoints(CompleteCheckpoint(4, "/c/checkpoint-4", 94 * 10**9), (4,), 24.0, Draining(8, 1000, 620))
+    agent = replace(an_agent("running"), checkpoints=checkpoints)
+    print_status(seen(StageState.RUNNING, agent=agent))
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "checkpoint step 4 complete, 94.0 GB" in lines
+    assert "on its way step 8 from scratch to the workspace, 62% of 1.0 kB" in lines
+    assert describe(agent).endswith("saved at 4, 8 on its way to the disk")
 
 
 @pytest.mark.parametrize(("seconds", "shown"), [(None, False), (30.0, False), (200.0, True)])
