@@ -111,7 +111,7 @@ class Drain:
         text = f"checkpoint-{step} of {copy.bytes:,} bytes does not fit on the workspace and stays on scratch: {how}"
         copy.discard()
         if self._failed_step != step:
-            self._metrics.problem("disk_full", text)
+            self._metrics.warn("disk_full", text)
         self._fail(step, text)
 
     def _damaged(self, step: int, folder: Path, why: str) -> None:

@@ -132,7 +132,7 @@ class KilledTraining:
         ranks, members = self._processes(records) if phase != "load" else ([], set())
         if not self._await(records, phase, chance):
             return False
-        drains = self.scratch is not None and any(self._roots()[0].glob(".draining-*"))
+        drains = self.scratch is not None and any(self._roots()[0].glob(".draining-checkpoint-*"))
         if phase == "load":
             ranks, members = self._processes(records)
         newest = self._newest()
@@ -179,7 +179,7 @@ class KilledTraining:
             if phase == "prune":
                 return beat if self._newest() > before else None
             if phase == DRAIN:
-                return beat if any(self._roots()[0].glob(".draining-*")) else None
+                return beat if any(self._roots()[0].glob(".draining-checkpoint-*")) else None
             return beat if doing == _BEATS[phase] and (phase != "step" or len(trained) > further) else None
 
         beat: dict[str, Any] = wait_closely(look, f"{phase} in {records.name}")
