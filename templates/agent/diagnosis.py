@@ -170,6 +170,6 @@ def _how(outcome: Outcome, said: str | None, kind: str) -> str:
     if number > 0 and kind in {"killed", "crash"}:
         name = signal.Signals(number).name if number in set(signal.Signals) else str(number)
         return f"ended by signal: {name}"
-    if said is not None:
+    if said is not None and (code is not None or kind != "killed"):
         return said
     return "ended without a trace" if code is None else f"exit code: {code}"

@@ -71,6 +71,9 @@ class Silence:
         now = time.monotonic() if monotonic is None else monotonic
         try:
             beat = atomic.read_json(records / "heartbeat.json")
+            if beat is not None and beat.get("phase") == "draining":
+                # The trainer waits for its drain, which tells of itself (templates/training/drain_state.py).
+                beat["drain"] = atomic.read_json(records.parents[1] / "drain.json")
         except ValueError:
             beat = self.beat  # a disk that was full: an empty file is no sign of life
         if records != self._records or beat != self.beat:

@@ -72,6 +72,6 @@ def _before_the_first(folder: RunFolder) -> dict[str, Any]:
         "checkpoints": {"newest_complete": None, "complete_steps": [], "last_save_seconds": None},
         "disk": {"total_bytes": usage.total, "free_bytes": usage.free},
         "limits": {**asdict(limits_now(settings, folder)), "dollars_so_far": 0.0, "fired": None},
-        **dict.fromkeys(("step", "progress", "final", "problem")),
-        **{name: [] for name in ("finished_steps", "gpus", "notes", "losses")},
+        **dict.fromkeys(("step", "progress", "final", "problem", "departure")),
+        **{name: [] for name in ("finished_steps", "gpus", "notes", "losses", "departures")},
     }

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 from templates.agent.manifest import check_manifest
 from templates.agent.processes import TOKEN_VARIABLE, family, signal_all
 from templates.agent.stock import newest_step
-from templates.training.save_schedule import ShrinkSchedule, next_save_step
+from templates.training.save_schedule import ShrinkSchedule, ladder, next_save_step, save_steps
 from tests.fakes.agent_run import is_running
 from tests.fakes.agent_training import BASE_FLAGS, AgentTraining, prepare_training, read, weights_digest
 from tests.fakes.training_run import DEADLINE_SECONDS
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tests.fakes.training_run import TrainingRun
@@ -94,7 +94,7 @@ class _Struck:
     target: str
     members: set[int]
     newest: int
-    was_loading: bool
+    plan: Mapping[str, Any] | None
     drains: bool
 
 
@@ -132,13 +132,13 @@ class KilledTraining:
         ranks, members = self._processes(records) if phase != "load" else ([], set())
         if not self._await(records, phase, chance):
             return False
-        drains = self.scratch is not None and any(self._roots()[0].glob(".draining-*"))
+        drains = self.scratch is not None and any(self._roots()[0].glob(".draining-checkpoint-*"))
         if phase == "load":
             ranks, members = self._processes(records)
         newest = self._newest()
-        was_loading = phase == "load" and not self._starts(records)
         self._strike(records, target, ranks, chance)
-        self._struck.append(_Struck(records, target, members, newest, was_loading, drains))
+        plan = next(iter(self._plans(records)), None)
+        self._struck.append(_Struck(records, target, members, newest, plan, drains))
         return True
 
     def _processes(self, records: Path) -> tuple[list[int], set[int]]:
@@ -179,7 +179,7 @@ class KilledTraining:
             if phase == "prune":
                 return beat if self._newest() > before else None
             if phase == DRAIN:
-                return beat if any(self._roots()[0].glob(".draining-*")) else None
+                return beat if any(self._roots()[0].glob(".draining-checkpoint-*")) else None
             return beat if doing == _BEATS[phase] and (phase != "step" or len(trained) > further) else None
 
         beat: dict[str, Any] = wait_closely(look, f"{phase} in {records.name}")
@@ -223,8 +223,8 @@ class KilledTraining:
 
     def _judge(self, struck: _Struck, start: int | None) -> Kill:
         last = self.run.beat(struck.records)
-        phase = "load" if struck.was_loading else _PHASE_OF_BEAT.get(last.get("phase"), DRAIN)
-        step = 0 if struck.was_loading else int(last.get("step", 0))
+        phase = "load" if struck.plan is None else _PHASE_OF_BEAT.get(last.get("phase"), DRAIN)
+        step = 0 if struck.plan is None else int(last.get("step", 0))
         if start is None:
             return Kill(phase, struck.target, step, 0, 0, 0, ("no attempt trained after it",))
         if phase == "save" and start >= step:
@@ -232,7 +232,7 @@ class KilledTraining:
         elif phase == "step" and struck.drains:
             phase = DRAIN
         orphans = [pid for pid in struck.members if is_running(pid) and _belongs(pid, struck.records.name)]
-        promised = self._promised(struck.newest, int(struck.records.name.rpartition("-")[2]) - 1)
+        promised = 0 if struck.plan is None else self._promised(struck.plan, struck.newest)
         wrong = [
             *([f"began at {start}, complete was {struck.newest}"] if start < struck.newest else []),
             *([f"lost {step - start} steps, promised {promised}"] if step - start > promised else []),
@@ -257,28 +257,31 @@ class KilledTraining:
         """Where the attempt began to train, by its own word; None when it ended before."""
 
         def look() -> list[int] | None:
-            return self._starts(records) or ([] if (records / "exit.json").exists() else None)
+            return [plan["start_step"] for plan in self._plans(records)] or (
+                [] if (records / "exit.json").exists() else None
+            )
 
         found: list[int] = wait_closely(look, f"{records.name} to train: {self.run.log()[-3000:]}", 0.05)
         return found[0] if found else None
 
-    def _starts(self, records: Path) -> list[int]:
-        """Steps from which it, or a later attempt, began to train."""
+    def _plans(self, records: Path) -> list[Mapping[str, Any]]:
+        """What it, or a later attempt, said when it began to train."""
         since = (records / "claim.json").stat().st_mtime
-        return [event["start_step"] for event in self.run.training.events("plan") if event["t"] >= since]
+        return [event for event in self.run.training.events("plan") if event["t"] >= since]
 
-    def _promised(self, newest: int, rungs_down: int) -> int:
+    def _promised(self, plan: Mapping[str, Any], newest: int) -> int:
+        """The most that may be lost after the save of `newest`: what the plan, of which only a part is told, says."""
         if newest >= self.total_steps:
             return 0
-        due = next_save_step(
-            SCHEDULE,
-            last_save=newest,
-            total_steps=self.total_steps,
-            step_seconds=0,
-            save_seconds=0,
-            rungs_down=rungs_down,
-        )
-        return due - newest
+        total = self.total_steps
+        for rungs in range(len(ladder(SCHEDULE))):
+            steps = save_steps(SCHEDULE, total, 0.0, 0.0, rungs_down=rungs, first_step=plan["start_step"])
+            if len(steps) == plan["saves"] and list(steps[:8]) == plan["save_steps"][:8]:
+                due = next_save_step(
+                    SCHEDULE, last_save=newest, total_steps=total, step_seconds=0, save_seconds=0, rungs_down=rungs
+                )
+                return due - newest
+        raise AssertionError(f"a plan that no schedule gives: {plan}")
 
     def _garbage(self, start: int) -> Iterator[str]:
         for folder in (root / f"checkpoint-{start}" for root in self._roots()):

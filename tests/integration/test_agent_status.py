@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _KEYS = {
     *("schema", "now", "phase", "agent", "step", "finished_steps", "progress", "checkpoints", "disk", "gpus"),
-    *("limits", "final", "problem", "notes", "losses", "log"),
+    *("limits", "final", "problem", "notes", "losses", "departure", "departures", "log"),
 }
 
 

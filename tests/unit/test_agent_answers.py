@@ -92,6 +92,12 @@ def test_nccls_watchdog_is_known_by_its_abort() -> None:
     assert explain(Evidence(Outcome(139), log_tail=words)).message == "ended by signal: SIGSEGV"
 
 
+def test_an_end_that_nobody_saw_is_not_explained_by_the_last_words() -> None:
+    """Killed with its holder: what it printed last was a loss."""
+    assert explain(Evidence(Outcome(None), log_tail="{'loss': 3.2}")).message == "ended without a trace"
+    assert explain(Evidence(Outcome(1), log_tail="no: 3")).message == "no: 3"
+
+
 def test_a_half_written_report_says_nothing(tmp_path: Path) -> None:
     """A full disk leaves an empty file; the others are read."""
     (tmp_path / "rank-0.json").write_text("")

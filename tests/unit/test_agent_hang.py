@@ -66,3 +66,14 @@ def test_a_half_written_heartbeat_is_no_sign_of_life(tmp_path: Path) -> None:
     (tmp_path / "heartbeat.json").write_text("")
     silence.look(tmp_path, monotonic=1.0)
     assert (silence.seconds, silence.step) == (1.0, 3)
+
+
+def test_a_drain_that_goes_on_is_a_sign_of_life(tmp_path: Path) -> None:
+    """The trainer only waits for it; when it stands still, that is silence."""
+    records, silence = tmp_path / "attempts" / "1", Silence()
+    records.mkdir(parents=True)
+    (records / "heartbeat.json").write_text('{"phase": "draining", "step": 3}')
+    for second in range(6):
+        (tmp_path / "drain.json").write_text(json.dumps({"done_bytes": min(second, 3)}))
+        silence.look(records, monotonic=float(second))
+    assert silence.seconds == 2
