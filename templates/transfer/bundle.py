@@ -618,7 +618,9 @@ class _Server:
 
     def _do_digests(self, request: dict[str, Any]) -> object:
         root = request["root"]
-        return digests_of([(f"{root}/{path}", start, length) for path, start, length in request["pieces"]])
+        # A staged file comes with its whole path.
+        files = [(os.path.join(root, path), start, length) for path, start, length in request["pieces"]]  # noqa: PTH118
+        return digests_of(files)
 
     def _do_take(self, request: dict[str, Any]) -> object:
         if self._lane is None:
