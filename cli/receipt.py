@@ -34,5 +34,7 @@ def print_receipt(receipt: Receipt) -> None:
     for cost in receipt.components:
         how_long = f", {cost.hours:.2f} h x {cents(cost.dollars_per_hour)}" if cost.dollars_per_hour else ""
         console.print(f"  {cost.component:<14}  {cents(cost.dollars)}  ({cost.detail}{how_long})", markup=False)
+    if receipt.evictions:
+        console.print(f"  {receipt.evictions} (in the above)", markup=False)
     left = sum(line.confirmed_gone_at is None for line in receipt.resources)
     console.print(f"  {'nothing is left' if not left else f'{left} not confirmed'}; {receipt.cost_words}", markup=False)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from cli.console import data
 from cli.sparkline import sparkline
 from cli.words import age, cents, clock, dollars, duration, size
+from runs.evictions import sum_words
 from runs.job import launch_words
 from runs.types import RunState, StageName, StageState
 from templates.agent.limits import budget_level
@@ -15,11 +16,14 @@ from templates.agent.limits import budget_level
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from remote.agent import AgentStatus, Gpu
+    from remote.agent import AgentStatus, Gpu, RunningStep
     from runs.status import RunStatus
     from runs.types import StageRow
 
 _MARKS = {StageState.RUNNING: ("●", "cyan"), StageState.DONE: ("✓", "green"), StageState.FAILED: ("✗", "red")}
+
+# Steps and saves of a minute are nothing to speak of.
+_SILENT_SECONDS = 60.0
 
 
 def print_status(seen: RunStatus) -> None:
@@ -64,6 +68,8 @@ def _facts(seen: RunStatus) -> Iterator[tuple[str, str]]:
         yield "silent", seen.silence + ("; the job goes on without this connection" if training else "")
     if seen.agent is not None:
         yield from _agent_facts(seen.agent)
+    if seen.evictions:
+        yield "evicted", f"{sum_words(seen.evictions)}; the last: {seen.evictions[-1].words}"
     if seen.decided is not None and seen.row.state is RunState.ACTIVE:
         yield "deadline", f"{clock(seen.decided.deadline_at)}, cap {dollars(seen.decided.dollars_cap)}"
         yield from _budget(seen, seen.decided.dollars_cap)
@@ -96,10 +102,17 @@ def _gpu(gpu: Gpu) -> str:
     return ", ".join(words)
 
 
+def _step_facts(step: RunningStep) -> Iterator[tuple[str, str]]:
+    if launch := launch_words(step.name):
+        yield "launch", launch
+    if (step.silent_seconds or 0) >= _SILENT_SECONDS:
+        yield "silent", f"for {duration(step.silent_seconds or 0)}: a long step or save, or it has hung"
+
+
 def _agent_facts(agent: AgentStatus) -> Iterator[tuple[str, str]]:
     progress = agent.progress
-    if agent.step is not None and (launch := launch_words(agent.step.name)):
-        yield "launch", launch
+    if agent.step is not None:
+        yield from _step_facts(agent.step)
     if progress is not None and progress.step is not None:
         yield (
             "step",

@@ -40,12 +40,21 @@ class AgentProcess:
 
 @dataclass(frozen=True, slots=True)
 class RunningStep:
-    """The step of the job that runs now; `attempt` counts from 1, `started_at` in seconds since 1970."""
+    """The step of the job that runs now.
+
+    Attributes:
+        name: Its name.
+        attempt: Counts from 1.
+        pid: Its own program.
+        started_at: In seconds since 1970.
+        silent_seconds: Since its last sign of life; None when it has given none.
+    """
 
     name: str
     attempt: int
     pid: int | None
     started_at: float | None
+    silent_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +158,35 @@ class LogPiece:
 
 
 @dataclass(frozen=True, slots=True)
+class Departure:
+    """A notice that the platform ends this start of the machine, or what the end of an earlier one has cost.
+
+    Attributes:
+        kind: What the platform calls it (`Preempt` …); `unannounced` without a notice, `limit` for one of the agent's.
+        what: `save`, `drain`, `decline` or `nothing`: what the notice was used for.
+        reason: Why, with its numbers.
+        closed_at: When the next start wrote this down, in seconds since 1970; 0 while this start goes on.
+        resumed_at: When training had gone further than its start; None before.
+        notice_seconds: How long the notice was; None without one.
+        step: The newest step.
+        saved_step: The newest durable checkpoint.
+        lost_steps: Steps to be trained again.
+        step_seconds: A usual step.
+    """
+
+    kind: str
+    what: str
+    reason: str
+    closed_at: float = 0.0
+    resumed_at: float | None = None
+    notice_seconds: float | None = None
+    step: int | None = None
+    saved_step: int | None = None
+    lost_steps: int = 0
+    step_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AgentStatus:
     """How things stand on the machine.
 
@@ -168,6 +206,8 @@ class AgentStatus:
         checkpoints: What could be resumed from.
         disk: The workspace's filesystem.
         limits: The dead-man switch.
+        departure: What is done with a notice that the machine is taken away, while that is on.
+        departures: The ends of earlier starts, oldest first.
     """
 
     now: float
@@ -185,6 +225,8 @@ class AgentStatus:
     checkpoints: Checkpoints = Checkpoints()
     disk: Disk = Disk()
     limits: Limits = Limits()
+    departure: Departure | None = None
+    departures: tuple[Departure, ...] = ()
 
 
 def read_status(
@@ -269,9 +311,7 @@ def put_secrets(session: Session, layout: RunLayout, secrets: Mapping[str, str])
     They travel on standard input only. The file is 0600 in a 0700 folder in memory (`/dev/shm`), gone with the next
     boot; a machine without that (macOS) keeps it in its temporary folder.
     """
-    memory = session.run(Command.of("test", "-d", "/dev/shm"), check=False).exit_code == 0  # noqa: S108 - made private below
-    base = "/dev/shm" if memory else _temporary_folder(session)  # noqa: S108
-    folder = f"{base}/llamalift-{layout.run_id}"
+    folder = _secrets_folder(session, layout)
     # A folder of somebody else's, or a link, must not become the place of secrets: both make `mkdir` or the test fail.
     is_ours = Command.of("test", "-O", folder).and_then(Command.of("test", "!", "-L", folder))
     made = Command.of("mkdir", "-m", "700", folder).or_else(is_ours)
@@ -279,6 +319,17 @@ def put_secrets(session: Session, layout: RunLayout, secrets: Mapping[str, str])
     path = f"{folder}/secrets.json"
     send_bytes(session, json.dumps(dict(secrets)).encode(), path, mode=0o600)
     return path
+
+
+def has_secrets(session: Session, layout: RunLayout) -> bool:
+    """Whether what `put_secrets` brought is there still."""
+    file = f"{_secrets_folder(session, layout)}/secrets.json"
+    return session.run(Command.of("test", "-f", file), check=False).exit_code == 0
+
+
+def forget_secrets(session: Session, layout: RunLayout) -> None:
+    """Remove what `put_secrets` put there. Repeatable."""
+    session.run(Command.of("rm", "-rf", "--", _secrets_folder(session, layout)))
 
 
 _SAME_VERSION = "was this run started by another version of llamalift? Use that one"
@@ -294,6 +345,12 @@ def _check(status: AgentStatus) -> None:
         raise DecodeError(f"$.phase is not one that we know: {status.phase}")
     if not (0 <= log.start <= log.end <= log.size and log.end - log.start == len(log.data)):
         raise DecodeError(f"$.log contradicts itself: {log}")
+
+
+def _secrets_folder(session: Session, layout: RunLayout) -> str:
+    memory = session.run(Command.of("test", "-d", "/dev/shm"), check=False).exit_code == 0  # noqa: S108 - made private
+    base = "/dev/shm" if memory else _temporary_folder(session)  # noqa: S108
+    return f"{base}/llamalift-{layout.run_id}"
 
 
 def _temporary_folder(session: Session) -> str:

@@ -129,7 +129,7 @@ def _believed(data: bytes) -> tuple[FileDigest, ...]:
         (Path(folder) / agent_manifest.NAME).write_bytes(data)
         try:
             files = agent_manifest.read_manifest(Path(folder))["files"]
-        except agent_manifest.ManifestError as error:
+        except (agent_manifest.ManifestError, RecursionError) as error:
             raise TransferError(f"the machine's manifest cannot be believed: {error}") from error
     return tuple(_file(path, entry) for path, entry in files.items())
 

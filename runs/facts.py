@@ -6,6 +6,7 @@ Each fact is a flat frozen dataclass of JSON values; the journal stores the newe
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +83,18 @@ class Rented:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """The machine is set up: where its workspace is and which Python trains."""
+    """The machine is set up: where its workspace is and which Python trains.
+
+    Attributes:
+        workspace: Its workspace folder.
+        python: The training environment's Python.
+        host_key: The machine that was set up, by its own host key: another one with the same disk has to be, too. Empty
+            where it is not known, and then believed.
+    """
 
     workspace: str
     python: str
+    host_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +152,25 @@ class Searching:
     Attributes:
         until: How long to go on trying, in seconds since the epoch; None for one walk through all places.
         walk_after: Number of the newest try when the walk that goes on began; None between two walks.
+        move: How far the run's disk may go (`never`, `zone`, `region`); empty as the run file says.
     """
 
     until: float | None = None
     walk_after: int | None = None
+    move: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What the run's disk has been sent from region to region; counted before each copy begins.
+
+    Attributes:
+        gb: All of it, at most, in GB.
+        dollars: What Azure takes for that.
+    """
+
+    gb: float = 0.0
+    dollars: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,3 +260,14 @@ class Unread:
     """
 
     has_machine: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Evictions:
+    """Each time that the cloud took the machine away.
+
+    Attributes:
+        rows: `runs.evictions.Eviction` as plain values, oldest first.
+    """
+
+    rows: list[dict[str, Any]]

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 from provisioning.errors import ProvisioningError
 from remote.errors import RemoteError
 from runs.errors import RunBusyError, RunError
-from runs.types import StageState
+from runs.going_on import goes_on
+from runs.masking import mask_error
+from runs.secrets import masker_for
+from runs.types import StageName, StageState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,12 +29,14 @@ OUR_ERRORS = (RunError, ProvisioningError, RemoteError)
 def run_stages(context: RunContext, stages: Sequence[Stage]) -> None:
     """Run each stage that is not done yet; the first failure ends it and is recorded.
 
+    Where the stages can rent a machine, one that the cloud takes away ends nothing: they begin again, with its disk.
+
     Raises:
         RunError, ProvisioningError, RemoteError: What stopped it.
     """
-    for stage in stages:
-        if not stage.is_done(context):
-            _run(context, stage)
+    can_rent = any(stage.name is StageName.PROVISION for stage in stages)
+    while not all(stage.is_done(context) or _run(context, stage, can_rent=can_rent) for stage in stages):
+        pass
 
 
 def _named(hint: str, run_id: str, run_file: str) -> str:
@@ -39,7 +44,8 @@ def _named(hint: str, run_id: str, run_file: str) -> str:
     return _PLACEHOLDER.sub(lambda found: shlex.quote(run_file) if found[1] else run_id, hint)
 
 
-def _run(context: RunContext, stage: Stage) -> None:
+def _run(context: RunContext, stage: Stage, *, can_rent: bool) -> bool:
+    """Run one stage; False when it has lost its machine and the run goes on without the user."""
     journal, run_id, reporter = context.journal, context.run_id, context.reporter
     journal.stage_started(run_id, stage.name)
     reporter.started(stage.name, stage.title)
@@ -50,6 +56,9 @@ def _run(context: RunContext, stage: Stage) -> None:
         # The stage is another client's now; its row, too.
         raise
     except OUR_ERRORS as error:
+        if can_rent and isinstance(error, RemoteError) and goes_on(context):
+            return False
+        mask_error(masker_for(context.spec.secrets), error)
         journal.stage_ended(run_id, stage.name, StageState.FAILED, str(error))
         journal.event(run_id, f"{stage.name} failed: {error}")
         reporter.failed(stage.name, str(error), seconds=time.monotonic() - began)
@@ -58,3 +67,4 @@ def _run(context: RunContext, stage: Stage) -> None:
         raise
     journal.stage_ended(run_id, stage.name, StageState.DONE, summary)
     reporter.done(stage.name, summary, seconds=time.monotonic() - began)
+    return True

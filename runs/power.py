@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 from provisioning.errors import ProvisioningError
 from provisioning.types import PowerState
-from remote.errors import UnreachableError
+from remote.errors import MachineOffError
+from runs.evictions import is_eviction, limit_that_ended, note_eviction
 from runs.facts import Leaving, Rented
 from runs.journal.charges import Component, charges_of, end_machine_charge
+from runs.masking import try_to_take_secrets_back
+from runs.placing.pauses import Pace
 
 if TYPE_CHECKING:
     from provisioning.types import MachinePower, Progress
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from runs.journal import Journal
 
 
+_LOOK_SECONDS = 20.0
 _OFF = frozenset({PowerState.DEALLOCATED, PowerState.DEALLOCATING, PowerState.STOPPED, PowerState.STOPPING})
 
 
@@ -30,6 +34,8 @@ def deallocate(context: RunContext, why: str, progress: Progress) -> None:
     # If a limit has done so already, its hours ended then and not now.
     seen = settle_power(context)
     journal.event(run_id, f"deallocating the machine: {why}")
+    if seen is not None and seen.power is PowerState.RUNNING:
+        try_to_take_secrets_back(context)
     context.hang_up()
     context.cloud.deallocate(run_id, progress)
     end_machine_charge(journal, run_id, time.time())
@@ -50,11 +56,15 @@ def settle_power(context: RunContext) -> MachinePower | None:
     if context.get(Rented) is None or context.get(Leaving) is not None or not is_charged(journal, run_id):
         return None
     seen = context.cloud.power(run_id)
-    if seen is not None and seen.power is PowerState.DEALLOCATED:
+    if seen is None or seen.power is PowerState.DEALLOCATED:
         # The cloud's clock is not ours: never in the future.
-        at = min(time.time(), seen.since.timestamp()) if seen.since else time.time()
+        at = min(time.time(), seen.since.timestamp()) if seen is not None and seen.since else time.time()
+        # Before its hours end: a client that is killed in between finds them open, and looks again.
+        if is_eviction(context, at):
+            note_eviction(context, at)
         end_machine_charge(journal, run_id, at)
-        journal.event(run_id, f"found deallocated since {time.strftime('%Y-%m-%d %H:%M:%S UTC', time.gmtime(at))}")
+        what = "found deallocated" if seen is not None else "the machine is gone from the cloud"
+        journal.event(run_id, f"{what} since {time.strftime('%Y-%m-%d %H:%M:%S UTC', time.gmtime(at))}")
     return seen
 
 
@@ -70,7 +80,7 @@ def refuse_if_off(context: RunContext) -> None:
     """After a connection was lost: a machine that was taken away is not waited for.
 
     Raises:
-        UnreachableError: The cloud says that it is off, or on its way there. Without an answer nothing is refused.
+        MachineOffError: The cloud says that it is off, or on its way there. Without an answer nothing is refused.
     """
     try:
         seen = settle_power(context)
@@ -78,10 +88,32 @@ def refuse_if_off(context: RunContext) -> None:
         context.journal.event(context.run_id, f"the cloud did not say whether the machine runs: {error}")
         return
     if seen is not None and seen.power in _OFF:
-        raise UnreachableError(
-            f"the machine went off while it was at work (a limit, an eviction, the auto-shutdown): {seen.power}",
-            hint=f"its disk is kept; start it again and go on with `llamalift resume {context.run_id}`",
+        limit = limit_that_ended(context, time.time())
+        why = f"its limit {limit} was reached" if limit else "a limit, an eviction, the auto-shutdown"
+        raise MachineOffError(
+            f"the machine went off while it was at work ({why}): {seen.power}",
+            hint=f"its disk is kept; start it again and go on with `llamalift resume {context.run_id}`"
+            + (f", after `llamalift extend {context.run_id} --hours 6 --dollars 20`" if limit else ""),
         )
+
+
+class Knocks:
+    """Looks at the machine's power now and then while it is knocked at: one that was taken away never answers."""
+
+    def __init__(self, context: RunContext) -> None:
+        self._context = context
+        self._every = max(1.0, _LOOK_SECONDS * Pace.of(context.row.cloud).scale)
+        self._next_at = time.monotonic() + self._every
+
+    def knock(self) -> None:
+        """One more knock without an answer.
+
+        Raises:
+            MachineOffError: The cloud says that the machine is off.
+        """
+        if time.monotonic() >= self._next_at:
+            self._next_at = time.monotonic() + self._every
+            refuse_if_off(self._context)
 
 
 def is_charged(journal: Journal, run_id: str) -> bool:

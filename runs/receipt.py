@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from runs.cost import CostLine, cost_of_run
+from runs.evictions import evictions_of, sum_words
 from runs.facts import Decided, Undeleted
 from runs.private_files import write_private
 
@@ -41,6 +42,7 @@ class Receipt:
         hours: From the first intent to the last proof.
         dollars: What is to be paid, journal times x prices; an estimate until the bill comes, 0 on the rehearsal cloud.
         components: What it is made of; on the rehearsal cloud what Azure would have taken.
+        evictions: How often the cloud took the machine away, and what that has cost, in words; empty for never.
     """
 
     run_id: str
@@ -49,6 +51,7 @@ class Receipt:
     hours: float
     dollars: float
     components: tuple[CostLine, ...] = ()
+    evictions: str = ""
 
     @property
     def cost_words(self) -> str:
@@ -78,6 +81,7 @@ def make_receipt(journal: Journal, run_id: str) -> Receipt:
         # A run that was never charged by the hour still has the plan's price.
         dollars=counted if components else hours * (decided.dollars_per_hour if decided else 0.0),
         components=components,
+        evictions=sum_words(evictions_of(journal, run_id)),
     )
 
 

@@ -16,15 +16,16 @@ from runs.context import RunContext
 from runs.driver import driving
 from runs.errors import NotCollectedError, RunBusyError, RunNotFoundError, SpecError
 from runs.extend import extend
-from runs.facts import Collected, Estimate, Leaving, Searching, Submitted, Trained, Unread
+from runs.facts import Collected, Estimate, Leaving, Rented, Searching, Submitted, Trained, Unread
 from runs.journal import Journal
 from runs.journal.lease import lease
 from runs.loss import may_lose_model
+from runs.masking import mask_error
 from runs.pause import go_on, pause
 from runs.pipeline import OUR_ERRORS, run_stages
 from runs.power import try_settle_power
 from runs.receipt import Receipt, make_receipt
-from runs.secrets import read_secrets
+from runs.secrets import masker_for, read_secrets
 from runs.spec.load import load_run_file, load_run_text
 from runs.state_folder import StateFolder
 from runs.types import RunRow, RunState, Silent
@@ -109,6 +110,9 @@ class Run:
         context = RunContext(self.row, loaded, self.journal, self.state, reporter or Silent())
         try:
             yield context
+        except OUR_ERRORS as error:
+            mask_error(masker_for(loaded.spec.secrets), error)
+            raise
         finally:
             context.close()
 
@@ -120,6 +124,7 @@ class Run:
         on_failure: str = "",
         ask: Ask | None = None,
         retry_until: float | None = None,
+        move: str = "",
     ) -> Receipt:
         """Go from wherever the run stands to the model at home and nothing left in the cloud.
 
@@ -130,19 +135,26 @@ class Run:
             ask: Asks the user where the word is `ask`.
             retry_until: Go on looking for a machine until then, in seconds since the epoch; None: as an earlier client
                 was told, else each place once.
+            move: How far the disk of a run that has begun may go to a machine (`never`, `zone`, `region`), over the run
+                file's own word; empty: as an earlier client was told.
 
         Raises:
             RunBusyError: Another client drives the run.
             ProvisioningError, RemoteError, RunError: What stopped it; the run can be resumed or torn down.
         """
+        from remote.jump import check_jump
+
         with lease(self.journal, self.run_id), self.context(reporter) as context, driving(context):
             if context.get(Leaving) is None:
                 refuse_unread(self.journal, self.row)
             if context.get(Submitted) is None:
                 read_secrets(context.spec.secrets)
-            if retry_until is not None:
+            if context.spec.machine.jump and context.get(Rented) is None and context.get(Leaving) is None:
+                check_jump(context.spec.machine.jump)
+            if retry_until is not None or move:
                 wish = context.get(Searching) or Searching()
-                self.journal.put(self.run_id, replace(wish, until=retry_until))
+                until = wish.until if retry_until is None else retry_until
+                self.journal.put(self.run_id, replace(wish, until=until, move=move or wish.move))
             # What ended without us is found before anything is started again.
             try_settle_power(context)
             go_on(context)

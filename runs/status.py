@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from remote.errors import RemoteError
 from runs.backstop import arm_if_due
 from runs.cost import RunCost, cost_of_run
+from runs.evictions import Eviction, evictions_of
 from runs.facts import Collected, Decided, Pausing, Prepared, Rented
 from runs.journal.charges import Component, charges_of
 from runs.log_copy import LogCopy
 from runs.power import try_settle_power
+from runs.secrets import masker_for
 from runs.switches import Switch, switches_in_force
 from runs.types import RunState
 
@@ -41,6 +43,7 @@ class RunStatus:
         paused_at: When the user paused the run, or None.
         cost: What it has cost.
         switches: What ends its bill without its user; none before it is rented and after it ended.
+        evictions: Each time that the cloud took the machine away, oldest first.
     """
 
     row: RunRow
@@ -54,6 +57,7 @@ class RunStatus:
     paused_at: float | None = None
     cost: RunCost | None = None
     switches: tuple[Switch, ...] = ()
+    evictions: tuple[Eviction, ...] = ()
 
 
 def look(run: Run) -> RunStatus:
@@ -78,6 +82,7 @@ def look(run: Run) -> RunStatus:
         paused_at=pausing.at if pausing is not None and pausing.deadline_at is None else None,
         cost=cost_of_run(journal, run_id) if journal.get(run_id, Decided) else None,
         switches=_switches(run) if is_active else (),
+        evictions=evictions_of(journal, run_id),
     )
 
 
@@ -101,6 +106,7 @@ def _off_since(run: Run) -> float | None:
 
 def _ask(run: Run) -> tuple[AgentStatus | None, str]:
     from remote.agent import read_status
+    from runs.masking import masked_status
 
     with run.context() as context:
         if context.get(Prepared) is None:
@@ -111,9 +117,9 @@ def _ask(run: Run) -> tuple[AgentStatus | None, str]:
         copy = LogCopy(context.folder / "train.log")
         try:
             session = context.session(deadline_seconds=_CONNECT_SECONDS)
-            status = read_status(session, context.layout(), log_from=copy.size)
+            status = masked_status(context, read_status(session, context.layout(), log_from=copy.size))
         except RemoteError as error:
-            return None, str(error)
+            return None, masker_for(context.spec.secrets).text(str(error))
         copy.append(status.log)
         arm_if_due(context)
         return status, ""

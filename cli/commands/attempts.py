@@ -9,6 +9,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from runs.evictions import Eviction
     from runs.journal.attempts import Attempt
 
 
@@ -20,6 +21,7 @@ def attempts(
     """List every try to rent a machine, oldest first, with its reason."""
     import json
 
+    from runs.evictions import evictions_of
     from runs.journal.attempts import AttemptLog
     from runs.run import Run
 
@@ -29,6 +31,7 @@ def attempts(
         typer.echo(json.dumps([_as_json(one) for one in tries]))
     elif tries:
         _print_table(tries)
+        _print_evictions(evictions_of(found.journal, found.run_id))
     else:
         typer.echo("nothing was tried yet", err=True)
 
@@ -65,3 +68,28 @@ def _print_table(tries: Sequence[Attempt]) -> None:
         ],
         colours=[("", "", "", "", "", "", _COLOURS.get(one.outcome, ""), "") for one in tries],
     )
+
+
+def _print_evictions(evictions: Sequence[Eviction]) -> None:
+    """Why it was looked for again: each time that the cloud took the machine away."""
+    from cli.columns import print_columns
+    from cli.words import clock
+    from runs.evictions import sum_words
+
+    if not evictions:
+        return
+    typer.echo("")
+    print_columns(
+        ("EVICTED", "AT STEP", "GOES ON FROM", "WHAT IT COST"),
+        [
+            (
+                clock(one.off_at),
+                "" if one.step is None else str(one.step),
+                "" if one.saved_step is None else str(one.saved_step),
+                one.words,
+            )
+            for one in evictions
+        ],
+        colours=[("", "", "", "") for _ in evictions],
+    )
+    typer.echo(sum_words(evictions), err=True)

@@ -21,6 +21,8 @@ class Component(StrEnum):
     WORKSPACE_DISK = "workspace disk"
     ADDRESS = "public address"
     EGRESS = "egress"
+    SNAPSHOT = "snapshot"
+    TRANSFER = "copy to a region"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,16 @@ def charges_of(journal: Journal, run_id: str) -> list[ChargeRow]:
 def spent_dollars(journal: Journal, run_id: str, now: float) -> float:
     """What the run's time has cost until `now`; without the egress, which is not paid by the hour."""
     return sum(charge.dollars(now) for charge in charges_of(journal, run_id))
+
+
+def spent_between(journal: Journal, run_id: str, begin: float, end: float) -> float:
+    """What the run's time from `begin` to `end` has cost; both in seconds since the epoch."""
+    return sum(
+        max(0.0, min(end, end if charge.ended_at is None else charge.ended_at) - max(begin, charge.began_at))
+        / 3600
+        * charge.dollars_per_hour
+        for charge in charges_of(journal, run_id)
+    )
 
 
 def begin_charges(db: sqlite3.Connection, run_id: str, resource_id: str, rates: Iterable[Rate], at: float) -> None:

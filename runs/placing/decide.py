@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from provisioning.addresses import covers
 from provisioning.errors import TransientError
 from provisioning.types import ImageReference, Placement
 from runs.facts import Decided
@@ -62,6 +63,22 @@ def decide(context: RunContext, market: Market, place: Placement) -> Decided:
     )
 
 
+def decide_again(context: RunContext, market: Market, place: Placement, before: Decided) -> Decided:
+    """Decide on another place for a run that has begun: its disk and its limits stay, prices and image are the place's.
+
+    A place that the run file does not name (the disk of an adopted run may be anywhere) keeps the prices as they were.
+    """
+    if not market.knows(place):
+        moved = replace(before, region=place.region, zone=place.zone, size=place.size, spot=place.spot)
+        return renew(context, moved, has_machine=True)
+    return replace(
+        decide(context, market, place),
+        workspace_gib=before.workspace_gib,
+        dollars_cap=before.dollars_cap,
+        deadline_at=before.deadline_at,
+    )
+
+
 def renew(context: RunContext, decided: Decided, *, has_machine: bool) -> Decided:
     """What may change although everything else was chosen once: our address, and the hours before any machine."""
     now = replace(decided, caller_address=caller_address(context, decided))
@@ -90,6 +107,8 @@ def caller_address(context: RunContext, decided: Decided) -> str:
     if context.spec.machine.allow_from != "auto":
         return decided.caller_address
     try:
-        return context.cloud.caller_address()
+        now = context.cloud.caller_address()
     except TransientError:
         return decided.caller_address
+    # A wider network that `allow-me` was given stays.
+    return decided.caller_address if covers(decided.caller_address, now) else now

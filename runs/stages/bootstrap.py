@@ -23,8 +23,8 @@ class Bootstrap:
     title = "setting the machine up"
 
     def is_done(self, context: RunContext) -> bool:
-        """An earlier pass left its facts; the environment is then complete for good."""
-        return context.get(Prepared) is not None and not is_pending(context)
+        """An earlier pass left its facts, about this very machine; the environment is then complete for good."""
+        return _is_set_up(context) and not is_pending(context)
 
     def act(self, context: RunContext) -> str:
         """Set up what is missing; each part is cached on the machine."""
@@ -35,20 +35,21 @@ class Bootstrap:
         def say(what: str) -> None:
             context.reporter.waiting(self.name, what)
 
-        if context.get(Prepared) is not None:
+        session = self._trusted_session(context)
+        if _is_set_up(context):
             # A machine that was started again has a quarter of an hour until its old limits end it once more.
             carry_out(context, say)
             return "the machine knows its new limits"
-        session = self._trusted_session(context)
         # The machine lets us in before its first boot is over.
         layout = RunLayout(wait_for_workspace(session, context.spec.storage.mount, progress=say), context.run_id)
         say("the agent")
         wait_until_booted(session, layout, progress=say)
         python = self._environment(context, session, layout)
         send_bytes(session, context.loaded.text.encode(), layout.run_file, mode=0o644)
-        prepared = Prepared(workspace=layout.workspace, python=python)
+        prepared = Prepared(layout.workspace, python, host_key=context.require(Trust).own)
         carry(session, layout, prepared)
         context.journal.put(context.run_id, prepared)
+        carry_out(context, say)
         return "agent answers, environment complete"
 
     def _trusted_session(self, context: RunContext) -> Session:
@@ -84,3 +85,11 @@ class Bootstrap:
             say("the GPU check")
             check_gpus(session, python, layout, gpus)
         return python
+
+
+def _is_set_up(context: RunContext) -> bool:
+    """Whether the machine there is now was set up. One with the same disk that replaced it has a system of its own."""
+    prepared, trust = context.get(Prepared), context.get(Trust)
+    if prepared is None or trust is None or trust.one_time:
+        return False
+    return prepared.host_key in {"", trust.own}

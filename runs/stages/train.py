@@ -10,9 +10,11 @@ from remote.errors import UnreachableError
 from runs.adoption.carried import carry
 from runs.backstop import arm_if_due
 from runs.errors import TrainingFailedError
+from runs.evictions import close_evictions
 from runs.facts import Decided, Pausing, Prepared, Submitted, Synced, Trained
-from runs.job import launch_words, render_job
+from runs.job import evictions_file, launch_words, render_job
 from runs.log_copy import LogCopy
+from runs.masking import masked_status, take_secrets_back, try_to_take_secrets_back
 from runs.pause import stop_and_wait
 from runs.power import refuse_if_off
 from runs.types import StageName
@@ -37,6 +39,10 @@ class Train:
     name = StageName.TRAIN
     title = "training"
 
+    def __init__(self) -> None:
+        # Over all machines of the run: what was said once is not said again.
+        self._said: set[str] = set()
+
     def is_done(self, context: RunContext) -> bool:
         """Both done-markers were seen."""
         return context.get(Trained) is not None
@@ -49,7 +55,12 @@ class Train:
             self._submit(context, Submitted(at=time.time()))
         else:
             self._submit_again(context, copy, submitted)
-        status = self._watch(context, copy)
+        try:
+            status = self._watch(context, copy)
+        except TrainingFailedError:
+            try_to_take_secrets_back(context)
+            raise
+        take_secrets_back(context)
         trained = trained_of(status, context.require(Submitted))
         context.journal.put(context.run_id, trained)
         loss = "" if trained.loss is None else f", loss {trained.loss:.3f}"
@@ -57,17 +68,29 @@ class Train:
 
     def _submit_again(self, context: RunContext, copy: LogCopy, submitted: Submitted) -> None:
         """Where an earlier client left off: only its intent may be there, or the job may have ended badly since."""
+        from remote.agent import has_secrets
+        from remote.machine import wait_until_booted
+
         pausing = context.get(Pausing)
         if pausing is not None and not pausing.is_done:
             # A pause was killed before its stop came through; the job that goes on must not meet it.
             stop_and_wait(context, lambda message: context.reporter.waiting(self.name, message))
-        phase = self._look(context, copy).phase
-        if phase == "waiting":
+        status = self._look(context, copy)
+        if not status.agent.alive:
+            # What it shows is from before the machine was started again.
+            wait_until_booted(context.session(self.name), context.layout())
+            status = self._look(context, copy)
+        if context.spec.secrets and not has_secrets(context.session(self.name), context.layout()):
+            self._put_secrets(context)
+        if status.phase == "waiting":
             self._submit(context, submitted)
-        elif phase in _ENDED_BADLY:
+        elif has_ended_badly(status):
             # The user came back to it: once more, from the newest complete checkpoint.
             self._submit(context, replace(submitted, number=submitted.number + 1))
             self._await_start(context, copy)
+        else:
+            # It may have moved: the agent goes on with the job that it has, and the trainer looks at this.
+            self._tell_evictions(context)
         context.journal.forget(context.run_id, Pausing)
 
     def _submit(self, context: RunContext, submitted: Submitted) -> None:
@@ -75,30 +98,44 @@ class Train:
 
         The intent is written first: from here on checkpoints may exist, and nothing may delete them by itself.
         """
-        from remote.agent import put_secrets, submit_job
+        from remote.agent import submit_job
         from remote.transfer import send_bytes
         from runs.plan.sizes import processes_of
-        from runs.secrets import read_secrets
+        from runs.plan.two_speed import has_scratch
 
         layout, session, spec = context.layout(), context.session(self.name), context.spec
         synced, decided = context.require(Synced), context.require(Decided)
-        secrets = read_secrets(spec.secrets)
-        secrets_file = put_secrets(session, layout, secrets) if secrets else None
         send_bytes(session, context.loaded.deepspeed_config(), layout.path("job", "deepspeed.json"), mode=0o644)
+        self._tell_evictions(context)
         job = render_job(
             spec, layout, python=context.require(Prepared).python, model=synced.model, data=synced.data,
             processes=processes_of(spec.machine, decided.size), save_seconds=decided.save_seconds,
-            secrets_file=secrets_file, number=submitted.number, evictions_per_hour=decided.evictions_per_hour,
+            secrets_file=self._put_secrets(context), number=submitted.number,
+            evictions_per_hour=decided.evictions_per_hour, on_scratch=has_scratch(spec, decided.size),
         )  # fmt: skip
         context.journal.confirm(context.run_id)
         context.journal.put(context.run_id, submitted)
         carry(session, layout, submitted)
         submit_job(session, layout, job)
 
+    def _put_secrets(self, context: RunContext) -> str | None:
+        """They are in memory there, and gone with each restart of the machine; gives their file, None without any."""
+        from remote.agent import put_secrets
+        from runs.secrets import read_secrets
+
+        secrets = read_secrets(context.spec.secrets)
+        return put_secrets(context.session(self.name), context.layout(), secrets) if secrets else None
+
+    def _tell_evictions(self, context: RunContext) -> None:
+        from remote.transfer import send_bytes
+
+        told = evictions_file(context.spec, context.require(Decided).evictions_per_hour)
+        send_bytes(context.session(self.name), told, context.layout().path("job", "evictions.json"), mode=0o644)
+
     def _await_start(self, context: RunContext, copy: LogCopy) -> None:
         """Wait until the agent has taken the new job: until then it tells how the former one ended."""
         deadline = time.monotonic() + _TAKE_SECONDS
-        while self._look(context, copy).phase in _ENDED_BADLY and time.monotonic() < deadline:
+        while has_ended_badly(self._look(context, copy)) and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
 
     def _watch(self, context: RunContext, copy: LogCopy) -> AgentStatus:
@@ -109,7 +146,6 @@ class Train:
             RunBusyError: This client was suspended, and another one follows the job now.
             UnreachableError: The machine did not answer for ten minutes, or the cloud says that it is off.
         """
-        said: set[str] = set()
         look_at_backstop_at = time.monotonic()
         while True:
             # Not the cloud: a laptop that wakes up has no network yet, and looking at the job changes nothing.
@@ -118,14 +154,11 @@ class Train:
             if time.monotonic() >= look_at_backstop_at:
                 arm_if_due(context)
                 look_at_backstop_at = time.monotonic() + _BACKSTOP_SECONDS
-            for note in status.notes:
-                if note not in said:
-                    said.add(note)
-                    context.reporter.note(note)
+            self._tell(context, status)
             self._show(context, status)
             if status.phase == "done":
                 return status
-            if status.phase in _ENDED_BADLY:
+            if has_ended_badly(status):
                 raise _failure(context, status)
             time.sleep(_POLL_SECONDS)
 
@@ -137,7 +170,7 @@ class Train:
         while True:
             try:
                 session = context.session(self.name, deadline_seconds=_RECONNECT_SECONDS, fresh=lost)
-                status = read_status(session, context.layout(), log_from=copy.size)
+                status = masked_status(context, read_status(session, context.layout(), log_from=copy.size))
             except UnreachableError:
                 if lost:
                     raise
@@ -149,6 +182,14 @@ class Train:
                 copy.append(status.log)
                 return status
 
+    def _tell(self, context: RunContext, status: AgentStatus) -> None:
+        """What the machine has to say, each once."""
+        context.limit_fired = status.limits.fired or ""
+        news = [note for note in dict.fromkeys(status.notes) if note not in self._said]
+        self._said.update(news)
+        for note in [*news, *close_evictions(context, status)]:
+            context.reporter.note(note)
+
     def _show(self, context: RunContext, status: AgentStatus) -> None:
         progress = status.progress
         if progress is None:
@@ -157,6 +198,11 @@ class Train:
         if progress.step is not None and progress.total_steps:
             context.reporter.progress(self.name, progress.step, progress.total_steps, "steps")
         context.reporter.waiting(self.name, describe(status))
+
+
+def has_ended_badly(status: AgentStatus) -> bool:
+    """Whether the job is over without a model; one that was stopped for an eviction goes on by itself."""
+    return status.phase in _ENDED_BADLY and status.departure is None
 
 
 def trained_of(status: AgentStatus, submitted: Submitted) -> Trained:

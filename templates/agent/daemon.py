@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from templates.agent import atomic, ending, limits, watchers
 from templates.agent.clock import SteadyClock
+from templates.agent.departure import Departure
 from templates.agent.events import ScheduledEvents
 from templates.agent.imds import Imds
 from templates.agent.meter import MeterFile
@@ -21,7 +22,7 @@ from templates.agent.processes import boot_id, identity
 from templates.agent.settings import limits_now, read_settings
 from templates.agent.snapshot import Snapshot
 from templates.agent.state import State, StateFile
-from templates.agent.supervisor import EVICTION, Supervisor, backoff_seconds
+from templates.agent.supervisor import Supervisor, backoff_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,7 +56,8 @@ class Daemon:
         self._metrics = Metrics(folder.metrics)
         self._supervisor = Supervisor(folder, self._state, self._metrics, self._save, say=self._say, log=self._log)
         self._imds = Imds.of_this_machine(owns_machine=owns_machine)
-        self._events = None if self._imds is None else ScheduledEvents(self._imds, say=self._say, log=self._log)
+        self._events = None if self._imds is None else self._listen(self._imds)
+        self._departure = Departure(folder, self._state, self._supervisor, self._metrics, self._save, say=self._say)
         self._gpus = watchers.Gpus()
         self._visitors = watchers.Visitors()
         self._checkpoints = watchers.Checkpoints(folder.checkpoints, folder.checked)
@@ -67,6 +69,9 @@ class Daemon:
             gpus=self._gpus,
             checkpoints=self._checkpoints,
         )
+
+    def _listen(self, imds: Imds) -> ScheduledEvents:
+        return ScheduledEvents(imds, self._clock.now, say=self._say, log=self._log)
 
     def serve(self) -> None:
         """Go on until SIGTERM, or until the run's folder is gone from a local machine. The steps go on without it."""
@@ -88,6 +93,8 @@ class Daemon:
             yield self._visitors.look
 
     def _tick(self, now: float) -> None:
+        # First of all: how far the last start came, and what ended it, is told by what it left.
+        self._do(lambda at: self._departure.remember(self._boot, at), now)
         duties = [self._move_job, self._heed_stop, self._heed_eviction, self._hold_limits]
         for duty in (*(duties if self._state.fired is None else [self._end_compute]), self._count, self._publish):
             self._do(duty, now)
@@ -109,6 +116,7 @@ class Daemon:
 
     def _move_job(self, now: float) -> None:
         self._supervisor.tick(now)
+        self._departure.note_resumed(now)
         self._save()
 
     def _count(self, now: float) -> None:
@@ -132,14 +140,8 @@ class Daemon:
             request.unlink()
 
     def _heed_eviction(self, now: float) -> None:
-        event = None if self._events is None else self._events.eviction()
-        if self._events is None or event is None:
-            return
-        if self._supervisor.step is not None:
-            self._supervisor.stop(EVICTION, now)
-            return
-        self._say(f"eviction {event}: nothing runs any more, the machine may go")
-        self._events.acknowledge(event)
+        if self._events is not None:
+            self._departure.heed(self._events, now)
 
     def _hold_limits(self, now: float) -> None:
         reason = limits.due(self._limits(), self._situation(now))
@@ -200,7 +202,8 @@ class Daemon:
             up_since=meter.up_since,
             dollars=self._dollars(now),
             started_again=meter.earlier_seconds > 0,
-            step_running=self._supervisor.step is not None,
+            # A machine that is about to be taken away is not idle: what it ran goes on elsewhere.
+            step_running=self._supervisor.step is not None or state.departure is not None,
             job_ended_at=state.ended_at,
             quiet_since=max(self._quiet_since, seen_at),
             client_seen_at=max(seen_at, meter.up_since),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import statistics
 from collections import deque
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -28,8 +30,10 @@ class Metrics:
         self._rest = b""
         self._values: dict[str, Any] = {}
         self._phase: str | None = None
+        self._last_step_at = 0.0
         self._times: deque[tuple[float, int]] = deque(maxlen=_RATE_WINDOW_STEPS)
         self._problem: dict[str, Any] | None = None
+        self._ending: dict[str, Any] | None = None
         self.losses = Losses()
         self.notes: deque[str] = deque(maxlen=_MAX_NOTES)
         self.last_save_seconds: float | None = None
@@ -58,10 +62,35 @@ class Metrics:
         values = {key: self._values.get(key) for key in _PROGRESS_KEYS}
         return {"phase": self._phase, **values, "eta_seconds": self._eta_seconds(now)}
 
-    def problem_since(self, began_at: float) -> dict[str, Any] | None:
-        """The newest problem that the trainer reported from `began_at` on: `{"kind", "text"}`."""
-        problem = self._problem
+    def problem_since(self, began_at: float, *, ended_it: bool = False) -> dict[str, Any] | None:
+        """The newest problem that the trainer reported from `began_at` on: `{"kind", "text"}`.
+
+        `ended_it` leaves out warnings, with which training goes on.
+        """
+        problem = self._ending if ended_it else self._problem
         return problem if problem is not None and problem["t"] >= began_at else None
+
+    @property
+    def phase(self) -> str | None:
+        """What the trainer said last that it does."""
+        return self._phase
+
+    @property
+    def step(self) -> int | None:
+        """The newest step that the trainer reported."""
+        step = self._values.get("step")
+        return step if isinstance(step, int) else None
+
+    @property
+    def last_step_at(self) -> float:
+        """When, in seconds since the epoch; 0 before the first."""
+        return self._last_step_at
+
+    @property
+    def step_seconds(self) -> float | None:
+        """Seconds of a usual step: the median of the last ones, with the saves between them; None before two."""
+        pairs = [(t1 - t0) / (n1 - n0) for (t0, n0), (t1, n1) in pairwise(self._times)]
+        return statistics.median(pairs) if pairs else None
 
     def _take(self, event: dict[str, Any]) -> None:
         kind = event.get("event")
@@ -78,6 +107,8 @@ class Metrics:
             self.notes.append(str(event.get("text")))
         elif kind == "problem":
             self._problem = {"t": float(event.get("t", 0.0)), "kind": event.get("kind"), "text": event.get("text")}
+            if not event.get("warning"):
+                self._ending = self._problem
 
     def _take_step(self, event: dict[str, Any]) -> None:
         step = event.get("step")
@@ -86,7 +117,8 @@ class Metrics:
         self._values.update({key: event[key] for key in _PROGRESS_KEYS if key in event})
         if self._times and step <= self._times[-1][1]:
             self._times.clear()
-        self._times.append((float(event.get("t", 0.0)), step))
+        self._last_step_at = float(event.get("t", 0.0))
+        self._times.append((self._last_step_at, step))
         loss = event.get("loss")
         if isinstance(loss, int | float):
             self.losses.add(step, loss)

@@ -60,6 +60,8 @@ class Snapshot:
             "problem": self._state.problem or self._reported_problem(),
             "notes": [*self._state.notes, *self._metrics.notes],
             "losses": self._metrics.losses.points(),
+            "departure": self._state.departure,
+            "departures": self._state.departures,
         }
 
     def _step(self) -> dict[str, Any] | None:
@@ -71,6 +73,7 @@ class Snapshot:
             "attempt": state.attempt,
             "pid": self._supervisor.leader(),
             "started_at": state.attempt_started_at if state.attempt else state.step_started_at,
+            "silent_seconds": self._supervisor.silent_seconds(),
         }
 
     def _complete(self) -> dict[str, Any]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qs, urlsplit
@@ -56,11 +58,11 @@ class AzureInside:
         base = f"http://127.0.0.1:{self._server.server_port}"
         return {"LLAMALIFT_IMDS": base, "LLAMALIFT_ARM": base}
 
-    def evict(self, event_id: str) -> None:
-        """Announce the end of the machine."""
-        self.events.append(
-            {"EventId": event_id, "EventStatus": "Scheduled", "EventType": "Preempt", "Resources": ["VM-Demo"]}
-        )
+    def evict(self, event_id: str, *, kind: str = "Preempt", notice_seconds: float | None = None) -> None:
+        """Announce the end of the machine; without `notice_seconds` the platform leaves open when."""
+        at = "" if notice_seconds is None else formatdate(time.time() + notice_seconds, usegmt=True)
+        event = {"EventId": event_id, "EventStatus": "Scheduled", "EventType": kind, "Resources": ["VM-Demo"]}
+        self.events.append({**event, "NotBefore": at})
 
     def answer(self, method: str, url: str, headers: dict[str, str], body: bytes) -> tuple[int, object]:
         """Status and JSON of one request."""

@@ -37,8 +37,8 @@ class TcpProxy:
         carried_bytes: What all connections carried so far.
     """
 
-    def __init__(self, target_port: int, *, delay_seconds: float = 0.0) -> None:
-        self._target_port = target_port
+    def __init__(self, target_port: int, target_host: str = "127.0.0.1", *, delay_seconds: float = 0.0) -> None:
+        self._target = (target_host, target_port)
         self._delay_seconds = delay_seconds
         # Nobody waits in the queue of a listener for a line that was cut.
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
@@ -79,7 +79,7 @@ class TcpProxy:
         while True:
             try:
                 client, _ = self._listener.accept()
-                server = socket.create_connection(("127.0.0.1", self._target_port))
+                server = socket.create_connection(self._target)
             except OSError:
                 return
             self._open += [client, server]
@@ -159,9 +159,9 @@ def _shut(*lines: socket.socket) -> None:
 
 
 @contextmanager
-def tcp_proxy(target_port: int) -> Iterator[TcpProxy]:
+def tcp_proxy(target_port: int, target_host: str = "127.0.0.1") -> Iterator[TcpProxy]:
     """A proxy to `target_port` until the block ends."""
-    proxy = TcpProxy(target_port)
+    proxy = TcpProxy(target_port, target_host)
     try:
         yield proxy
     finally:

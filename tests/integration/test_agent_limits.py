@@ -203,44 +203,6 @@ def test_a_wish_to_go_on_brings_a_local_run_back(make: Callable[..., AgentRun], 
     assert run.wait_for_phase("done")["limits"]["fired"] is None
 
 
-def test_an_eviction_lets_training_save_and_is_then_acknowledged(
-    make: Callable[..., AgentRun], azure: AzureInside
-) -> None:
-    """Preempt: checkpoint, leave, tell Azure; and the job is not started again on this machine."""
-    run = make()
-    run.submit(run.python_step(_TRAINING, max_restarts=3))
-    run.start()
-    wait_for(lambda: "ready" in run.log(), "the step to begin")
-    azure.evict("event-1")
-    wait_for(lambda: azure.acknowledged == ["event-1"], "the acknowledgement")
-    assert run.log() == "ready\nsaved\n"
-    document = run.wait_for_phase("stopped")
-    assert any("eviction event-1" in note for note in document["notes"])
-    assert azure.deallocated == []
-
-
-def test_after_an_eviction_the_job_goes_on_at_the_next_start(make: Callable[..., AgentRun], azure: AzureInside) -> None:
-    """A machine that comes back with the same workspace takes the job up again by itself."""
-    run = make()
-    run.submit(
-        run.python_step(
-            "import os, time\nif os.environ['LLAMALIFT_ATTEMPT'] == '1':\n  print('ready'); time.sleep(600)\nmark()"
-        )
-    )
-    daemon = run.start()
-    wait_for(lambda: "ready" in run.log(), "the step to begin")
-    azure.evict("event-1")
-    run.wait_for_phase("stopped")
-    wait_for(lambda: azure.acknowledged, "the acknowledgement")
-    daemon.kill()
-    daemon.wait()
-    azure.events.clear()
-    state = json.loads((run.root / "state.json").read_text())
-    (run.root / "state.json").write_text(json.dumps({**state, "evicted_boot": "an earlier start"}))
-    run.start()
-    assert run.wait_for_phase("done")["finished_steps"][0]["attempts"] == 2
-
-
 def test_a_limit_during_training_leaves_no_process(make: Callable[..., AgentRun]) -> None:
     """A step that ignores SIGTERM is gone when compute ends."""
     run = make(deadline_at=time.time() + _TIME_TO_START)

@@ -1,0 +1,52 @@
+"""Going on by itself after the cloud has taken the machine away under a run."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from provisioning.errors import ProvisioningError
+from provisioning.types import PowerState
+from runs.evictions import evictions_of, limit_that_ended
+from runs.facts import Decided
+from runs.placing.pauses import Pace
+from runs.power import settle_power
+
+if TYPE_CHECKING:
+    from provisioning.types import MachinePower
+    from runs.context import RunContext
+
+_LEAVING = frozenset({PowerState.DEALLOCATING, PowerState.STOPPING})
+# Deallocation takes Azure minutes; nothing else can be done meanwhile.
+_LEAVING_SECONDS = 1800.0
+_LOOK_SECONDS = 20.0
+
+
+def goes_on(context: RunContext) -> bool:
+    """Whether a run that has lost its machine goes on by itself: it was evicted, and the run's limits leave room.
+
+    Waits until the machine is off for certain; afterwards the journal has the eviction, and has ended the machine's
+    hours when the cloud says that they ended.
+    """
+    pace = Pace.of(context.spec.cloud)
+    deadline = time.monotonic() + _LEAVING_SECONDS
+    try:
+        while (seen := _look(context)) is not None and seen.power in _LEAVING and time.monotonic() < deadline:
+            pace.pause(_LOOK_SECONDS)
+    except ProvisioningError as error:
+        context.journal.event(context.run_id, f"the cloud did not say what became of the machine: {error}")
+        return False
+    if seen is not None and seen.power is not PowerState.DEALLOCATED:
+        return False
+    context.hang_up()
+    found, now = evictions_of(context.journal, context.run_id), time.time()
+    decided = context.require(Decided)
+    if not found or found[-1].back_at is not None or limit_that_ended(context, now) or now >= decided.deadline_at:
+        return False
+    context.reporter.note(f"the cloud has taken the machine away (eviction {len(found)}); going on with its disk")
+    return True
+
+
+def _look(context: RunContext) -> MachinePower | None:
+    """The machine's power, the journal put right; also where another command has done that already."""
+    return settle_power(context) or context.cloud.power(context.run_id)
