@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from templates.transfer.bundle import Piece
 
 
+_CELLS_AT_ONCE = 32
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What the machine has at the target.
@@ -118,6 +121,14 @@ class FarEnd:
         """Ask for bytes; they come on `output`."""
         self.send(_line(do="give", root=root, pieces=pieces))
         self.flush()
+
+    def copy(self, target: Target, cells: Sequence[tuple[Piece, str]]) -> None:
+        """Let the machine stage cells, with their SHA-256, from the files that are in place."""
+        # Answers come now and then, so that a long silence still means trouble.
+        for start in range(0, len(cells), _CELLS_AT_ONCE):
+            self.send(target.request("copy", cells=cells[start : start + _CELLS_AT_ONCE]))
+            self.flush()
+            self.answer()
 
     def place(
         self,

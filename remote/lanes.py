@@ -37,6 +37,8 @@ _ROUND_TRIPS_TO_START = 9
 _SECONDS_TO_START = 0.25
 # Below this the cores are the limit, and Python's encryption should make room for `ssh`'s.
 _SHORT_LINK_SECONDS = 0.01
+# Less is never worth another connection, and so not worth two round trips to find that out.
+_LEAST_BYTES = 32 * 1024 * 1024
 
 
 def round_trip_seconds(session: Session) -> float:
@@ -79,6 +81,9 @@ class Lanes:
         Raises:
             RemoteError: The first thing that went wrong with the files, or the loss of the last connection.
         """
+        if self._count is None and to_move_bytes < _LEAST_BYTES:
+            work_through(self.far, Jobs(jobs), work)
+            return
         queue = Jobs(jobs)
         trip = round_trip_seconds(self._session)
         count = lanes_for(to_move_bytes, trip) if self._count is None else self._count

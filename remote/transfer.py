@@ -97,13 +97,14 @@ def send_tree(
         seen = far.claim(goal, [(file.path, file.size_bytes) for file in tree.files])
         wanted = _wanted(far, tree, seen)
         _check_space(seen.free_bytes, wanted, tree.root)
+        far.copy(goal, wanted.copies)
         total = sum(file.size_bytes for file in tree.files)
         files = {file.path: file for file in tree.files}
-        pieces = _without_holes(wanted, files)
+        pieces = _without_holes(wanted.pieces, files)
         to_send = sum(piece.to_send for piece in pieces)
         pace = Pace(progress, total - to_send, total, limit_bytes_per_second=limit_bytes_per_second)
         Lanes(session, far, count=lanes).carry_out(in_batches(pieces), _Upload(goal, files, pace), to_send)
-        new = dict.fromkeys((piece.path, piece.size, piece.mode) for piece, _ in wanted)
+        new = dict.fromkeys((piece.path, piece.size, piece.mode) for piece, _ in wanted.pieces)
         far.place(goal, list(new), tree.empty_folders, tree.links)
     pace.finish()
     return Sent(len(new), to_send, total - to_send)
@@ -167,14 +168,28 @@ class _Upload:
             raise TransferError("the machine took other files than were sent", hint="is its python3 intact?")
 
 
-def _wanted(far: FarEnd, tree: LocalTree, seen: Seen) -> list[tuple[Piece, bool]]:
-    """The pieces of all files that the machine lacks, with what is staged of each, and whether anything ever was."""
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What the machine lacks.
+
+    Attributes:
+        pieces: All pieces of the files that are not there as they are here, with what is staged of each, and whether
+            anything ever was.
+        copies: Those of them that the machine can take from the older file in place, with their SHA-256.
+    """
+
+    pieces: tuple[tuple[Piece, bool], ...]
+    copies: tuple[tuple[Piece, str], ...]
+
+
+def _wanted(far: FarEnd, tree: LocalTree, seen: Seen) -> _Wanted:
     whole = {file.path: pieces_of(file.path, file.size_bytes, file.mode) for file in tree.files}
     in_place = [
         piece
         for file, size in zip(tree.files, seen.sizes, strict=True)
-        if size == file.size_bytes
+        if size == file.size_bytes or (size is not None and file.size_bytes >= BIG_FILE_BYTES)
         for piece in whole[file.path]
+        if piece.start + piece.length <= size
     ]
     counts = [
         (piece, count)
@@ -182,32 +197,41 @@ def _wanted(far: FarEnd, tree: LocalTree, seen: Seen) -> list[tuple[Piece, bool]
         for piece, count in zip(whole[file.path], staged, strict=True)
     ]
     staged = [piece._replace(done=count) for piece, count in counts if count]
-    touched = {(piece.path, piece.start) for piece, count in counts if count is not None}
+    touched = {_key(piece) for piece, count in counts if count is not None}
     checks = [(piece, piece.path, piece.length) for piece in in_place]
     checks += [(piece, posixpath.join(tree.stage, part_name(piece.path)), piece.done) for piece in staged]
     equal = _equal(far, tree, checks)
-    differs = {piece.path for piece, same in zip(in_place, equal, strict=False) if not same}
-    unchanged = {piece.path for piece in in_place} - differs
-    right = {
-        (piece.path, piece.start): piece.done
-        for piece, same in zip(staged, equal[len(in_place) :], strict=True)
-        if same
-    }
-    return [
-        (piece._replace(done=right.get((piece.path, piece.start), 0)), (piece.path, piece.start) in touched)
-        for file in tree.files
-        if file.path not in unchanged
+    agreed = {_key(piece): digest for piece, digest in zip(in_place, equal, strict=False) if digest}
+    right = {_key(piece): piece.done for piece, digest in zip(staged, equal[len(in_place) :], strict=True) if digest}
+    changed = [
+        piece
+        for file, size in zip(tree.files, seen.sizes, strict=True)
+        if size != file.size_bytes or any(_key(piece) not in agreed for piece in whole[file.path])
         for piece in whole[file.path]
     ]
+    copies = {
+        _key(piece): agreed[_key(piece)]
+        for piece in changed
+        if _key(piece) in agreed and right.get(_key(piece)) != piece.length
+    }
+    done = {**right, **{_key(piece): piece.length for piece in changed if _key(piece) in copies}}
+    return _Wanted(
+        tuple((piece._replace(done=done.get(_key(piece), 0)), _key(piece) in touched) for piece in changed),
+        tuple((piece, copies[_key(piece)]) for piece in changed if _key(piece) in copies),
+    )
 
 
-def _equal(far: FarEnd, tree: LocalTree, checks: Sequence[tuple[Piece, str, int]]) -> list[bool]:
-    """Whether the bytes of each piece are the same on both sides; both sides hash at the same time."""
+def _key(piece: Piece) -> tuple[str, int]:
+    return piece.path, piece.start
+
+
+def _equal(far: FarEnd, tree: LocalTree, checks: Sequence[tuple[Piece, str, int]]) -> list[str | None]:
+    """SHA-256 of those pieces that are the same on both sides, None for others; both sides hash at the same time."""
     sources = {file.path: file.source for file in tree.files}
     with ThreadPoolExecutor(max_workers=1) as pool:
         there = pool.submit(far.digests, tree.root, [(path, piece.start, length) for piece, path, length in checks])
         here = digests_of([(sources[piece.path], piece.start, length) for piece, _, length in checks])
-        return [ours is not None and ours == theirs for ours, theirs in zip(here, there.result(), strict=True)]
+        return [ours if ours == theirs else None for ours, theirs in zip(here, there.result(), strict=True)]
 
 
 def _without_holes(wanted: Iterable[tuple[Piece, bool]], files: dict[str, LocalFile]) -> list[Piece]:
@@ -228,8 +252,9 @@ def _is_hole(file: LocalFile, piece: Piece) -> bool:
         return False  # whoever sends it says what is wrong
 
 
-def _check_space(free_bytes: int, wanted: Iterable[tuple[Piece, bool]], root: str) -> None:
-    needed = sum(piece.to_send + (BLOCK_BYTES if piece.start == 0 else 0) for piece, _ in wanted)
+def _check_space(free_bytes: int, wanted: _Wanted, root: str) -> None:
+    needed = sum(piece.to_send + (BLOCK_BYTES if piece.start == 0 else 0) for piece, _ in wanted.pieces)
+    needed += sum(piece.length for piece, _ in wanted.copies)
     if needed > free_bytes:
         raise TransferError(
             f"{gibibytes(needed)} do not fit on the machine, where {gibibytes(free_bytes)} are free: {root}",

@@ -290,6 +290,20 @@ def take_verified(stream: BinaryIO, piece: Piece, stage: str | Path) -> None:
         raise DamagedError(f"SHA-256 is wrong for: {piece.path!r}")
 
 
+def copy_cell(piece: Piece, root: str | Path, stage: str | Path, digest: str) -> None:
+    """Stage a cell from the file that is in place, of which only other cells change.
+
+    Raises:
+        DamagedError: It is not there, or has not the SHA-256 `digest`.
+    """
+    with opened(f"{root}/{piece.path}") as source:
+        source.seek(piece.start)
+        found = take(source, piece._replace(done=0), stage).hex()
+    if found != digest:
+        drop(stage, piece)
+        raise DamagedError(f"the file changed while it was copied: {piece.path!r}")
+
+
 def keep_hole(piece: Piece, stage: str | Path) -> None:
     """The cell is a hole, and was never anything else here: note that it is complete."""
     part = f"{stage}/{part_name(piece.path)}"
@@ -604,7 +618,9 @@ class _Server:
 
     def _do_digests(self, request: dict[str, Any]) -> object:
         root = request["root"]
-        return digests_of([(f"{root}/{path}", start, length) for path, start, length in request["pieces"]])
+        # A staged file comes with its whole path.
+        files = [(os.path.join(root, path), start, length) for path, start, length in request["pieces"]]  # noqa: PTH118
+        return digests_of(files)
 
     def _do_take(self, request: dict[str, Any]) -> object:
         if self._lane is None:
@@ -612,6 +628,13 @@ class _Server:
         for fields in request["pieces"]:
             take_verified(self._source, Piece(*fields), request["stage"])
         return len(request["pieces"])
+
+    def _do_copy(self, request: dict[str, Any]) -> object:
+        if self._lane is None:
+            self._lane = _hold_lane(Path(request["stage"]), request["token"])
+        for fields, digest in request["cells"]:
+            copy_cell(Piece(*fields), request["root"], request["stage"], digest)
+        return len(request["cells"])
 
     def _do_give(self, request: dict[str, Any]) -> None:
         _give_all(request["root"], [Piece(*fields) for fields in request["pieces"]], self._sink)

@@ -168,6 +168,22 @@ def test_only_the_changed_part_of_many_files_travels(session: Session, there: Pa
     assert (there / "7").read_bytes() == (tmp_path / "7").read_bytes()
 
 
+def test_of_a_big_file_only_changed_cells_travel(session: Session, there: Path, tmp_path: Path) -> None:
+    """The machine takes the others from its older file; one that has grown keeps what it had."""
+    here = _big(tmp_path / "big", 3 * CELL_BYTES)
+    send_tree(session, here, str(there / "big"))
+    with here.open("r+b") as file:
+        file.seek(CELL_BYTES + 17)
+        file.write(b"changed")
+    assert send_tree(session, here, str(there / "big")).bytes_sent == CELL_BYTES
+    assert _digest(there / "big") == _digest(here)
+    with here.open("ab") as file:
+        file.write(b"more")
+    assert send_tree(session, here, str(there / "big")).bytes_sent == 4
+    assert _digest(there / "big") == _digest(here)
+    assert [path.name for path in there.iterdir()] == ["big"]
+
+
 def test_links_are_kept_where_that_is_wanted(session: Session, there: Path, tmp_path: Path) -> None:
     """A link inside the folder stays a link, over an older file too; one that leads out is refused by name."""
     (tmp_path / "here" / "sub").mkdir(parents=True)
