@@ -29,14 +29,14 @@ def moment(text: str | None) -> float | None:
     return None if text is None else parse_until(text, time.time())
 
 
-def drive(run: Run, *, keep: bool, on_failure: str = "", retry_until: float | None = None) -> None:
+def drive(run: Run, *, keep: bool, on_failure: str = "", retry_until: float | None = None, move: str = "") -> None:
     """Drive a run to its end; Ctrl-C leaves it alone and says how to come back."""
     console = talk()
     console.print(f"run [bold]{run.run_id}[/] on {run.row.cloud}")
     try:
         with reporter(console) as report:
             ask = asker(report)
-            receipt = run.up(report, keep=keep, on_failure=on_failure, ask=ask, retry_until=retry_until)
+            receipt = run.up(report, keep=keep, on_failure=on_failure, ask=ask, retry_until=retry_until, move=move)
     except KeyboardInterrupt:
         explain_interruption(run)
         sys.exit(EXIT_INTERRUPTED)

@@ -18,6 +18,12 @@ RetryUntil = Annotated[
     ),
 ]
 
+Move = Annotated[
+    # The words of `machine.move` in the run file.
+    Literal["never", "zone", "region"] | None,
+    typer.Option("--move", help="How far the disk may go to find a machine again; else what the run file says."),
+]
+
 OnFailure = Annotated[
     # The words of `on_failure` in the run file.
     Literal["auto", "teardown", "deallocate", "keep", "ask"] | None,

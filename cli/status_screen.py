@@ -16,11 +16,14 @@ from templates.agent.limits import budget_level
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from remote.agent import AgentStatus, Gpu
+    from remote.agent import AgentStatus, Gpu, RunningStep
     from runs.status import RunStatus
     from runs.types import StageRow
 
 _MARKS = {StageState.RUNNING: ("●", "cyan"), StageState.DONE: ("✓", "green"), StageState.FAILED: ("✗", "red")}
+
+# Steps and saves of a minute are nothing to speak of.
+_SILENT_SECONDS = 60.0
 
 
 def print_status(seen: RunStatus) -> None:
@@ -99,10 +102,17 @@ def _gpu(gpu: Gpu) -> str:
     return ", ".join(words)
 
 
+def _step_facts(step: RunningStep) -> Iterator[tuple[str, str]]:
+    if launch := launch_words(step.name):
+        yield "launch", launch
+    if (step.silent_seconds or 0) >= _SILENT_SECONDS:
+        yield "silent", f"for {duration(step.silent_seconds or 0)}: a long step or save, or it has hung"
+
+
 def _agent_facts(agent: AgentStatus) -> Iterator[tuple[str, str]]:
     progress = agent.progress
-    if agent.step is not None and (launch := launch_words(agent.step.name)):
-        yield "launch", launch
+    if agent.step is not None:
+        yield from _step_facts(agent.step)
     if progress is not None and progress.step is not None:
         yield (
             "step",

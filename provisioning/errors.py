@@ -9,6 +9,7 @@ ProvisioningError
 │   └── NotOfferedError  the subscription cannot have such a machine here; another place may have it
 ├── ThrottledError       too many requests for longer than we wait
 ├── TransientError       the cloud or the network failed; the same call may work later
+├── MoveFailedError      a disk could not be brought to another place; it is where it was
 ├── RequestRefusedError  the cloud refuses what we asked (our mistake or the run file's)
 ├── LeftoversError       something still exists after teardown
 └── RehearsalError       the rehearsal cloud itself could not be started
@@ -70,6 +71,10 @@ class ThrottledError(ProvisioningError):
 
 class TransientError(ProvisioningError):
     """The cloud or the network failed; the same call may work later."""
+
+
+class MoveFailedError(ProvisioningError):
+    """A disk could not be brought to another place; it is where it was."""
 
 
 class RequestRefusedError(ProvisioningError):

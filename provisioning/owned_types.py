@@ -27,7 +27,7 @@ class OwnedItem:
         is_spot: Whether a machine is a spot machine.
         power: A machine's power state; None for anything else.
         disk_type: Type of a disk, for example `Premium_LRS`; empty for anything else.
-        gib: Size of a disk in GiB; 0 for anything else.
+        gib: Size of a disk, or of what a snapshot is of, in GiB; 0 for anything else.
     """
 
     ref: ResourceRef

@@ -28,6 +28,7 @@ class ResourceKind(StrEnum):
     ROLE_ASSIGNMENT = "role assignment"
     SHUTDOWN_SCHEDULE = "shutdown schedule"
     OTHER = "other resource"
+    SNAPSHOT = "snapshot"
 
 
 class PowerState(StrEnum):
@@ -74,6 +75,31 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a disk stands: a region, and a zone or None."""
+
+    region: str
+    zone: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A run's durable disk as the cloud sees it.
+
+    Attributes:
+        name: Its name.
+        place: Where it stands.
+        gib: Its size in GiB.
+        moving_to: Where it is being brought by a move that was begun and not finished; None without one.
+    """
+
+    name: str
+    place: Place
+    gib: int
+    moving_to: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class MachineRequest:
     """One machine with everything that it needs around it.
 
@@ -96,6 +122,7 @@ class MachineRequest:
         shutdown_at: When the auto-shutdown schedule deallocates the machine (UTC; daily, so within 24 h); None sets no
             schedule.
         group_tags: Tags for the resource group alone, such as change during its life.
+        keeps_disk: The workspace disk holds something: it must be there, and no new one is made.
     """
 
     run_id: str
@@ -115,6 +142,7 @@ class MachineRequest:
     tags: Mapping[str, str]
     shutdown_at: datetime | None = None
     group_tags: Mapping[str, str] = field(default_factory=dict)
+    keeps_disk: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,10 +320,13 @@ class Cloud(Protocol):
         """
         ...
 
-    def vacate(self, run_id: str, keep: Placement | None, ledger: Ledger, progress: Progress) -> None:
+    def vacate(
+        self, run_id: str, keep: Placement | None, ledger: Ledger, progress: Progress, *, keep_disk: bool = False
+    ) -> None:
         """Delete what of the run could not serve a machine at `keep`, with a 404 for each; None keeps only the group.
 
-        The workspace disk goes, too, when it is elsewhere: only for a run without anything on it.
+        The workspace disk goes, too, when it is elsewhere: only for a run without anything on it. With `keep_disk` it
+        stays wherever it is, and what a move to another place than `keep` has made until now is taken back.
         """
         ...
 
@@ -346,6 +377,37 @@ class Cloud(Protocol):
 
     def write_mark(self, run_id: str, name: str, value: str) -> None:
         """Give a tag of the run's group a value (at most 256 characters). No group, or one that goes, is no error."""
+        ...
+
+    def find_workspace(self, run_id: str) -> Workspace | None:
+        """The run's workspace disk, wherever it stands now, or None. A few reads."""
+        ...
+
+    def move_disk(
+        self, run_id: str, to: Placement, tags: Mapping[str, str], ledger: Ledger, progress: Progress
+    ) -> Workspace:
+        """Bring the workspace disk with all that is on it to the place of `to`, by snapshot; no machine may hold it.
+
+        Idempotent, so it also finishes an interrupted move. The old disk is deleted when the new one is whole.
+
+        Args:
+            run_id: The run.
+            to: Where to; a place in another region takes a copy of the snapshot there, minutes to hours.
+            tags: Tags of the new disk.
+            ledger: Where every effect is written down.
+            progress: Told what is waited for.
+
+        Raises:
+            MoveFailedError: The disk cannot be brought there; it is where it was.
+        """
+        ...
+
+    def probe(self, request: MachineRequest, ledger: Ledger, progress: Progress) -> None:
+        """Find out whether a machine can be had: rent it with a small empty disk, and give it back at once.
+
+        Raises:
+            CapacityError: There is none; like `provision`. What was made stays until `vacate`.
+        """
         ...
 
     def close(self) -> None:

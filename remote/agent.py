@@ -40,12 +40,21 @@ class AgentProcess:
 
 @dataclass(frozen=True, slots=True)
 class RunningStep:
-    """The step of the job that runs now; `attempt` counts from 1, `started_at` in seconds since 1970."""
+    """The step of the job that runs now.
+
+    Attributes:
+        name: Its name.
+        attempt: Counts from 1.
+        pid: Its own program.
+        started_at: In seconds since 1970.
+        silent_seconds: Since its last sign of life; None when it has given none.
+    """
 
     name: str
     attempt: int
     pid: int | None
     started_at: float | None
+    silent_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

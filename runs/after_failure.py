@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
+from provisioning.errors import CapacityError, QuotaError
 from runs.errors import TrainingFailedError
 from runs.facts import Decided, Leaving, Submitted, Trained, Unread
 from runs.pipeline import run_stages
@@ -24,6 +25,7 @@ class Aftermath(StrEnum):
     DELETED = "everything was deleted again"
     DEALLOCATED = "the machine was deallocated: its disk keeps everything, compute costs nothing"
     KEPT = "the machine was left as it is; its own limits end it"
+    WAITING = "no machine runs; the disk keeps everything"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +83,13 @@ def aftermath_of(journal: Journal, run_id: str, policy: str, error: Exception) -
 
     `auto` deletes while no job was handed over (no checkpoint can exist) and deallocates after that. While the job may
     still run, nothing is done whatever the policy says: trouble with the connection, the cloud or this computer is no
-    failed job, and only the agent's own word ends one. A failed teardown is left to `down`.
+    failed job, and only the agent's own word ends one. A failed teardown is left to `down`. A job whose machine was
+    taken away, and for which no other is found, waits on its disk.
     """
     if not journal.effects(run_id):
         return Aftermath.NOTHING_RENTED
+    if isinstance(error, CapacityError | QuotaError) and journal.get(run_id, Submitted) is not None:
+        return Aftermath.WAITING
     if policy == "keep" or journal.get(run_id, Leaving) is not None or _job_may_run(journal, run_id, error):
         return Aftermath.KEPT
     submitted = journal.get(run_id, Submitted) is not None or journal.get(run_id, Unread) is not None

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from runs.facts import Collected, Estimate
+from runs.facts import Collected, Estimate, Moved
 from runs.journal.charges import ChargeRow, Component, charges_of
 from runs.tariff import EGRESS_DOLLARS_PER_GB
 
@@ -75,6 +75,9 @@ def cost_of_run(journal: Journal, run_id: str, *, now: float | None = None, is_c
     at = time.time() if now is None else now
     collected, estimate = journal.get(run_id, Collected), journal.get(run_id, Estimate)
     lines = summed(charges_of(journal, run_id), at)
+    moved = journal.get(run_id, Moved)
+    if moved is not None:
+        lines = [*lines, transfer(moved)]
     if collected is not None:
         lines = [*lines, egress(collected.size_bytes)]
     return RunCost(
@@ -102,6 +105,14 @@ def summed(charges: Iterable[ChargeRow], now: float) -> Sequence[CostLine]:
             goes_on=before.goes_on or charge.ended_at is None,
         )
     return list(lines.values())
+
+
+def transfer(moved: Moved) -> CostLine:
+    """The workspace disk's ways to other regions: not paid by the hour, and counted before each begins."""
+    return CostLine(
+        Component.TRANSFER, f"{moved.gb:.0f} GB", hours=0.0, dollars=moved.dollars,
+        dollars_per_hour=0.0, goes_on=False, basis="list prices between regions, 2026, at most",
+    )  # fmt: skip
 
 
 def egress(size_bytes: int) -> CostLine:

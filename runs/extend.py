@@ -29,7 +29,8 @@ def extend(context: RunContext, *, hours: float, dollars: float, progress: Progr
     """Raise the limits by so many hours and dollars; what is over counts as over now, so that they are worth having.
 
     Asked for again after a kill, the same extension is finished and not added once more. No lease is needed: the run
-    may be driven meanwhile. A machine that is deallocated hears of it when `resume` starts it.
+    may be driven meanwhile. A machine that is deallocated hears of it when `resume` starts it, one that
+    is still looked for is made with them.
 
     Raises:
         SpecError: Nothing would be raised, or there is nothing yet whose limits could be.
@@ -93,7 +94,8 @@ def renewal_of(context: RunContext, decided: Decided) -> Renewal:
     return Renewal(
         region=decided.region,
         tags=tags(context.row, context.spec, decided),
-        shutdown_at=backstop(decided.deadline_at, time.time()),
+        # Between two machines there is none that a schedule could end; the next one brings its own.
+        shutdown_at=backstop(decided.deadline_at, time.time()) if context.get(Rented) is not None else None,
     )
 
 
@@ -129,7 +131,7 @@ def _refuse(context: RunContext, hours: float, dollars: float) -> None:
     if hours == 0 and dollars == 0:
         raise SpecError("nothing to raise", hint=f"for example `llamalift extend {context.run_id} --hours 6`")
     ended = context.journal.run(context.run_id).state is RunState.ENDED or context.get(Leaving) is not None
-    if ended or context.get(Rented) is None or context.get(Prepared) is None:
+    if ended or context.get(Prepared) is None:
         raise SpecError(
             f"there is no machine at work whose limits could be raised: {context.run_id}",
             hint="nothing is left of the run" if ended else "set `limits` in the run file, or wait until it is set up",

@@ -152,10 +152,25 @@ class Searching:
     Attributes:
         until: How long to go on trying, in seconds since the epoch; None for one walk through all places.
         walk_after: Number of the newest try when the walk that goes on began; None between two walks.
+        move: How far the run's disk may go (`never`, `zone`, `region`); empty as the run file says.
     """
 
     until: float | None = None
     walk_after: int | None = None
+    move: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What the run's disk has been sent from region to region; counted before each copy begins.
+
+    Attributes:
+        gb: All of it, at most, in GB.
+        dollars: What Azure takes for that.
+    """
+
+    gb: float = 0.0
+    dollars: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,6 @@ def _run(context: RunContext, stage: Stage, *, can_rent: bool) -> bool:
         raise
     except OUR_ERRORS as error:
         if can_rent and isinstance(error, RemoteError) and goes_on(context):
-            reporter.waiting(stage.name, "the machine was taken away; going on from its disk")
             return False
         mask_error(masker_for(context.spec.secrets), error)
         journal.stage_ended(run_id, stage.name, StageState.FAILED, str(error))

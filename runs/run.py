@@ -124,6 +124,7 @@ class Run:
         on_failure: str = "",
         ask: Ask | None = None,
         retry_until: float | None = None,
+        move: str = "",
     ) -> Receipt:
         """Go from wherever the run stands to the model at home and nothing left in the cloud.
 
@@ -134,6 +135,8 @@ class Run:
             ask: Asks the user where the word is `ask`.
             retry_until: Go on looking for a machine until then, in seconds since the epoch; None: as an earlier client
                 was told, else each place once.
+            move: How far the disk of a run that has begun may go to a machine (`never`, `zone`, `region`), over the run
+                file's own word; empty: as an earlier client was told.
 
         Raises:
             RunBusyError: Another client drives the run.
@@ -148,9 +151,10 @@ class Run:
                 read_secrets(context.spec.secrets)
             if context.spec.machine.jump and context.get(Rented) is None and context.get(Leaving) is None:
                 check_jump(context.spec.machine.jump)
-            if retry_until is not None:
+            if retry_until is not None or move:
                 wish = context.get(Searching) or Searching()
-                self.journal.put(self.run_id, replace(wish, until=retry_until))
+                until = wish.until if retry_until is None else retry_until
+                self.journal.put(self.run_id, replace(wish, until=until, move=move or wish.move))
             # What ended without us is found before anything is started again.
             try_settle_power(context)
             go_on(context)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provisioning.types import PowerState, ResourceKind
+from runs.plan.move_cost import snapshot_dollars_per_hour
 from runs.plan.prices import PUBLIC_IP_DOLLARS_PER_HOUR, disk_price, machine_price
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ def hourly_price(item: OwnedItem, decided: Decided | None) -> float | None:
             return _disk(item)
         case ResourceKind.PUBLIC_IP:
             return PUBLIC_IP_DOLLARS_PER_HOUR
+        case ResourceKind.SNAPSHOT:
+            # As if the disk had been full: what is really in it, only the bill says.
+            return snapshot_dollars_per_hour(item.gib * 1.073741824)
     return 0.0
 
 

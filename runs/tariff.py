@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,9 @@ SYSTEM_DISK_TYPE = "Premium_LRS"
 # Azure's list price for data that leaves it for the internet, to North America and Europe; the first 100 GB of a
 # month are free, which another run may have used up (azure.microsoft.com/pricing/details/bandwidth, 2026).
 EGRESS_DOLLARS_PER_GB = 0.087
-_PRICED = frozenset({ResourceKind.VIRTUAL_MACHINE, ResourceKind.DISK, ResourceKind.PUBLIC_IP})
+_PRICED = frozenset({ResourceKind.VIRTUAL_MACHINE, ResourceKind.DISK, ResourceKind.PUBLIC_IP, ResourceKind.SNAPSHOT})
+# After a move the disk's name ends with a number.
+_WORKSPACE = re.compile(r"-workspace(-\d+)?$")
 
 
 def rates_of(journal: Journal, run_id: str, ref: ResourceRef) -> Sequence[Rate]:
@@ -35,11 +38,19 @@ def rates_of(journal: Journal, run_id: str, ref: ResourceRef) -> Sequence[Rate]:
         return ()
     if ref.kind is ResourceKind.VIRTUAL_MACHINE:
         return machine_rates(decided, _system_disk_gib(journal, run_id))
-    if ref.kind is ResourceKind.PUBLIC_IP:
-        return (Rate(Component.ADDRESS, "Standard", decided.address_dollars_per_hour, decided.price_basis),)
-    if not ref.name.endswith("-workspace"):
-        return ()
+    return _disk_rates(decided, ref) if ref.kind is not ResourceKind.PUBLIC_IP else (_address_rate(decided),)
+
+
+def _address_rate(decided: Decided) -> Rate:
+    return Rate(Component.ADDRESS, "Standard", decided.address_dollars_per_hour, decided.price_basis)
+
+
+def _disk_rates(decided: Decided, ref: ResourceRef) -> Sequence[Rate]:
     gib = f"{decided.workspace_gib:,} GiB"
+    if ref.kind is ResourceKind.SNAPSHOT:
+        return (_snapshot_rate(decided, gib),)
+    if not _WORKSPACE.search(ref.name):
+        return ()
     return (Rate(Component.WORKSPACE_DISK, gib, decided.disk_dollars_per_hour, decided.price_basis),)
 
 
@@ -66,6 +77,15 @@ def machine_rates(decided: Decided, system_disk_gib: int) -> Sequence[Rate]:
         Rate(Component.MACHINE, terms, decided.machine_dollars_per_hour, decided.price_basis),
         Rate(Component.SYSTEM_DISK, f"{system_disk_gib:,} GiB", disk, f"list prices of {SNAPSHOT_DATE}"),
     )
+
+
+def _snapshot_rate(decided: Decided, gib: str) -> Rate:
+    """As if the disk were full: what is really on it, only the cloud knows."""
+    from runs.plan.move_cost import SNAPSHOT_DOLLARS_PER_GB_MONTH, snapshot_dollars_per_hour
+
+    gb = decided.workspace_gib * 1.073741824
+    basis = f"${SNAPSHOT_DOLLARS_PER_GB_MONTH} a GB and month, list price, at most"
+    return Rate(Component.SNAPSHOT, gib, snapshot_dollars_per_hour(gb), basis)
 
 
 def _system_disk_gib(journal: Journal, run_id: str) -> int:

@@ -16,10 +16,12 @@ from provisioning.azure.endpoint import SSH_PORT
 from provisioning.azure.images import resolve_image
 from provisioning.azure.inventory import Inventory, or_none
 from provisioning.azure.marks import read_mark, write_mark
+from provisioning.azure.move import Destination, Moving
 from provisioning.azure.naming import Names, ref_of
 from provisioning.azure.owned import OwnedSearch
 from provisioning.azure.pipeline import sign_in
 from provisioning.azure.power import look_at_power
+from provisioning.azure.probe import probe
 from provisioning.azure.provision import Provisioning
 from provisioning.azure.public_address import public_address
 from provisioning.azure.renew import renew
@@ -28,7 +30,8 @@ from provisioning.azure.stack import Stack
 from provisioning.azure.start import start
 from provisioning.azure.survey.survey import take_survey
 from provisioning.azure.vacate import Vacating
-from provisioning.types import Machine, PlannedResource, PowerState, ResourceKind
+from provisioning.azure.workspaces import find_workspace
+from provisioning.types import Machine, Place, PlannedResource, PowerState, ResourceKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,6 +51,7 @@ if TYPE_CHECKING:
         Progress,
         Renewal,
         ResourceRef,
+        Workspace,
     )
 
 
@@ -140,14 +144,18 @@ class AzureCloud:
         """
         return Destruction(self._open(), run_id, ledger, progress).run(refs)
 
-    def vacate(self, run_id: str, keep: Placement | None, ledger: Ledger, progress: Progress) -> None:
+    def vacate(
+        self, run_id: str, keep: Placement | None, ledger: Ledger, progress: Progress, *, keep_disk: bool = False
+    ) -> None:
         """Delete what of the run could not serve a machine at `keep`, with a 404 for each; None keeps only the group.
+
+        With `keep_disk` the workspace disk stays wherever it is, and a move to another place is taken back.
 
         Raises:
             RequestRefusedError: The group of the run's name is not the run's.
             ProvisioningError: Something cannot be deleted now; the next call goes on from there.
         """
-        Vacating(self._open(), self._names(run_id), keep, ledger, progress).run()
+        Vacating(self._open(), self._names(run_id), keep, ledger, progress).run(keep_disk=keep_disk)
 
     def owned(self, *, confirm: bool = True) -> Sequence[OwnedRun]:
         """Everything of ours in the subscription; see `OwnedSearch.run`."""
@@ -216,6 +224,21 @@ class AzureCloud:
     def write_mark(self, run_id: str, name: str, value: str) -> None:
         """Give a tag of the run's group a value (at most 256 characters). No group is no error."""
         write_mark(self._open(), self._names(run_id), name, value)
+
+    def find_workspace(self, run_id: str) -> Workspace | None:
+        """The run's workspace disk, wherever it stands now, or None. A few reads."""
+        return find_workspace(self._open(), self._names(run_id))
+
+    def move_disk(
+        self, run_id: str, to: Placement, tags: Mapping[str, str], ledger: Ledger, progress: Progress
+    ) -> Workspace:
+        """Bring the workspace disk to the place of `to`; see `Moving.run` and `provisioning.types.Cloud.move_disk`."""
+        destination = Destination(Place(to.region.lower(), to.zone), tags)
+        return Moving(self._open(), self._names(run_id), destination, ledger, progress).run()
+
+    def probe(self, request: MachineRequest, ledger: Ledger, progress: Progress) -> None:
+        """Rent a machine with a small empty disk, and give it back; see `provisioning.types.Cloud.probe`."""
+        probe(self._open(), request, ledger, progress)
 
     def close(self) -> None:
         """Close the connections."""

@@ -38,7 +38,7 @@ def describe(clients: Clients, names: Names, find_machine: Callable[[Mapping[str
         raise foreign_group(names)
     refs = unique([ref_of(names.group_id), *inventory.contents()])
     machine = _read_machine(clients, names) if _find(refs, ResourceKind.VIRTUAL_MACHINE, names.machine) else None
-    disk = _read(inventory, _find(refs, ResourceKind.DISK, names.workspace_disk))
+    disk = _read(inventory, _workspace_disk(refs, names))
     security = _read(inventory, _find(refs, ResourceKind.NETWORK_SECURITY_GROUP, names.security_group))
     return RunInCloud(
         group=_found(group),
@@ -54,6 +54,12 @@ def describe(clients: Clients, names: Names, find_machine: Callable[[Mapping[str
 
 def _find(refs: Sequence[ResourceRef], kind: ResourceKind, name: str) -> ResourceRef | None:
     return next((ref for ref in refs if ref.kind is kind and ref.name.lower() == name.lower()), None)
+
+
+def _workspace_disk(refs: Sequence[ResourceRef], names: Names) -> ResourceRef | None:
+    """The one that counts: of two, a move is under way to the one with the higher number."""
+    disks = [ref for ref in refs if ref.kind is ResourceKind.DISK and names.generation_of(ref.name)]
+    return min(disks, key=lambda ref: names.generation_of(ref.name), default=None)
 
 
 def _read(inventory: Inventory, ref: ResourceRef | None) -> Mapping[str, Any] | None:

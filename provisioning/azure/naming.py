@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ TYPES = {
     ResourceKind.VIRTUAL_MACHINE: "Microsoft.Compute/virtualMachines",
     ResourceKind.ROLE_ASSIGNMENT: "Microsoft.Authorization/roleAssignments",
     ResourceKind.SHUTDOWN_SCHEDULE: "Microsoft.DevTestLab/schedules",
+    ResourceKind.SNAPSHOT: "Microsoft.Compute/snapshots",
 }
 API_VERSIONS = {
     ResourceKind.RESOURCE_GROUP: "2025-04-01",
@@ -32,6 +34,7 @@ API_VERSIONS = {
     ResourceKind.VIRTUAL_MACHINE: "2026-04-01",
     ResourceKind.ROLE_ASSIGNMENT: "2022-04-01",
     ResourceKind.SHUTDOWN_SCHEDULE: "2018-09-15",
+    ResourceKind.SNAPSHOT: "2026-03-02",
 }
 _KINDS = {path.lower(): kind for kind, path in TYPES.items()}
 
@@ -61,10 +64,17 @@ def namespace_of(resource_id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The names and ids of one run in one subscription."""
+    """The names and ids of one run in one subscription.
+
+    Attributes:
+        subscription_id: The subscription.
+        run_id: The run.
+        disk: The workspace disk that counts; empty for the first that a run has.
+    """
 
     subscription_id: str
     run_id: str
+    disk: str = ""
 
     @property
     def group(self) -> str:
@@ -104,7 +114,30 @@ class Names:
     @property
     def workspace_disk(self) -> str:
         """The durable data disk."""
-        return f"{self.run_id}-workspace"
+        return self.disk or self.workspace_disk_of(1)
+
+    def workspace_disk_of(self, generation: int) -> str:
+        """The durable data disk after `generation` - 1 moves: a disk cannot be renamed, and both exist for a while."""
+        first = f"{self.run_id}-workspace"
+        return first if generation == 1 else f"{first}-{generation}"
+
+    def generation_of(self, name: str) -> int:
+        """The number of the run's workspace disk of this name; 0 for any other disk."""
+        found = re.fullmatch(rf"{re.escape(self.run_id)}-workspace(?:-([2-9]|[1-9]\d+))?", name, re.IGNORECASE)
+        return 0 if found is None else int(found[1] or 1)
+
+    @property
+    def placeholder_disk(self) -> str:
+        """The empty disk of a machine that is rented only to see whether it can be had."""
+        return f"{self.run_id}-placeholder"
+
+    def snapshot_of(self, disk: str) -> str:
+        """The snapshot of a workspace disk, in the disk's own region."""
+        return f"{disk}-snapshot"
+
+    def snapshot_copy_of(self, disk: str) -> str:
+        """The copy of that snapshot in another region."""
+        return f"{disk}-copy"
 
     @property
     def os_disk(self) -> str:

@@ -44,6 +44,7 @@ def row_of(body: Mapping[str, Any]) -> Row:
     """Read a row of our query, or a body as the Resource Manager answers it."""
     ref = ref_of(str(body["id"]))
     is_machine, is_disk = ref.kind is ResourceKind.VIRTUAL_MACHINE, ref.kind is ResourceKind.DISK
+    has_size = is_disk or ref.kind is ResourceKind.SNAPSHOT
     sku = body.get("sku")
     disk_type = sku if isinstance(sku, str) else seen.value_at(body, "sku.name")
     priority = body.get("priority") or seen.value_at(body, "properties.priority")
@@ -56,7 +57,7 @@ def row_of(body: Mapping[str, Any]) -> Row:
         is_spot=str(priority).lower() == "spot",
         power=_power(body) if is_machine else None,
         disk_type=str(disk_type or "") if is_disk else "",
-        gib=int(body.get("gib") or seen.value_at(body, "properties.diskSizeGB") or 0) if is_disk else 0,
+        gib=int(body.get("gib") or seen.value_at(body, "properties.diskSizeGB") or 0) if has_size else 0,
     )
 
 

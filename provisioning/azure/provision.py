@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from provisioning.azure.inventory import Inventory
 from provisioning.azure.naming import Names
 from provisioning.azure.operations import AbandonedWaitError, Operations
 from provisioning.azure.stack import Stack
+from provisioning.azure.workspaces import no_disk, workspace_disks
 from provisioning.errors import ProvisioningError, RequestRefusedError, RightsError, TransientError
 from provisioning.types import DeletionProof, PowerState
 
@@ -34,12 +36,20 @@ _STEADY = frozenset({PowerState.RUNNING, PowerState.STOPPED, PowerState.DEALLOCA
 class Provisioning:
     """A fresh run reads once before it writes (is there such a group?), and once more for its machine's identity."""
 
-    def __init__(self, clients: Clients, request: MachineRequest, ledger: Ledger, progress: Progress) -> None:
+    def __init__(
+        self,
+        clients: Clients,
+        request: MachineRequest,
+        ledger: Ledger,
+        progress: Progress,
+        *,
+        names: Names | None = None,
+    ) -> None:
         self._clients = clients
         self._request = request
         self._ledger = ledger
         self._progress = progress
-        self._names = Names(clients.subscription_id, request.run_id)
+        self._names = names or Names(clients.subscription_id, request.run_id)
         self._stack = Stack.of(request, self._names)
         self._inventory = Inventory(clients, self._names)
         self._stop = threading.Event()
@@ -56,6 +66,8 @@ class Provisioning:
         """
         self._clients.open_all()
         self._ensure_group()
+        if self._request.keeps_disk:
+            self._use_kept_disk()
         self._remove_broken_machine()
         run_all(self._tasks(), self._stop)
         self._ensure_running()
@@ -76,6 +88,14 @@ class Provisioning:
             )
         self._builder.accept(self._stack.group, group)
         self._builder.know(self._inventory.in_group())
+
+    def _use_kept_disk(self) -> None:
+        """Take the disk that is there, under whatever name a move has left it; never an empty one instead."""
+        disks = workspace_disks(self._clients, self._names)
+        if not disks:
+            raise no_disk(self._names)
+        self._stack = Stack.of(self._request, replace(self._names, disk=str(disks[0]["name"])))
+        self._builder.know([*self._inventory.in_group(), self._stack.disk.ref])
 
     def _tasks(self) -> list[Task]:
         tasks = [

@@ -34,6 +34,8 @@ _MODELS: Mapping[tuple[str, str], tuple[str, str]] = {
     ("POST", "microsoft.compute/virtualmachines/runcommand"): (_COMPUTE, "RunCommandInput"),
     ("PUT", "microsoft.compute/disks"): (_COMPUTE, "Disk"),
     ("PATCH", "microsoft.compute/disks"): (_COMPUTE, "DiskUpdate"),
+    ("PUT", "microsoft.compute/snapshots"): (_COMPUTE, "Snapshot"),
+    ("PATCH", "microsoft.compute/snapshots"): (_COMPUTE, "SnapshotUpdate"),
     ("PUT", "microsoft.network/virtualnetworks"): (_NETWORK, "VirtualNetwork"),
     ("PUT", "microsoft.network/virtualnetworks/subnets"): (_NETWORK, "Subnet"),
     ("PUT", "microsoft.network/networksecuritygroups"): (_NETWORK, "NetworkSecurityGroup"),

@@ -22,6 +22,7 @@ _ORDER = (
     ResourceKind.NETWORK_INTERFACE,
     ResourceKind.PUBLIC_IP,
     ResourceKind.DISK,
+    ResourceKind.SNAPSHOT,
     ResourceKind.VIRTUAL_NETWORK,
     ResourceKind.NETWORK_SECURITY_GROUP,
     ResourceKind.SHUTDOWN_SCHEDULE,

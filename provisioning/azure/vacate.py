@@ -10,10 +10,11 @@ from provisioning.azure.inventory import Inventory, or_none
 from provisioning.azure.naming import API_VERSIONS, namespace_of, ref_of
 from provisioning.azure.operations import Operations
 from provisioning.azure.provision import foreign_group
-from provisioning.types import DeletionProof, ResourceKind
+from provisioning.azure.workspaces import destination_of, move_snapshots, workspace_disks
+from provisioning.types import DeletionProof, Place, ResourceKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from provisioning.azure.clients import Clients
     from provisioning.azure.naming import Names
@@ -30,13 +31,17 @@ class Vacating:
         self._clients = clients
         self._names = names
         self._keep = keep
+        self._kept_disk = ""
         self._ledger = ledger
         self._progress = progress
         self._inventory = Inventory(clients, names)
         self._operations = Operations(clients)
 
-    def run(self) -> None:
+    def run(self, *, keep_disk: bool = False) -> None:
         """Do it, dependents first; the group itself stays, wherever Azure keeps its record.
+
+        Args:
+            keep_disk: The workspace disk holds something: it stays wherever it is, and nothing else serves instead.
 
         Raises:
             ProvisioningError: Something cannot be looked at or deleted; the next call goes on from there.
@@ -47,6 +52,8 @@ class Vacating:
             return
         if not self._inventory.is_ours(group):
             raise foreign_group(self._names)
+        disks = workspace_disks(self._clients, self._names) if keep_disk else []
+        self._kept_disk = str(disks[0]["id"]).lower() if disks else ""
         machine = self._look_at_machine()
         keeps_machine = machine is not None and not self._is_stale(self._machine, machine)
         if machine is not None and not keeps_machine:
@@ -56,9 +63,22 @@ class Vacating:
             # Azure makes it with the machine; one of the same name would stand in the next one's way.
             self._delete_if(self._ref(ResourceKind.DISK, self._names.os_disk), anyhow=True)
         self._vacate_network()
-        self._delete_if(self._ref(ResourceKind.DISK, self._names.workspace_disk))
+        if keep_disk:
+            self._take_back_copies(disks[1:])
+        else:
+            self._delete_if(self._ref(ResourceKind.DISK, self._names.workspace_disk))
         self._delete_if(self._ref(ResourceKind.VIRTUAL_NETWORK, self._names.virtual_network))
         self._delete_if(self._ref(ResourceKind.NETWORK_SECURITY_GROUP, self._names.security_group))
+
+    def _take_back_copies(self, disks: Iterable[Mapping[str, Any]]) -> None:
+        """What is made of the disk on its way elsewhere, and what a machine had instead of it."""
+        self._delete_if(self._ref(ResourceKind.DISK, self._names.placeholder_disk), anyhow=True)
+        snapshots = move_snapshots(self._clients, self._names)
+        keep = None if self._keep is None else Place(self._keep.region.lower(), self._keep.zone)
+        if snapshots and all(destination_of(one) == keep for one in snapshots):
+            return
+        for copy in (*disks, *snapshots):
+            self._delete_if(ref_of(str(copy["id"])), anyhow=True)
 
     def _vacate_network(self) -> None:
         """The interface is in a region only, but holds the address, which may be in a zone."""
@@ -124,13 +144,18 @@ class Vacating:
             case ResourceKind.VIRTUAL_MACHINE:
                 size = str(seen.value_at(found, "properties.hardwareProfile.vmSize"))
                 same = (zones, size.lower()) == (_zones_of(keep), keep.size.lower())
-                return not same or seen.is_beyond_repair(found)
+                return not same or seen.is_beyond_repair(found) or not self._has_kept_disk(found)
             case ResourceKind.DISK:
                 return zones != _zones_of(keep)
             case ResourceKind.PUBLIC_IP:
                 # One without a zone spans all of them, and Azure may list them.
                 return len(zones) == 1 and zones != _zones_of(keep)
         return False
+
+    def _has_kept_disk(self, machine: Mapping[str, Any]) -> bool:
+        disks = seen.value_at(machine, "properties.storageProfile.dataDisks") or []
+        ids = {str(seen.value_at(disk, "managedDisk.id")).lower() for disk in disks}
+        return not self._kept_disk or self._kept_disk in ids
 
     def _look(self, ref: ResourceRef) -> Mapping[str, Any] | None:
         by_id, version = self._clients.resources.resources, API_VERSIONS[ref.kind]

@@ -31,6 +31,7 @@ class Outcome(StrEnum):
     TROUBLE = "passing trouble"
     REFUSED = "refused"
     ABANDONED = "abandoned"
+    MOVE = "disk not moved"
 
 
 @dataclass(frozen=True, slots=True)

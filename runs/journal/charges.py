@@ -21,6 +21,8 @@ class Component(StrEnum):
     WORKSPACE_DISK = "workspace disk"
     ADDRESS = "public address"
     EGRESS = "egress"
+    SNAPSHOT = "snapshot"
+    TRANSFER = "copy to a region"
 
 
 @dataclass(frozen=True, slots=True)

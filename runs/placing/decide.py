@@ -63,6 +63,22 @@ def decide(context: RunContext, market: Market, place: Placement) -> Decided:
     )
 
 
+def decide_again(context: RunContext, market: Market, place: Placement, before: Decided) -> Decided:
+    """Decide on another place for a run that has begun: its disk and its limits stay, prices and image are the place's.
+
+    A place that the run file does not name (the disk of an adopted run may be anywhere) keeps the prices as they were.
+    """
+    if not market.knows(place):
+        moved = replace(before, region=place.region, zone=place.zone, size=place.size, spot=place.spot)
+        return renew(context, moved, has_machine=True)
+    return replace(
+        decide(context, market, place),
+        workspace_gib=before.workspace_gib,
+        dollars_cap=before.dollars_cap,
+        deadline_at=before.deadline_at,
+    )
+
+
 def renew(context: RunContext, decided: Decided, *, has_machine: bool) -> Decided:
     """What may change although everything else was chosen once: our address, and the hours before any machine."""
     now = replace(decided, caller_address=caller_address(context, decided))

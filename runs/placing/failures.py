@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from provisioning.errors import CapacityError, NotOfferedError, QuotaError, ThrottledError, TransientError
+from provisioning.errors import (
+    CapacityError,
+    MoveFailedError,
+    NotOfferedError,
+    QuotaError,
+    ThrottledError,
+    TransientError,
+)
 from runs.journal.attempts import Outcome
 
 if TYPE_CHECKING:
@@ -18,6 +25,7 @@ _OUTCOMES: tuple[tuple[type[ProvisioningError], Outcome], ...] = (
     (QuotaError, Outcome.QUOTA),
     (ThrottledError, Outcome.THROTTLED),
     (TransientError, Outcome.TROUBLE),
+    (MoveFailedError, Outcome.MOVE),
 )
 
 

@@ -44,6 +44,10 @@ class Market:
         """The price of one of the places."""
         return next(one for one in self.places if one.placement == placement)
 
+    def knows(self, placement: Placement) -> bool:
+        """Whether it is one of the places."""
+        return any(one.placement == placement for one in self.places)
+
     def image_in(self, region: str) -> ImageReference | None:
         """The image with its exact version, as far as the cloud was asked."""
         offer = None if self.survey is None else region_of(self.survey, region)

@@ -25,6 +25,8 @@ _BOUNDS = {
     Outcome.NOT_OFFERED: (15 * _MINUTE, 23 * _HOUR),
     Outcome.THROTTLED: (5 * _MINUTE, 30 * _MINUTE),
     Outcome.TROUBLE: (_MINUTE, 15 * _MINUTE),
+    # Each copy to another region is paid for.
+    Outcome.MOVE: (_HOUR, 23 * _HOUR),
 }
 _SPOT_NOT_OFFERED_SECONDS = _HOUR
 # So that many clients that failed together do not come back together.

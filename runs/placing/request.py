@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from runs.facts import Decided
 
 
-def machine_request(context: RunContext, decided: Decided) -> MachineRequest:
-    """The machine that was decided on, with everything around it."""
+def machine_request(context: RunContext, decided: Decided, *, keeps_disk: bool = False) -> MachineRequest:
+    """The machine that was decided on, with everything around it; `keeps_disk` with the disk that is there."""
     from remote.keys import ensure_user_key
 
     spec = context.spec
@@ -43,6 +43,7 @@ def machine_request(context: RunContext, decided: Decided) -> MachineRequest:
         tags=tags(context.row, spec, decided),
         shutdown_at=backstop(decided.deadline_at, time.time()),
         group_tags={DRIVER_TAG: driver_here(context.journal, context.run_id).to_tag()},
+        keeps_disk=keeps_disk,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from provisioning.errors import ThrottledError, TransientError
@@ -47,7 +48,7 @@ class Search:
         while True:
             walk = self._walk()
             found = begun is not None and walk.begin_at(begun)
-            found = found or (not self._tries.is_fixed and walk.through(only_open=not is_first and not self._is_over))
+            found = found or walk.through(only_open=not is_first and not self._is_over)
             if found:
                 self._end_walk()
                 return
@@ -57,7 +58,9 @@ class Search:
     def _begun_place(self, cut_off: Attempt | None) -> Placement | None:
         """The place where something of the run may stand: it comes first, whatever the list says."""
         decided = self._context.get(Decided)
-        if self._tries.is_fixed or self._context.get(Rented) is not None:
+        if self._tries.has_data:
+            return self._tries.home()
+        if self._context.get(Rented) is not None:
             return placement_of(decided) if decided is not None else None
         return cut_off.placement if cut_off is not None else None
 
@@ -66,7 +69,7 @@ class Search:
         after = self._searching.walk_after
         if after is None:
             after = self._log.newest()
-            self._put(Searching(self._searching.until, after))
+            self._put(replace(self._searching, walk_after=after))
         return Walk(self._context, self._stage, self._pace, self._log, self._tries, after=after)
 
     def _wait_or_give_up(self, walk: Walk) -> None:
@@ -77,27 +80,35 @@ class Search:
         """
         tried = self._log.all(after=self._searching.walk_after or 0)
         until, now, is_over = self._searching.until, self._pace.now(), self._is_over
-        self._clear(only_broken=is_over)
+        self._clear(tried, only_broken=is_over)
         self._end_walk()
         if until is None or is_over:
-            raise nothing_to_be_had(self._context, tried, walk, is_fixed=self._tries.is_fixed)
+            home = self._tries.home() if self._tries.has_data else None
+            raise nothing_to_be_had(self._context, tried, walk, home=home)
         at = min(until, self._next_walk_at(tried))
         when = f"next try at {_clock(at, now)}, until {_clock(until, now)}"
         self._context.reporter.note(f"no machine to be had: {summary(tried)}; {when}")
         self._context.reporter.waiting(self._stage, f"a machine to be had: {when}")
         self._pace.sleep_until(at)
 
-    def _clear(self, *, only_broken: bool) -> None:
+    def _clear(self, tried: list[Attempt], *, only_broken: bool) -> None:
         """Before a long pause nothing may stand that costs money; at the end at least no broken machine.
 
+        A disk that holds something stays, and its own machine with it, which may be started again.
         Trouble with that never hides why there is no machine: what is left is in the ledger, and the next try or
         `down` deletes it.
         """
-        decided = self._context.get(Decided)
-        if self._tries.is_fixed or decided is None:
+        decided, keep = self._context.get(Decided), None
+        if decided is None:
             return
+        if self._tries.has_data:
+            keep = self._tries.home()
+            if all(one.placement == keep for one in tried):
+                return
+        elif only_broken:
+            keep = placement_of(decided)
         try:
-            self._tries.make_room(placement_of(decided) if only_broken else None)
+            self._tries.make_room(keep)
         except (TransientError, ThrottledError) as error:
             self._context.journal.event(self._context.run_id, f"making room failed: {error}")
 
@@ -118,7 +129,7 @@ class Search:
         return self._context.get(Searching) or Searching()
 
     def _end_walk(self) -> None:
-        self._put(Searching(self._searching.until, None))
+        self._put(replace(self._searching, walk_after=None))
 
     def _put(self, searching: Searching) -> None:
         self._context.journal.put(self._context.run_id, searching)

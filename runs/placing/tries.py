@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from provisioning.errors import CapacityError
 from provisioning.types import ResourceKind
-from runs.facts import Decided, Prepared, Rented, Submitted, Trust, Unread
+from runs.facts import Decided, Prepared, Rented, Searching, Submitted, Trust, Unread
 from runs.journal.charges import end_machine_charge
 from runs.ledger import RunLedger
 from runs.placing.decide import decide, placement_of, renew
+from runs.placing.reach import Reach
+from runs.placing.relocation import Relocation
 from runs.placing.request import machine_request
 
 if TYPE_CHECKING:
@@ -27,11 +29,22 @@ class Tries:
         self._context = context
         self._stage = stage
         self._ledger = RunLedger(context.journal, context.run_id)
+        self._relocation = Relocation(context, self._ledger, self._say, self.make_room)
 
     @property
-    def is_fixed(self) -> bool:
-        """Whether the workspace disk may hold something: then no other place will do."""
+    def has_data(self) -> bool:
+        """Whether the workspace disk may hold something: then it is never deleted, and has to follow the machine."""
         return any(self._context.get(kind) is not None for kind in (Prepared, Submitted, Unread))
+
+    @property
+    def furthest(self) -> Reach:
+        """How far that disk may go: the wish of this search counts more than the run file."""
+        wish = self._context.get(Searching)
+        return Reach.of((wish.move if wish else "") or self._context.spec.machine.move)
+
+    def home(self) -> Placement | None:
+        """Where the disk is that holds something."""
+        return self._relocation.home()
 
     def rent(self, placement: Placement, market: Market) -> None:
         """Have the machine run at a place and record it.
@@ -43,18 +56,14 @@ class Tries:
         Raises:
             ProvisioningError: It cannot be had there now; what was made stays until `make_room`.
         """
-        context = self._context
-        decided = context.get(Decided)
-        if decided is None or placement_of(decided) != placement:
-            decided = self._move(market, placement, decided)
-        else:
-            decided = self._stay(decided)
+        context, has_data = self._context, self.has_data
+        decided = self._decided(placement, market)
         context.journal.put(context.run_id, decided)
-        tried_at = time.time()
+        request, tried_at = machine_request(context, decided, keeps_disk=has_data), time.time()
         try:
-            machine = context.cloud.provision(machine_request(context, decided), self._ledger, self._say)
+            machine = context.cloud.provision(request, self._ledger, self._say)
         except CapacityError:
-            if self.is_fixed:
+            if has_data:
                 # What was to be started again and got no hardware has cost nothing since.
                 end_machine_charge(context.journal, context.run_id, tried_at)
             raise
@@ -67,17 +76,28 @@ class Tries:
         )  # fmt: skip
 
     def make_room(self, keep: Placement | None) -> None:
-        """Delete what could not serve a machine at `keep`; None keeps the resource group only."""
-        context = self._context
+        """Delete what could not serve a machine at `keep`; None keeps the resource group only.
+
+        A disk that holds something stays wherever it is.
+        """
+        context, has_data = self._context, self.has_data
         if not context.journal.effects(context.run_id):
             return
         context.hang_up()
         # Before the machine: without this fact the next client looks at what is there.
         context.journal.forget(context.run_id, Rented)
-        context.cloud.vacate(context.run_id, keep, self._ledger, self._say)
+        context.cloud.vacate(context.run_id, keep, self._ledger, self._say, keep_disk=has_data)
         if not self._has_machine():
             # The next machine makes its own key.
             context.journal.forget(context.run_id, Trust)
+
+    def _decided(self, placement: Placement, market: Market) -> Decided:
+        decided = self._context.get(Decided)
+        if self.has_data and decided is not None:
+            return self._relocation.bring_together(placement, market)
+        if decided is None or placement_of(decided) != placement:
+            return self._move(market, placement, decided)
+        return self._stay(decided)
 
     def _move(self, market: Market, placement: Placement, before: Decided | None) -> Decided:
         if before is not None:
@@ -87,10 +107,10 @@ class Tries:
 
     def _stay(self, decided: Decided) -> Decided:
         context = self._context
-        if not self.is_fixed and context.get(Rented) is None:
+        if context.get(Rented) is None:
             # What an earlier try left: a machine that came up after all stays, a broken one goes.
             self.make_room(placement_of(decided))
-        return renew(context, decided, has_machine=self.is_fixed or self._has_machine())
+        return renew(context, decided, has_machine=self._has_machine())
 
     def _has_machine(self) -> bool:
         context = self._context

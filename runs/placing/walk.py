@@ -10,6 +10,7 @@ from runs.journal.attempts import Outcome
 from runs.placing.failures import outcome_of
 from runs.placing.market import Market, ask_market, outcome_of_obstacle, unasked_market
 from runs.placing.pauses import THROTTLE_WAITS, TRANSIENT_SECONDS
+from runs.placing.reach import within_reach
 from runs.placing.words import place_words
 
 if TYPE_CHECKING:
@@ -60,11 +61,18 @@ class Walk:
 
     def _left(self, market: Market, *, only_open: bool) -> list[PricedPlacement]:
         done = {one.placement for one in self._log.all(after=self._after) if one.outcome is not Outcome.ABANDONED}
-        left = [one for one in market.places if one.placement not in done]
+        left = [one for one in self._allowed(market) if one.placement not in done]
         if not only_open:
             return left
         tries, now = self._log.all(), self._pace.now()
         return [one for one in left if self._pace.reopens_at(one.placement, tries) <= now]
+
+    def _allowed(self, market: Market) -> tuple[PricedPlacement, ...]:
+        """Every place of the run file; for a disk that holds something those to which it may follow."""
+        home = self._tries.home() if self._tries.has_data else None
+        if home is None:
+            return market.places
+        return within_reach(market.places, home, self._tries.furthest)
 
     def _visit(self, one: PricedPlacement, market: Market) -> bool:
         """Try a place, unless something is known to stand in the way; True when a machine is rented."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from provisioning.types import Place
 from runs.plan.memory_fit import Fit
+from runs.plan.move_cost import COPY_MB_PER_SECOND, move_cost
 from runs.plan.prices import SNAPSHOT_DATE
+from runs.plan.two_speed import mirror_notes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +29,9 @@ def notes_of(spec: RunFile, figures: Figures, cost: Cost, region: str) -> Iterat
     if "wandb" in spec.train.report_to and "WANDB_API_KEY" not in spec.secrets:
         yield "wandb writes offline without secrets: [WANDB_API_KEY]"
     yield from _training(spec, figures)
+    if spec.machine.spot:
+        yield _move(spec, figures, region)
+    yield from mirror_notes(spec)
     yield from _money(spec, figures.disk, cost, region)
     yield from _limits(spec, figures)
 
@@ -62,6 +68,21 @@ def _limits(spec: RunFile, figures: Figures) -> Iterator[str]:
     if hours is not None and spec.limits.hours != "auto" and hours > spec.limits.hours:
         limit = f"{spec.limits.hours:g}"
         yield f"the run takes about {hours:.1f} hours and would be stopped before its end, limits.hours: {limit}"
+
+
+def _move(spec: RunFile, figures: Figures, region: str) -> str:
+    """What it takes after an eviction to go on where a machine can be had."""
+    gb, disk_type = figures.need.total / 1e9, figures.disk.disk_type
+    here = Place(region, None)
+    zone = move_cost(here, Place(region, "1"), gb, disk_type)
+    others = [move_cost(here, Place(other, None), gb, disk_type) for other in spec.machine.regions if other != region]
+    dearest = max(others, key=lambda cost: cost.dollars, default=None)
+    far = "" if dearest is None else f", to another region: {dearest.words}"
+    assumed = "" if dearest is None else f", {COPY_MB_PER_SECOND:.0f} MB/s assumed"
+    return (
+        f"what it takes to bring the disk to a machine after an eviction, to another zone: {zone.words}{far} "
+        f"({gb:.0f} GB at most{assumed}; allowed by machine.move: {spec.machine.move})"
+    )
 
 
 def _money(spec: RunFile, disk: DiskChoice, cost: Cost, region: str) -> Iterator[str]:

@@ -180,6 +180,10 @@ class Machine(Section):
         pattern=patterns.JUMP,
         description="A jump host (bastion) on the way to the machine, as your own ssh takes it: [user@]host[:port].",
     )
+    move: Literal["never", "zone", "region"] = Field(
+        default="zone",
+        description="How far a disk with data may go to a machine; a copy to another region costs money and hours.",
+    )
 
     @model_validator(mode="after")
     def _rules(self) -> Self:

@@ -22,7 +22,7 @@ class Outcome:
     Attributes:
         code: Exit code, negative for a signal; None when nobody was there to see it.
         error: Why the program could not be started, or None.
-        machine_restarted: The machine went down under it.
+        machine_restarted: The machine went down under it, or soon after: going down, it ends what runs by SIGTERM.
     """
 
     code: int | None
@@ -36,7 +36,7 @@ class Attempt:
     def __init__(self, folder: RunFolder, key: str) -> None:
         self._folder = folder
         self._key = key
-        self._records = folder.attempt(key)
+        self.records = folder.attempt(key)
         self._token = f"{folder.root.name}:{key}"
         self._holder: subprocess.Popen[bytes] | None = None
 
@@ -55,19 +55,20 @@ class Attempt:
     def outcome(self) -> Outcome | None:
         """How it ended, or None while it runs (or is about to)."""
         ours_lives = self._holder is not None and self._holder.poll() is None
-        claim = atomic.read_json(self._records / "claim.json")
+        claim = atomic.read_json(self.records / "claim.json")
         if claim is None:
             return None if ours_lives else self._unclaimed()
         lives = identity(claim["pid"]) == claim["identity"]
         # Read after the look at the holder: it may have written this just before it left.
-        record = atomic.read_json(self._records / "exit.json")
+        record = atomic.read_json(self.records / "exit.json")
+        restarted = claim["boot_id"] != boot_id()
         if record is not None:
-            return Outcome(record["code"], record["error"])
-        return None if lives else Outcome(None, machine_restarted=claim["boot_id"] != boot_id())
+            return Outcome(record["code"], record["error"], machine_restarted=restarted)
+        return None if lives else Outcome(None, machine_restarted=restarted)
 
     def leader(self) -> int | None:
         """The process id of the step's own program while it lives."""
-        record = atomic.read_json(self._records / "leader.json")
+        record = atomic.read_json(self.records / "leader.json")
         if record is None or record["identity"] is None or identity(record["pid"]) != record["identity"]:
             return None
         return int(record["pid"])

@@ -15,6 +15,7 @@ from templates.agent.supervisor import EVICTION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from templates.agent.events import Event, ScheduledEvents
     from templates.agent.folder import RunFolder
@@ -161,8 +162,8 @@ class Departure:
         last = self._state.departures[-1] if self._state.departures else None
         if last is None or last["resumed_at"] is not None:
             return
-        is_under_way = self._state.attempt_started_at >= last["closed_at"] and self._step() is not None
-        if self._state.phase == "done" or is_under_way:
+        is_under_way = self._state.attempt_started_at >= last["closed_at"]
+        if self._state.phase == "done" or (is_under_way and (self._step() or 0) > (last["saved_step"] or 0)):
             last["resumed_at"] = now
             self._save()
 
@@ -170,7 +171,7 @@ class Departure:
         step_seconds, save_seconds = self._times()
         return Work(
             is_running=self._supervisor.step is not None,
-            is_loading=self._metrics.phase == "loading" and self._step() is None,
+            is_loading=(self._beat().get("phase") or self._metrics.phase) == "loading",
             step=self._step(),
             saved_step=self._saved_step(),
             step_seconds=step_seconds,
@@ -182,9 +183,10 @@ class Departure:
 
     def _step(self) -> int | None:
         """The newest step of the attempt under way, or of the one that the machine went down under."""
-        if self._metrics.last_step_at < self._state.attempt_started_at:
-            return None
-        return self._metrics.step
+        told = self._metrics.step if self._metrics.last_step_at >= self._state.attempt_started_at else None
+        # Not every step may be logged, but each is a sign of life.
+        beat = self._beat().get("step")
+        return max((step for step in (told, beat) if step), default=None)
 
     def _times(self) -> tuple[float | None, float | None]:
         """Seconds of a step and of a save: measured by the trainer, else as far as they can be told from here."""
@@ -194,7 +196,8 @@ class Departure:
         except (OSError, ValueError, KeyError, TypeError):
             step, save = 0.0, 0.0
         planned = self._state.job.get("save_seconds") if self._state.job else None
-        return step or self._metrics.step_seconds, save or self._metrics.last_save_seconds or planned
+        usual = self._beat().get("step_seconds") or self._metrics.step_seconds
+        return step or usual, save or self._metrics.last_save_seconds or planned
 
     def _saved_step(self) -> int | None:
         """By its manifest, which is written last: to read the whole checkpoint takes longer than a notice."""
@@ -202,11 +205,23 @@ class Departure:
         return next((step for step, path in folders if (path / manifest.NAME).is_file()), None)
 
     def _since_save(self, now: float) -> float | None:
-        """How long a save has been going on, by the folder that it writes into; None when there is none."""
+        """How long a save has been going on; None when none is. By the sign of life, or the folder it writes into."""
+        if self._beat().get("phase") == "saving":
+            return now - self._beat_path().stat().st_mtime
         begun = [path.stat().st_mtime for path in self._folder.checkpoints.glob(".staging-*")]
         # One that a killed attempt left is no save that goes on.
         live = [began_at for began_at in begun if began_at >= self._state.attempt_started_at]
         return now - max(live) if live else None
+
+    def _beat_path(self) -> Path:
+        return self._folder.attempt(self._state.attempt_key or "none") / "heartbeat.json"
+
+    def _beat(self) -> dict[str, Any]:
+        """The newest sign of life of the attempt under way; empty without one."""
+        try:
+            return atomic.read_json(self._beat_path()) or {}
+        except ValueError:  # the disk was full
+            return {}
 
     def _drain(self, now: float) -> Drain | None:
         """What is on its way from scratch to the durable disk, as its own program tells it."""

@@ -1,60 +1,89 @@
-"""Why an attempt failed, in the user's words. It explains an end that has already come and never causes one."""
+"""Why an attempt failed, in the user's words. It explains an end that has already come and never causes one.
+
+What is believed, in this order: what a rank itself reported before it ended (the first one whose trouble was its own),
+the kernel, the exit code, the disk, and last the type of the error in the log's final traceback.
+"""
 
 from __future__ import annotations
 
 import re
 import signal
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from templates.agent import atomic
+from templates.agent.answers import Cause
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from templates.agent.attempt import Outcome
 
 _TAIL_BYTES = 64 << 10
 _FULL_DISK_BYTES = 64 << 20
+_BY_SIGNAL = 128
 # Exit codes by which the trainer says itself what was wrong (templates/training/exit_codes.py).
-_SAID_BY_CODE = {2: "usage", 65: "bad_data", 70: "nan", 73: "disk_full"}
-_HOPELESS_CODES = frozenset({2, 65, 70})
-_HINTS = {
-    "usage": "the trainer refused its command line: see the log",
-    "bad_data": "the trainer refused the data: see the log",
-    "out_of_memory": "use a smaller per_device_train_batch_size or model_max_length, or a higher ZeRO stage",
-    "host_out_of_memory": "the machine ran out of memory (not the GPU): choose a larger size or no CPU offload",
-    "nan": "lower the learning rate or train in bf16",
-    "disk_full": "raise storage.size or keep fewer checkpoints",
-    "not_started": "see job.json and the environment on the machine",
-    "no_marker": "the program left early without an error: see the log",
-    "killed": "something outside the run ended it: see the log and `dmesg`",
-    "crash": "see the log from the last Traceback on",
+_SAID_BY_CODE = {
+    2: "usage", 65: "bad_data", 66: "damaged_input", 69: "busy", 70: "nan", 71: "bad_model", 73: "disk_full",
+    75: "asked_to_leave", 80: "gpu_out_of_memory", 81: "host_out_of_memory", 82: "code", 83: "communication",
+}  # fmt: skip
+# Sent from outside; every other signal is a fault of the program's own.
+_FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+_SAID_BY_TYPE = {
+    "OutOfMemoryError": "gpu_out_of_memory",
+    "MemoryError": "host_out_of_memory",
+    **dict.fromkeys(("DistBackendError", "DistNetworkError", "DistStoreError"), "communication"),
+    **dict.fromkeys(("ImportError", "ModuleNotFoundError", "SyntaxError", "IndentationError", "NameError"), "code"),
+    "AttributeError": "code",
 }
 # The last line of a Python traceback, with or without torchrun's `[rank1]:` before it.
 _RAISED = re.compile(r"(?:\[rank\d+\]:\s*)?((?:\w+\.)*\w*(?:Error|Exception|Interrupt|Exit)\b(?::.*)?)\s*")
 # What the ranks that did not fail say about the one that did; and torchrun about all of them.
 _SECOND_HAND = re.compile(r"ChildFailedError|SignalException|Connection closed by peer|Connection reset by peer")
+# NCCL's watchdog ends a process from C++, by SIGABRT: there is no traceback to go by.
+_WATCHDOG = re.compile(r"Watchdog caught collective operation timeout|ncclRemoteError|ncclSystemError|NCCL error")
 
 
-def explain(
-    outcome: Outcome, reported: dict[str, object] | None, log_tail: str, free_bytes: int, oom_kills: int
-) -> dict[str, str]:
-    """The problem as `{"kind", "message", "hint"}`.
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known about the end of an attempt.
 
-    Args:
-        outcome: How the attempt ended.
-        reported: What the trainer itself reported in this attempt, or None.
-        log_tail: The end of what this attempt printed.
+    Attributes:
+        outcome: How it ended.
+        reports: What its ranks wrote down before they ended (templates/training/rank_report.py).
+        reported: The newest problem in metrics.jsonl that ended a program, or None.
+        log_tail: The end of what it printed.
         free_bytes: Free space of the workspace when it ended.
         oom_kills: Processes that the kernel ended for want of memory meanwhile.
+        room: Whether there is room for a checkpoint once the half-written one is gone.
     """
-    kind = _kind(outcome, reported, free_bytes, oom_kills)
-    said = last_useful_line(log_tail)
-    message = str(reported["text"]) if reported is not None else outcome.error or said or _how(outcome)
-    return {"kind": kind, "message": message, "hint": _HINTS.get(kind, _HINTS["crash"])}
+
+    outcome: Outcome
+    reports: Sequence[dict[str, Any]] = ()
+    reported: dict[str, Any] | None = None
+    log_tail: str = ""
+    free_bytes: int = 1 << 62
+    oom_kills: int = 0
+    room: bool = False
 
 
-def is_hopeless(outcome: Outcome) -> bool:
-    """Whether the program said by its exit code that starting it again would end the same way."""
-    return outcome.code in _HOPELESS_CODES
+def explain(evidence: Evidence) -> Cause:
+    """Name the cause."""
+    report = _first_report(evidence.reports)
+    first_hand = report is not None and report["kind"] != "communication"
+    kind = str(report["kind"]) if report is not None and first_hand else _kind_without(evidence, report)
+    said = evidence.outcome.error or last_useful_line(evidence.log_tail)
+    if report is not None and kind == report["kind"]:
+        said = f"{report['text']} (rank {report['rank']})"
+    elif evidence.reported is not None:
+        said = str(evidence.reported["text"])
+    return Cause(
+        kind,
+        _how(evidence.outcome, said, kind),
+        smaller_helps=report is None or bool(report.get("smaller_helps", True)),
+        room=evidence.room,
+    )
 
 
 def last_useful_line(log_tail: str) -> str | None:
@@ -85,23 +114,62 @@ def kernel_oom_kills(vmstat: Path) -> int:
     return int(counters.get("oom_kill", 0))
 
 
-def _kind(outcome: Outcome, reported: dict[str, object] | None, free_bytes: int, oom_kills: int) -> str:
-    if reported is not None:
-        return str(reported["kind"]).replace("-", "_")
-    signs = {
-        "not_started": outcome.error is not None,
-        "host_out_of_memory": oom_kills > 0,
-        "disk_full": free_bytes < _FULL_DISK_BYTES,
-        _SAID_BY_CODE.get(outcome.code or 0, "crash"): outcome.code in _SAID_BY_CODE,
-        "no_marker": outcome.code == 0,
-        "killed": outcome.code is None or outcome.code < 0,
-    }
-    return next((kind for kind, seen in signs.items() if seen), "crash")
+def rank_reports(records: Path) -> list[dict[str, Any]]:
+    """What the ranks of an attempt reported; one that could not be written whole (a full disk) says nothing."""
+    found = []
+    for path in sorted(records.glob("rank-*.json")):
+        try:
+            report = atomic.read_json(path)
+        except ValueError:
+            continue
+        if report is not None and {"kind", "text", "rank", "t"} <= report.keys():
+            found.append(report)
+    return found
 
 
-def _how(outcome: Outcome) -> str:
-    if outcome.code is None:
-        return "ended without a trace"
-    if outcome.code < 0:
-        return f"ended by signal: {signal.Signals(-outcome.code).name}"
-    return f"exit code: {outcome.code}"
+def _first_report(reports: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """The earliest one: a rank that lost its peers says so in the same second as the one that had the trouble."""
+    return min(reports, key=lambda report: (report["kind"] == "communication", report["t"]), default=None)
+
+
+def _kind_without(evidence: Evidence, second_hand: dict[str, Any] | None) -> str:
+    """The kind when no rank has reported a trouble of its own."""
+    outcome, code = evidence.outcome, evidence.outcome.code
+    number = -code if code is not None and code < 0 else (code or 0) - _BY_SIGNAL
+    signs = (
+        ("not_started", outcome.error is not None),
+        ("host_out_of_memory", evidence.oom_kills > 0),
+        (_reported_kind(evidence), evidence.reported is not None),
+        (_SAID_BY_CODE.get(code or 0, ""), code in _SAID_BY_CODE),
+        ("communication", number == signal.SIGABRT and _WATCHDOG.search(evidence.log_tail) is not None),
+        ("killed", number in _FROM_OUTSIDE),
+        ("crash", number > 0),
+        ("disk_full", evidence.free_bytes < _FULL_DISK_BYTES),
+        ("communication", second_hand is not None),
+        ("killed", code is None),
+        ("no_marker", code == 0),
+        (_kind_of_line(evidence.log_tail), True),
+    )
+    return next(kind for kind, seen in signs if seen)
+
+
+def _reported_kind(evidence: Evidence) -> str:
+    return str((evidence.reported or {}).get("kind")).replace("-", "_")
+
+
+def _kind_of_line(log_tail: str) -> str:
+    """By the type of the error that ended it: the last traceback's, `crash` for any other."""
+    name = (last_useful_line(log_tail) or "").split(":")[0].rpartition(".")[2]
+    return _SAID_BY_TYPE.get(name, "crash")
+
+
+def _how(outcome: Outcome, said: str | None, kind: str) -> str:
+    """What was said, and for an end by a signal its name: the log's last line had nothing to do with that."""
+    code = outcome.code
+    number = 0 if code is None else -code if code < 0 else code - _BY_SIGNAL
+    if number > 0 and kind in {"killed", "crash"}:
+        name = signal.Signals(number).name if number in set(signal.Signals) else str(number)
+        return f"ended by signal: {name}"
+    if said is not None:
+        return said
+    return "ended without a trace" if code is None else f"exit code: {code}"

@@ -41,7 +41,8 @@ def hold(run_dir: Path, key: str) -> int:
     job = Job.from_json(state["job"])
     step = job.steps[state["step_index"]]
     folder.root.joinpath(step.marker).unlink(missing_ok=True)
-    code, error = _run(folder, records, step, job.secrets_file, attempt=state["attempt"])
+    own = {"LLAMALIFT_ATTEMPT": str(state["attempt"]), "LLAMALIFT_HALVINGS": str(state.get("halvings", 0))}
+    code, error = _run(folder, records, step, job.secrets_file, own)
     atomic.write_json(records / "exit.json", {"code": code, "error": error, "ended_at": time.time()})
     return 0
 
@@ -60,14 +61,14 @@ def _claim(records: Path) -> bool:
 
 
 def _run(
-    folder: RunFolder, records: Path, step: Step, secrets_file: str | None, *, attempt: int
+    folder: RunFolder, records: Path, step: Step, secrets_file: str | None, own: dict[str, str]
 ) -> tuple[int, str | None]:
     with folder.train_log.open("ab") as log:
         try:
             child = subprocess.Popen(
                 step.argv,
                 cwd=step.cwd or folder.root,
-                env=_environment(folder, step, secrets_file, attempt),
+                env=_environment(folder, step, secrets_file, {**own, "LLAMALIFT_ATTEMPT_DIR": str(records)}),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -89,14 +90,14 @@ def _let_go_first(pid: int) -> None:
             score.write_text("0")
 
 
-def _environment(folder: RunFolder, step: Step, secrets_file: str | None, attempt: int) -> dict[str, str]:
+def _environment(folder: RunFolder, step: Step, secrets_file: str | None, own: dict[str, str]) -> dict[str, str]:
     secrets: dict[str, Any] = {}
     if secrets_file is not None:
         secrets = atomic.read_json(Path(secrets_file)) or _missing(secrets_file)
-    own = {"LLAMALIFT_RUN_DIR": str(folder.root), "LLAMALIFT_ATTEMPT": str(attempt)}
+    run_dir = {"LLAMALIFT_RUN_DIR": str(folder.root)}
     # Else torchrun kills its ranks 30 s after SIGTERM, however long their checkpoint takes.
     launcher = {"TORCH_ELASTIC_SHUTDOWN_TIMEOUT": str(int(step.grace_seconds))}
-    return {**os.environ, **launcher, **step.env, **secrets, **own}
+    return {**os.environ, **launcher, **step.env, **secrets, **run_dir, **own}
 
 
 def _missing(secrets_file: str) -> dict[str, Any]:

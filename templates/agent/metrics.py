@@ -33,6 +33,7 @@ class Metrics:
         self._last_step_at = 0.0
         self._times: deque[tuple[float, int]] = deque(maxlen=_RATE_WINDOW_STEPS)
         self._problem: dict[str, Any] | None = None
+        self._ending: dict[str, Any] | None = None
         self.losses = Losses()
         self.notes: deque[str] = deque(maxlen=_MAX_NOTES)
         self.last_save_seconds: float | None = None
@@ -61,9 +62,12 @@ class Metrics:
         values = {key: self._values.get(key) for key in _PROGRESS_KEYS}
         return {"phase": self._phase, **values, "eta_seconds": self._eta_seconds(now)}
 
-    def problem_since(self, began_at: float) -> dict[str, Any] | None:
-        """The newest problem that the trainer reported from `began_at` on: `{"kind", "text"}`."""
-        problem = self._problem
+    def problem_since(self, began_at: float, *, ended_it: bool = False) -> dict[str, Any] | None:
+        """The newest problem that the trainer reported from `began_at` on: `{"kind", "text"}`.
+
+        `ended_it` leaves out warnings, with which training goes on.
+        """
+        problem = self._ending if ended_it else self._problem
         return problem if problem is not None and problem["t"] >= began_at else None
 
     @property
@@ -103,6 +107,8 @@ class Metrics:
             self.notes.append(str(event.get("text")))
         elif kind == "problem":
             self._problem = {"t": float(event.get("t", 0.0)), "kind": event.get("kind"), "text": event.get("text")}
+            if not event.get("warning"):
+                self._ending = self._problem
 
     def _take_step(self, event: dict[str, Any]) -> None:
         step = event.get("step")

@@ -79,6 +79,16 @@ def signal_all(pids: Iterable[int], number: signal.Signals) -> None:
             os.kill(pid, number)
 
 
+def catches(pid: int, number: signal.Signals) -> bool:
+    """Whether the process handles this signal itself; the system's own answer to most signals is to end it."""
+    try:
+        status = (_PROC / str(pid) / "status").read_text()
+    except OSError:  # gone, or a system that does not tell
+        return False
+    caught = next((line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:")), "0")
+    return bool(int(caught, 16) >> (number - 1) & 1)
+
+
 def _stat(pid: int) -> list[str] | None:
     """The fields of /proc/<pid>/stat after the name, from the state on."""
     try:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from templates.agent import atomic
+from templates.agent.hang import HangLimits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -111,6 +112,7 @@ class Step:
     marker: str
     max_restarts: int
     grace_seconds: float
+    hang: HangLimits | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,4 +145,5 @@ def _step(entry: Mapping[str, Any], grace: float) -> Step:
         marker=str(entry["marker"]),
         max_restarts=int(entry.get("max_restarts", 0)),
         grace_seconds=float(entry.get("grace_seconds", grace)),
+        hang=HangLimits.from_json(entry.get("hang")),
     )

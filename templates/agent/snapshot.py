@@ -73,6 +73,7 @@ class Snapshot:
             "attempt": state.attempt,
             "pid": self._supervisor.leader(),
             "started_at": state.attempt_started_at if state.attempt else state.step_started_at,
+            "silent_seconds": self._supervisor.silent_seconds(),
         }
 
     def _complete(self) -> dict[str, Any]:

@@ -41,6 +41,11 @@ class State:
         budget_level: Per cent of the dollar cap that the user was warned about.
         evicted_boot: The start of the machine that was evicted; the job goes on at the next.
         notes: What happened, one line each, with the time.
+        halvings: How often the rows that are in memory at once were halved; also for the same step of a later job.
+        halved_argv: The command line that this is about.
+        stalled: Failures of this step since its last progress, by kind.
+        reached: Step of the newest complete checkpoint, and the last one trained, at the last failure.
+        waits: Failures since there was a newer checkpoint.
         boot: The start of the machine that this was written in.
         departure: What is done with a notice that the machine is taken away, while that is on (departure.py).
         departures: The same of earlier starts, with the steps that they lost, oldest first.
@@ -69,6 +74,11 @@ class State:
     budget_level: int = 0
     evicted_boot: str | None = None
     notes: list[str] = field(default_factory=list)
+    halvings: int = 0
+    halved_argv: list[str] = field(default_factory=list)
+    stalled: dict[str, int] = field(default_factory=dict)
+    reached: list[int] = field(default_factory=lambda: [0, 0])
+    waits: int = 0
     boot: str | None = None
     departure: dict[str, Any] | None = None
     departures: list[dict[str, Any]] = field(default_factory=list)

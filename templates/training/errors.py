@@ -1,6 +1,7 @@
 """What ends a training that another attempt would not save.
 
 TrainingError
+├── BusyError    processes of another attempt hold the run
 ├── DataError    the rows or the tokenizer cannot be trained on
 ├── ModelError   what was written is not the model that was trained
 ├── ForeignCheckpointError   the only checkpoints are another run's
@@ -15,6 +16,10 @@ from __future__ import annotations
 
 class TrainingError(Exception):
     """Base of this package."""
+
+
+class BusyError(TrainingError):
+    """Processes of another attempt hold the run; the message names the lock."""
 
 
 class DataError(TrainingError):
@@ -43,3 +48,11 @@ class NoSpaceError(TrainingError):
 
 class SaveBrokenError(TrainingError):
     """A save failed in the middle of something that all ranks do together: only a new start helps."""
+
+
+class MirrorError(Exception):
+    """The storage account of the mirror cannot be had, or refused. Apart from the others: it never ends a training."""
+
+
+class DamagedCopyError(Exception):
+    """A checkpoint in blob storage is not what its manifest says; an older one may be."""

@@ -8,6 +8,8 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
+from templates.training.heartbeat import Heartbeat
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -18,9 +20,10 @@ _MAX_WAITING = 1000
 class Metrics:
     """Appends events; only rank 0 has one that writes. A full disk delays them and stops nothing."""
 
-    def __init__(self, path: Path | None) -> None:
-        """Append to `path`; None writes nothing."""
+    def __init__(self, path: Path | None, heartbeat: Heartbeat | None = None) -> None:
+        """Append to `path`; None writes nothing. Phases are told to `heartbeat` as well."""
         self._path = path
+        self.heartbeat = heartbeat or Heartbeat(None)
         self._waiting: deque[str] = deque(maxlen=_MAX_WAITING)
         self._torn = False
 
@@ -48,12 +51,18 @@ class Metrics:
         self._say(f"note: {text}")
 
     def problem(self, kind: str, text: str) -> None:
-        """Tell that something is wrong; `kind` is a fixed word."""
+        """Tell what ends the training; `kind` is a fixed word (templates/agent/answers.py)."""
         self.event("problem", kind=kind, text=text)
         self._say(f"problem: {text}")
 
+    def warn(self, kind: str, text: str) -> None:
+        """Tell that something is wrong, with which training goes on."""
+        self.event("problem", kind=kind, text=text, warning=True)
+        self._say(f"warning: {text}")
+
     def phase(self, name: str) -> None:
         """Tell what begins now."""
+        self.heartbeat.enter(name)
         self.event("phase", name=name)
         self._say(f"phase: {name}")
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from templates.training import deepspeed_config, flags, hardware
+from templates.training import deepspeed_config, flags, hardware, smaller
 from templates.training.arguments import RunArguments, RunFolders
 from templates.training.batch import Batch
 from templates.training.batch import going_on as fit_batch
+from templates.training.heartbeat import Heartbeat
 from templates.training.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -72,11 +73,14 @@ def prepare(argv: list[str]) -> Run:
     translated = flags.translate(argv, machine)
     os.environ.update(translated.environment)
     words, config, notes = _adapt_deepspeed(translated, machine)
+    # The agent counts how often the GPU ran full.
+    words, smaller_note = smaller.shrink(words, int(os.environ.get("LLAMALIFT_HALVINGS", "0")))
     asked, training = _parse(words)
-    folders = RunFolders.beside(training.output_dir)
-    folders.checkpoints.mkdir(parents=True, exist_ok=True)
-    metrics = Metrics(folders.metrics if training.process_index == 0 else None)
-    for note in (*translated.notes, *notes):
+    folders = RunFolders.beside(training.output_dir, asked.llamalift_scratch)
+    for root in folders.roots:
+        root.mkdir(parents=True, exist_ok=True)
+    metrics = _metrics(folders, is_first=training.process_index == 0)
+    for note in (*translated.notes, *notes, *([smaller_note] if smaller_note else [])):
         metrics.note(note)
     if config is not None:
         _open_communication(machine)
@@ -122,6 +126,12 @@ def _open_ranks() -> Ranks:
     return Ranks()
 
 
+def _metrics(folders: RunFolders, *, is_first: bool) -> Metrics:
+    records = os.environ.get("LLAMALIFT_ATTEMPT_DIR")
+    heartbeat = Heartbeat(Path(records) / "heartbeat.json" if records and is_first else None)
+    return Metrics(folders.metrics if is_first else None, heartbeat)
+
+
 def _adapt_deepspeed(
     translated: flags.Translated, machine: hardware.Hardware
 ) -> tuple[list[str], dict[str, Any] | None, tuple[str, ...]]:
@@ -135,6 +145,8 @@ def _adapt_deepspeed(
     except (OSError, IndexError, json.JSONDecodeError) as error:
         raise ValueError(f"cannot read the DeepSpeed configuration: {error}") from error
     adapted = deepspeed_config.adapt(asked, machine, translated.precision)
+    if os.environ.get("LLAMALIFT_HALVINGS", "0") != "0":
+        smaller.shrink_deepspeed(adapted.config)
     words[place] = json.dumps(adapted.config)
     return words, adapted.config, adapted.notes
 

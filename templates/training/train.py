@@ -6,91 +6,109 @@ Run by `python -m templates.training.launch --standalone --nproc_per_node N -m t
 from __future__ import annotations
 
 import atexit
+import contextlib
+import faulthandler
 import os
+import signal
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from templates.training import checkpoints, exit_codes, leftovers, losses, relaunching, setup, universal
+from templates.training import (
+    checkpoints,
+    exit_codes,
+    fence,
+    leftovers,
+    losses,
+    rank_report,
+    relaunching,
+    setup,
+    universal,
+)
 from templates.training.arguments import schedule_for
 from templates.training.enduring import endure_full_disk
-from templates.training.errors import (
-    ConversionError,
-    DataError,
-    ForeignCheckpointError,
-    ModelError,
-    NoSpaceError,
-    RowsError,
-    SaveBrokenError,
-    TrainingError,
-)
+from templates.training.errors import BusyError
+from templates.training.evictions import as_here
 from templates.training.finish import finish, is_finished
 from templates.training.identity import identify
-from templates.training.orphans import die_with_parent
+from templates.training.orphans import die_with_launcher, leave_with_peers
 from templates.training.relaunch import NothingToGainError, RelaunchClock
 from templates.training.room import has_room
 from templates.training.save_clock import SaveClock
 from templates.training.setup import Run, prepare
-from templates.training.start import find_start
 
 if TYPE_CHECKING:
     import datasets
     from transformers import PreTrainedTokenizerBase
 
+    from templates.training.homes import Homes
     from templates.training.trainer import LiftTrainer
 
 _SHOWN_SAVES = 8
-# The kind of problem that is reported, and the code that the agent goes by.
-_ENDINGS: dict[type[TrainingError], tuple[str, int]] = {
-    ForeignCheckpointError: ("usage", exit_codes.USAGE),
-    RowsError: ("usage", exit_codes.USAGE),
-    ConversionError: ("usage", exit_codes.USAGE),
-    NoSpaceError: ("disk_full", exit_codes.NO_SPACE),
-    SaveBrokenError: ("disk_full", exit_codes.NO_SPACE),
-    DataError: ("bad_data", exit_codes.BAD_DATA),
-    ModelError: ("bad_model", exit_codes.BAD_MODEL),
-}
 
 
 def main(argv: list[str]) -> int:
     """Train; give the exit code (`exit_codes`)."""
+    # Sent SIGUSR1, it prints where every thread stands: what a hung training is asked before it is ended.
+    faulthandler.register(signal.SIGUSR1)
     endure_full_disk()
     if "TORCHELASTIC_RUN_ID" in os.environ:
-        die_with_parent()
+        die_with_launcher()
+        leave_with_peers()
+    try:
+        lock = fence.join()
+    except BusyError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the log is where the user looks
+        return exit_codes.BUSY
+    with lock or contextlib.nullcontext():
+        return _prepare_and_train(argv)
+
+
+def _prepare_and_train(argv: list[str]) -> int:
     try:
         run = prepare(argv)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the log is where the user looks
         return exit_codes.USAGE
+    except Exception as error:  # noqa: BLE001 - whatever ends it is told by its kind
+        return rank_report.end_with(error, None, heartbeat=None, micro_batch=0)
     try:
         is_over = relaunching.is_over if run.asked.llamalift_relaunch else is_finished
         return exit_codes.OK if run.ranks.first(lambda: is_over(run)) else _train(run)
-    except TrainingError as error:
-        kind, code = next(ending for cause, ending in _ENDINGS.items() if isinstance(error, cause))
-        run.metrics.problem(kind, str(error))
-        if not run.ranks.is_first:
-            # Rank 0 may know nothing of it, and only it writes events.
-            print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the log is where the user looks
-        return code
+    except Exception as error:  # noqa: BLE001 - as above
+        micro_batch = run.training.per_device_train_batch_size
+        return rank_report.end_with(error, run.metrics, heartbeat=run.metrics.heartbeat, micro_batch=micro_batch)
 
 
 def _train(run: Run) -> int:
+    from templates.training.homes import Homes, newest_start
+    from templates.training.pulse import Pulse
     from templates.training.trainer import Discard, Report, StepEnd
 
     run.metrics.phase("loading")
     run.ranks.first(lambda: leftovers.clear(run.folders.final.parent, run.metrics.note))
     identity = _identity(run)
-    start = run.ranks.first(lambda: find_start([run.folders.checkpoints], identity, run.metrics))
+    start = run.ranks.first(lambda: newest_start(run, identity))
+    run = setup.going_on(run, start, universal=universal.is_needed(run, start))
     folder = universal.folder_for(run, start)
-    run = setup.going_on(run, start, universal=folder != start.folder)
     trainer, facts = _make_trainer(run, identity)
     parameters = facts["parameters"]
-    step_end = StepEnd(trainer, lambda total, start: _clock(run, total, start), lambda: has_room(run, parameters))
+    saves = Path(trainer.args.output_dir)
+    homes = Homes(run, saves, _kept(run))
+    step_end = StepEnd(
+        trainer,
+        lambda total, start: _clock(run, homes, total, start),
+        lambda: has_room(run, parameters, saves),
+        # On the durable disk, where the agent reads them, too.
+        lambda step, save: checkpoints.write_times(run.folders.checkpoints, step, save),
+    )
     trainer.add_callback(step_end)
+    trainer.add_callback(homes)
     trainer.add_callback(Report(trainer))
+    trainer.add_callback(Pulse(run.metrics))
     if folder and folder != start.folder:
-        trainer.add_callback(Discard(folder))
+        trainer.add_callback(Discard(trainer, folder))
     if start.folder:
         run.metrics.note(f"going on from {start.folder.name}")
     run.metrics.phase("training")
@@ -106,9 +124,13 @@ def _train(run: Run) -> int:
     if step_end.left:
         saved = f"saved in checkpoint-{trainer.last_save[0]}" if trainer.last_save[0] else "nothing could be saved"
         run.metrics.note(f"asked to leave: stopped after step {trainer.state.global_step}, {saved}")
+        homes.wait_until_durable()
         return exit_codes.CHECKPOINTED
+    if run.asked.llamalift_relaunch:
+        # The next launch asks the durable disk alone whether there is anything left to do.
+        homes.wait_until_durable()
     if not relaunching.goes_on(run, trainer.state.max_steps):
-        finish(run, trainer, facts, float(outcome.training_loss))
+        finish(run, trainer, homes, facts, float(outcome.training_loss))
     relaunching.end(run, trainer.state.max_steps)
     return exit_codes.OK
 
@@ -131,6 +153,7 @@ def _make_trainer(run: Run, identity: dict[str, Any]) -> tuple[LiftTrainer, dict
     from transformers import DataCollatorForSeq2Seq, set_seed
 
     from templates.training import model as models
+    from templates.training.homes import folder_for_saves
     from templates.training.trainer import LiftTrainer
 
     asked, training = run.asked, run.training
@@ -143,12 +166,14 @@ def _make_trainer(run: Run, identity: dict[str, Any]) -> tuple[LiftTrainer, dict
     before = models.count_parameters(model)
     if added := models.fit_embeddings(model, tokenizer):
         run.metrics.note(f"{added} token added to the vocabulary: {tokenizer.pad_token}")
-    facts = {
+    facts: dict[str, Any] = {
         "base": str(Path(asked.model_name_or_path).resolve()),
         "base_parameters": before,
         "added_tokens": added,
         "parameters": models.count_parameters(model),
     }
+    saves = folder_for_saves(run, facts["parameters"])
+    training.output_dir = str(saves)
     trainer = LiftTrainer(
         model=model,
         args=training,
@@ -159,7 +184,8 @@ def _make_trainer(run: Run, identity: dict[str, Any]) -> tuple[LiftTrainer, dict
         ranks=run.ranks,
         batch=run.batch,
         facts={"run": identity, "zero_stage": run.zero_stage, "model": facts, **run.batch.facts()},
-        keep=_kept(run),
+        # What is durable is counted by the drain.
+        keep=_kept(run) if saves == run.folders.checkpoints else 1,
     )
     return trainer, facts
 
@@ -183,18 +209,19 @@ def _rows(run: Run, tokenizer: PreTrainedTokenizerBase) -> datasets.Dataset:
     return rows
 
 
-def _clock(run: Run, total_steps: int, start_step: int) -> SaveClock | None:
+def _clock(run: Run, homes: Homes, total_steps: int, start_step: int) -> SaveClock | None:
     if not run.translated.saves:
         return None
     step_seconds, save_seconds = checkpoints.read_times(run.folders.checkpoints)
     clock = (RelaunchClock if run.asked.llamalift_relaunch else SaveClock)(
-        schedule=schedule_for(run.asked, run.translated.save_steps, total_steps),
+        schedule=as_here(schedule_for(run.asked, run.translated.save_steps, total_steps), run.folders.markers.parent),
         total_steps=total_steps,
         rungs_down=_rungs_down(run),
         last_save=start_step,
         now=time.monotonic,
         known_step_seconds=step_seconds,
         known_save_seconds=save_seconds,
+        is_held=homes.hold_saves,
     )
     planned = clock.planned_steps(start_step)
     shown = planned if len(planned) <= 2 * _SHOWN_SAVES else (*planned[:_SHOWN_SAVES], *planned[-_SHOWN_SAVES:])

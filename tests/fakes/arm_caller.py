@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # Those that today's SDK packages send, by the beginning of what follows `/providers/`.
 _VERSIONS = {
     "microsoft.compute/disks": "2026-03-02",
+    "microsoft.compute/snapshots": "2026-03-02",
     "microsoft.compute/skus": "2021-07-01",
     "microsoft.compute/": "2026-04-01",
     "microsoft.network/": "2026-03-01",

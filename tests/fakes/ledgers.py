@@ -17,11 +17,12 @@ class MemoryLedger:
         refs: Everything that was ever about to exist, by id.
     """
 
-    def __init__(self, *, dies_at: tuple[str, ResourceKind] | None = None) -> None:
+    def __init__(self, *, dies_at: tuple[str, ResourceKind] | None = None, dies_before: int | None = None) -> None:
         self.lines: list[tuple[str, ResourceKind]] = []
         self.refs: dict[str, ResourceRef] = {}
         self.gone_ids: set[str] = set()
         self._dies_at = dies_at
+        self._dies_before = dies_before
         self._lock = threading.Lock()
 
     def intend_create(self, ref: ResourceRef) -> None:
@@ -43,7 +44,7 @@ class MemoryLedger:
 
     def _note(self, moment: str, ref: ResourceRef) -> None:
         with self._lock:
-            if (moment, ref.kind) == self._dies_at:
+            if (moment, ref.kind) == self._dies_at or len(self.lines) == self._dies_before:
                 raise KeyboardInterrupt
             self.lines.append((moment, ref.kind))
             self.refs[ref.resource_id.lower()] = ref

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provisioning.errors import CapacityError, TransientError
+from provisioning.errors import CapacityError, QuotaError, TransientError
 from remote.errors import TransferError, UnreachableError
 from runs.after_failure import Aftermath, aftermath_of
 from runs.errors import TrainingFailedError
@@ -40,6 +40,8 @@ def journal(tmp_path: Path) -> Journal:
         ("keep", (), CapacityError("full"), Aftermath.KEPT),
         ("deallocate", (), TransferError("cut"), Aftermath.DEALLOCATED),
         ("auto", HANDED_OVER, FAILED, Aftermath.DEALLOCATED),
+        ("auto", HANDED_OVER, CapacityError("full after an eviction"), Aftermath.WAITING),
+        ("teardown", HANDED_OVER, QuotaError("nothing left"), Aftermath.WAITING),
         ("teardown", HANDED_OVER, FAILED, Aftermath.DELETED),
         ("keep", HANDED_OVER, FAILED, Aftermath.KEPT),
         ("auto", TRAINED, TransferError("disk full at home"), Aftermath.DEALLOCATED),
@@ -56,7 +58,7 @@ def test_the_policy_decides(
 
 
 @pytest.mark.parametrize("policy", ["auto", "teardown", "deallocate", "keep"])
-@pytest.mark.parametrize("error", [TransientError("no network"), UnreachableError("silent"), CapacityError("?")])
+@pytest.mark.parametrize("error", [TransientError("no network"), UnreachableError("silent")])
 def test_a_job_that_may_still_run_is_never_touched(journal: Journal, policy: str, error: Exception) -> None:
     """Trouble with the cloud or the connection during training is not the job's failure, whatever the policy says."""
     journal.put(RUN, HANDED_OVER[0])

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from templates.agent.attempt import Outcome
-from templates.agent.diagnosis import explain, is_hopeless, last_useful_line
+from templates.agent.diagnosis import Evidence, explain, last_useful_line
 from templates.agent.metrics import Losses, Metrics
 from templates.agent.watchers import parse_gpu
 
@@ -57,16 +57,11 @@ def test_without_a_traceback_the_last_words_count(text: str, line: str | None) -
 )
 def test_the_kind_comes_from_how_it_ended(outcome: Outcome, free_bytes: int, oom_kills: int, kind: str) -> None:
     """Exit code, signal, kernel and disk say it; the log only adds words."""
-    problem = explain(outcome, None, "Traceback\nMemoryError: no", free_bytes, oom_kills)
+    evidence = Evidence(outcome, log_tail="Traceback\nValueError: no", free_bytes=free_bytes, oom_kills=oom_kills)
+    problem = explain(evidence).problem()
     assert problem["kind"] == kind
     assert problem["message"]
     assert problem["hint"]
-
-
-def test_only_a_code_that_the_trainer_chose_is_hopeless() -> None:
-    """A crash is tried again; a refused command line, bad data and a lost loss are not."""
-    hopeless = [code for code in range(-15, 128) if is_hopeless(Outcome(code))]
-    assert hopeless == [2, 65, 70]
 
 
 def test_damaged_lines_and_half_lines_are_survived(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from provisioning.types import DeletionProof, ResourceKind, ResourceRef
 from runs.cost import cost_of_run, egress, summed
-from runs.facts import Collected, Estimate
+from runs.facts import Collected, Estimate, Moved
 from runs.journal import Journal
 from runs.journal.charges import (
     ChargeRow,
@@ -59,7 +59,7 @@ def test_everything_that_costs_is_counted_from_its_intent_to_its_proof(journal: 
         ledger.intend_create(ref)
         ledger.created(ref)
     assert len(charges_of(journal, RUN)) == 4
-    assert open_components(journal) == set(Component) - {Component.EGRESS}
+    assert open_components(journal) == set(Component) - {Component.EGRESS, Component.SNAPSHOT, Component.TRANSFER}
     # Azure does not keep the case of an id.
     ledger.gone(DeletionProof(ResourceRef(VM.kind, VM.name, "/VM"), datetime.now(UTC)))
     assert open_components(journal) == {Component.WORKSPACE_DISK, Component.ADDRESS}
@@ -124,3 +124,18 @@ def test_the_models_way_home_is_part_of_the_cost(journal: Journal) -> None:
     assert cost.dollars == pytest.approx(13.5 * 0.087)
     assert (cost.estimate_dollars, cost.dollars_per_hour) == (2.0, 0.0)
     assert egress(0).dollars == 0.0
+
+
+def test_a_move_is_counted_too(journal: Journal) -> None:
+    """The disk under its next name, snapshots while they exist, and the way to another region once."""
+    ledger = RunLedger(journal, RUN)
+    snapshot = ResourceRef(ResourceKind.SNAPSHOT, f"{RUN}-workspace-snapshot", "/snapshot")
+    moved = ResourceRef(ResourceKind.DISK, f"{RUN}-workspace-2", "/disk-2")
+    for ref in (snapshot, moved, ResourceRef(ResourceKind.DISK, f"{RUN}-placeholder", "/placeholder")):
+        ledger.intend_create(ref)
+    assert open_components(journal) == {Component.SNAPSHOT, Component.WORKSPACE_DISK}
+    ledger.gone(DeletionProof(snapshot, datetime.now(UTC)))
+    assert open_components(journal) == {Component.WORKSPACE_DISK}
+    journal.put(RUN, Moved(gb=400.0, dollars=8.0))
+    (transfer,) = [line for line in cost_of_run(journal, RUN).lines if line.component is Component.TRANSFER]
+    assert (transfer.detail, transfer.dollars, transfer.goes_on) == ("400 GB", 8.0, False)

@@ -24,7 +24,7 @@ from provisioning.errors import (
 from runs.facts import Decided, Prepared, Rented
 from runs.journal.attempts import Outcome
 from runs.placing.failures import outcome_of
-from tests.fakes.placing import D2, D4, IN_ORDER, ONE_PLACE, Clock, a_run, attempts, place, search
+from tests.fakes.placing import D2, D4, IN_ORDER, ONE_PLACE, TEXT, Clock, a_run, attempts, place, search
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -159,9 +159,9 @@ def test_trouble_everywhere_is_said_as_it_is(tmp_path: Path, clock: Clock) -> No
         search(context, clock)
 
 
-def test_a_run_with_something_on_its_disk_stays_where_it_is(tmp_path: Path, clock: Clock) -> None:
-    """The disk cannot follow: nothing is deleted, no other place is tried, and the hint says how to go on."""
-    context, cloud = a_run(tmp_path)
+def test_a_disk_with_something_on_it_stays_where_it_is_if_it_must(tmp_path: Path, clock: Clock) -> None:
+    """Nothing is deleted, no other place is tried, and the hint says how to go on."""
+    context, cloud = a_run(tmp_path, TEXT.replace("other_sizes: [Standard_D4s_v5]", "move: never"))
     cloud.script[IN_ORDER[0]] = [None]
     search(context, clock)
     context.journal.put(context.run_id, Prepared(workspace="/workspace", python="python3"))

@@ -49,6 +49,16 @@ def test_a_running_job_tells_step_loss_speed_and_time_left(capsys: pytest.Captur
     assert "speed 1,759 tokens/s" in lines
 
 
+@pytest.mark.parametrize(("seconds", "shown"), [(None, False), (30.0, False), (200.0, True)])
+def test_a_training_that_gives_no_sign_of_life_is_told(
+    capsys: pytest.CaptureFixture[str], seconds: float | None, *, shown: bool
+) -> None:
+    """Before the agent calls it hung."""
+    step = RunningStep("train", 1, 7, 1.0, silent_seconds=seconds)
+    print_status(seen(StageState.RUNNING, agent=replace(an_agent("running"), step=step)))
+    assert ("for 3 m 20 s: a long step or save" in capsys.readouterr().out) is shown
+
+
 def test_a_relaunched_recipe_tells_which_launch_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     """Its steps go back at each one, which nobody should have to puzzle out; on the screen and while it is watched."""
     agent = replace(an_agent("running"), step=RunningStep("train-400", 1, 11, 1.0))

@@ -41,10 +41,21 @@ def a_machine(power: PowerState, size: str = SIZE) -> OwnedItem:
         (a_machine(PowerState.RUNNING, "Standard_Unheard_of"), None),
         (an_item(ResourceKind.DISK, disk_type="Premium_LRS", gib=1024), disk_price("Premium_LRS", 1024)),
         (an_item(ResourceKind.DISK, disk_type="Crystal_LRS", gib=1024), None),
+        (an_item(ResourceKind.SNAPSHOT, gib=1000), pytest.approx(1073.741824 * 0.05 / 730)),
         (an_item(ResourceKind.PUBLIC_IP), PUBLIC_IP_DOLLARS_PER_HOUR),
         (an_item(ResourceKind.VIRTUAL_NETWORK), 0.0),
     ],
-    ids=["running", "off is billed", "deallocated", "unknown size", "disk", "unknown disk", "address", "network"],
+    ids=[
+        "running",
+        "off is billed",
+        "deallocated",
+        "unknown size",
+        "disk",
+        "unknown disk",
+        "snapshot",
+        "address",
+        "network",
+    ],
 )
 def test_what_a_find_costs(item: OwnedItem, price: float | None) -> None:
     """An unknown size or type is no price, and never taken for nothing."""

@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provisioning.rehearsal.arm import rights
-from provisioning.rehearsal.arm.compute import disks, images, machine_actions, machines, quota, run_command, skus
+from provisioning.rehearsal.arm.compute import (
+    disks,
+    images,
+    machine_actions,
+    machines,
+    quota,
+    run_command,
+    skus,
+    snapshots,
+)
 from provisioning.rehearsal.arm.errors import ArmError
 from provisioning.rehearsal.arm.graph import requests as graph_requests
 from provisioning.rehearsal.arm.network import interfaces, networks, public_ips, security_groups
@@ -39,6 +48,7 @@ _MODULES = (
     rights,
     skus,
     run_command,
+    snapshots,
 )
 ROUTES = [route for module in _MODULES for route in module.ROUTES]
 
@@ -52,6 +62,7 @@ _KINDS = (
     extensions.SCHEDULE_KIND,
     extensions.ASSIGNMENT_KIND,
     locks.KIND,
+    snapshots.KIND,
 )
 KINDS: Mapping[str, Kind] = {kind.type.lower(): kind for kind in _KINDS}
 
@@ -65,6 +76,7 @@ def actions(world: World) -> dict[str, Action]:
     return {
         "settle": bound(_settle),
         "settle-disk": bound(disks.settle),
+        "settle-snapshot": bound(snapshots.settle),
         "delete": bound(_delete),
         "group-delete": bound(_delete_group),
         "machine-create": bound(_no_output(machine_actions.create)),

@@ -50,6 +50,9 @@ class Settings:
         spot_prices: Dollars per hour by size, or by `size/region` which comes first, over the defaults.
         eviction_bands: `0-5` … `20+` by size, or by `size/region` which comes first, over the defaults.
         price_page_items: Items on a page of the price feed (Azure: 1,000).
+        snapshot_copy_seconds: How long the copy of a snapshot to another region takes, by the cloud's own clock (Azure:
+            minutes to hours).
+        failing_snapshot_copies: Regions into which such a copy begins and does not end.
     """
 
     nic_reservation_seconds: float = 0.0
@@ -68,6 +71,8 @@ class Settings:
     spot_prices: dict[str, float] = field(default_factory=dict)
     eviction_bands: dict[str, str] = field(default_factory=dict)
     price_page_items: int = 1_000
+    snapshot_copy_seconds: float = 0.0
+    failing_snapshot_copies: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)

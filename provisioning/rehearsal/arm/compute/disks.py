@@ -6,6 +6,8 @@ import copy
 import uuid
 from typing import TYPE_CHECKING
 
+from provisioning.rehearsal.arm.compute.copies import DISK_TYPE as TYPE
+from provisioning.rehearsal.arm.compute.copies import SNAPSHOT_TYPE, checked_source, fill, folder_of
 from provisioning.rehearsal.arm.compute.references import machine_of_disk
 from provisioning.rehearsal.arm.errors import ArmError, property_change
 from provisioning.rehearsal.arm.folders import remove_folder
@@ -19,16 +21,14 @@ from provisioning.rehearsal.arm.store import Resource
 from provisioning.rehearsal.arm.validation import check_request_body
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from provisioning.rehearsal.arm.call import Call
     from provisioning.rehearsal.arm.ids import ResourceId
     from provisioning.rehearsal.arm.json_types import Json
     from provisioning.rehearsal.arm.operations import Operation
     from provisioning.rehearsal.arm.world import World
 
-TYPE = "Microsoft.Compute/disks"
 _GIB = 1024**3
+_SHOWN = ("creationData", "diskSizeGB", "diskSizeBytes")
 _LARGEST_GIB = {"premiumv2_lrs": 65_536, "ultrassd_lrs": 65_536}
 # Azure's least and largest throughput differ by size; these are the figures of one middling disk of each type.
 _PERFORMANCE = {
@@ -38,11 +38,6 @@ _PERFORMANCE = {
     "premiumv2_lrs": (3000, 125),
     "ultrassd_lrs": (3000, 125),
 }
-
-
-def folder_of(world: World, disk: Resource) -> Path:
-    """Where the bytes of a disk are."""
-    return world.state_folder / "disks" / str(disk.properties["uniqueId"])
 
 
 def _view(world: World, resource: Resource) -> Json:
@@ -117,7 +112,7 @@ def _put(call: Call) -> Response:
     disk = _create(call, resource_id, wanted) if existing is None else _update(existing, wanted)
     disk.body["tags"] = wanted.get("tags") or {}
     call.world.store.put(disk)
-    return _accepted(call, disk)
+    return accepted(call, disk, "settle-disk", shown=_SHOWN)
 
 
 def _create(call: Call, resource_id: ResourceId, wanted: Json) -> Resource:
@@ -130,14 +125,34 @@ def _create(call: Call, resource_id: ResourceId, wanted: Json) -> Resource:
         )
     zones = wanted.get("zones") or []
     check_zones(zones, region)
+    source = None
+    if str(creation.get("createOption")).lower() == "copy":
+        source = checked_source(call.world, creation, region, types=(TYPE, SNAPSHOT_TYPE))
+        creation = {**creation, "sourceUniqueId": source.properties["uniqueId"]}
+        properties = _sized_like(properties, source)
     disk = new_disk(
         call.world, resource_id, region=region, sku=sku, size_gib=_size(properties, sku), zones=zones, creation=creation
     )
     disk.properties["provisioningState"] = "Updating"
+    if source is not None:
+        disk.private["content_from"] = source.id
     for name in ("diskIOPSReadWrite", "diskMBpsReadWrite", "tier", "maxShares"):
         if properties.get(name) is not None:
             disk.properties[name] = properties[name]
     return disk
+
+
+def _sized_like(properties: Json, source: Resource) -> Json:
+    """A copy is as large as its source, or larger."""
+    least = int(source.properties["diskSizeGB"])
+    wanted = properties.get("diskSizeGB") or least
+    if wanted < least:
+        message = (
+            f"Disk size {wanted} GB is smaller than the source resource size {least} GB. The disk size can only be "
+            "increased."
+        )
+        raise ArmError(400, "InvalidParameter", message, target="diskSizeGB")
+    return {**properties, "diskSizeGB": wanted}
 
 
 def _size(properties: Json, sku: str) -> int:
@@ -188,23 +203,24 @@ def _patch(call: Call) -> Response:
     if "tags" in wanted:
         disk.body["tags"] = wanted["tags"] or {}
     call.world.store.put(disk)
-    return _accepted(call, disk)
+    return accepted(call, disk, "settle-disk", shown=_SHOWN)
 
 
-def _accepted(call: Call, disk: Resource) -> Response:
-    operation = call.world.operations.start("settle-disk", disk.id, call.fault)
+def accepted(call: Call, disk: Resource, action: str, *, shown: tuple[str, ...]) -> Response:
+    """The answer to a PUT or PATCH of a disk or a snapshot, whose operation it starts."""
+    operation = call.world.operations.start(action, disk.id, call.fault)
     version = call.api_version
     urls = call.world.urls
     headers = urls.compute(operation, disk.region, version, kind="DiskOperations")
     headers["Location"] = urls.compute_location(operation, disk.region, version, kind="DiskOperations")
-    shown = ("creationData", "diskSizeGB", "diskSizeBytes")
     properties = {key: disk.properties[key] for key in shown}
     identity = {key: disk.body[key] for key in ("name", "id", "type", "location")}
     return Response(202, {**identity, "properties": {**properties, "provisioningState": "Updating"}}, headers)
 
 
 def settle(world: World, operation: Operation) -> Json | None:
-    """Finish a disk's PUT: the operation's output is the disk itself."""
+    """Finish a disk's PUT: the operation's output is the disk itself, with the bytes of what it was made from."""
+    fill(world, operation.target)
     with world.store.lock:
         disk = world.store.get(operation.target)
         if disk is None:

@@ -7,7 +7,7 @@ import binascii
 from typing import TYPE_CHECKING
 
 from provisioning.rehearsal.arm.compute.capacity import check_at_once
-from provisioning.rehearsal.arm.compute.disks import TYPE as DISK_TYPE
+from provisioning.rehearsal.arm.compute.copies import DISK_TYPE
 from provisioning.rehearsal.arm.compute.quota import check_quota
 from provisioning.rehearsal.arm.compute.references import machine_of_disk
 from provisioning.rehearsal.arm.compute.restrictions import check_restrictions
