@@ -92,6 +92,7 @@ def fetch_tree(
     """
     check_manifest(manifest)
     _refuse_links(target, manifest)
+    _refuse_more_than_the_disk(target, manifest)
     stage = target / STAGE_PREFIX
     try:
         with _alone(target, stage), FarEnd(SessionLine(session, program())) as far:
@@ -272,6 +273,17 @@ def _check_space(target: Path, wanted: Sequence[Piece]) -> None:
         raise TransferError(
             f"{gibibytes(needed)} do not fit here, where {gibibytes(free)} are free: {target}",
             hint="free some space, or collect into another folder",
+        )
+
+
+def _refuse_more_than_the_disk(target: Path, manifest: Sequence[FileDigest]) -> None:
+    """Before a list of the pieces of an exabyte fills the memory: a machine that lies may name any size."""
+    existing = next(folder for folder in (target, *target.absolute().parents) if folder.is_dir())
+    total, size = sum(file.size_bytes for file in manifest), shutil.disk_usage(existing).total
+    if total > size:
+        raise TransferError(
+            f"{gibibytes(total)} do not fit here, on a disk of {gibibytes(size)}: {target}",
+            hint="collect into another folder",
         )
 
 

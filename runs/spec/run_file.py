@@ -66,7 +66,7 @@ class RunFile(Section):
     secrets: tuple[SecretName, ...] = Field(
         default=(),
         max_length=20,
-        description="Names of environment variables that training needs; their values stay off disk.",
+        description="Names of environment variables that training needs; values: from yours, or your keyring.",
     )
     transfer_mb_per_second: float | None = Field(
         default=None,
