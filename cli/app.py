@@ -11,6 +11,7 @@ import typer
 
 from cli.boundary import guarded
 from cli.commands.adopt import adopt
+from cli.commands.allow_me import allow_me
 from cli.commands.attempts import attempts
 from cli.commands.collect import collect
 from cli.commands.cost import cost
@@ -24,8 +25,10 @@ from cli.commands.pause import pause
 from cli.commands.plan import plan
 from cli.commands.resume import resume
 from cli.commands.schema import schema
+from cli.commands.secret import secret
 from cli.commands.smoke import smoke
 from cli.commands.ssh import ssh
+from cli.commands.ssh_config import ssh_config
 from cli.commands.status import status
 from cli.commands.sweep import sweep
 from cli.commands.up import up
@@ -66,6 +69,9 @@ for command in (
     adopt,
     sweep,
     ssh,
+    ssh_config,
+    allow_me,
+    secret,
     doctor,
     smoke,
 ):

@@ -364,8 +364,11 @@ class Cloud(Protocol):
         """
         ...
 
-    def admit(self, run_id: str, caller_address: str, progress: Progress) -> str:
-        """Let `caller_address` (CIDR) reach port 22 instead of whoever may now; gives who may afterwards."""
+    def admit(self, run_id: str, caller_address: str, progress: Progress, *, exactly: bool = False) -> str:
+        """Let `caller_address` (CIDR) reach port 22 instead of whoever may now; gives who may afterwards.
+
+        A network that it is in already stays as it is, unless nobody else is to come in (`exactly`).
+        """
         ...
 
     def read_mark(self, run_id: str, name: str) -> str | None:

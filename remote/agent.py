@@ -327,6 +327,11 @@ def has_secrets(session: Session, layout: RunLayout) -> bool:
     return session.run(Command.of("test", "-f", file), check=False).exit_code == 0
 
 
+def forget_secrets(session: Session, layout: RunLayout) -> None:
+    """Remove what `put_secrets` put there. Repeatable."""
+    session.run(Command.of("rm", "-rf", "--", _secrets_folder(session, layout)))
+
+
 _SAME_VERSION = "was this run started by another version of llamalift? Use that one"
 
 

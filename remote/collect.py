@@ -79,7 +79,13 @@ def read_manifest(session: Session, layout: RunLayout, folder: str) -> Manifest:
 
 
 def collect(
-    session: Session, layout: RunLayout, folder: str, target: Path, *, progress: TransferProgress | None = None
+    session: Session,
+    layout: RunLayout,
+    folder: str,
+    target: Path,
+    *,
+    progress: TransferProgress | None = None,
+    limit_bytes_per_second: float | None = None,
 ) -> Collected:
     """Bring a complete folder home and prove that it is whole; its MANIFEST.json is written last.
 
@@ -91,6 +97,7 @@ def collect(
         folder: An absolute folder on the machine with a MANIFEST.json.
         target: A folder here: a new one, an empty one, or one of an earlier call.
         progress: Told how far it is.
+        limit_bytes_per_second: The transfer takes no more of the line.
 
     Raises:
         TransferError: The model is not complete there, or not whole here, or `target` holds something else.
@@ -101,7 +108,9 @@ def collect(
     _refuse_others(target, manifest)
     if mark.exists() and mark.read_bytes() != manifest.data:
         mark.unlink()
-    fetch_tree(session, folder, target, manifest.files, progress=progress)
+    fetch_tree(
+        session, folder, target, manifest.files, progress=progress, limit_bytes_per_second=limit_bytes_per_second
+    )
     check_weights(target, [file.path for file in manifest.files])
     part = target / f".{agent_manifest.NAME}.part"
     with part.open("wb") as file:
@@ -120,7 +129,7 @@ def _believed(data: bytes) -> tuple[FileDigest, ...]:
         (Path(folder) / agent_manifest.NAME).write_bytes(data)
         try:
             files = agent_manifest.read_manifest(Path(folder))["files"]
-        except agent_manifest.ManifestError as error:
+        except (agent_manifest.ManifestError, RecursionError) as error:
             raise TransferError(f"the machine's manifest cannot be believed: {error}") from error
     return tuple(_file(path, entry) for path, entry in files.items())
 

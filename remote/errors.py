@@ -2,8 +2,10 @@
 
 RemoteError
 ├── UnreachableError      no connection within the deadline, or it broke
+│   └── MachineOffError       and the cloud says why: the machine is off
 ├── HostKeyChangedError   the machine showed a key that is not pinned: everything stops
 ├── SignInRefusedError    the machine refuses our key
+├── JumpRefusedError      the jump host in front of the machine is there and does not let us through
 ├── CommandFailedError    a command ended with a non-zero exit code
 │   └── CommandTimeoutError   it did not end in time
 ├── TransferError         bytes did not arrive as they were sent
@@ -27,12 +29,20 @@ class UnreachableError(RemoteError):
     """No connection within the deadline, or an open one broke."""
 
 
+class MachineOffError(UnreachableError):
+    """The machine does not answer because it is off; knocking on is in vain."""
+
+
 class HostKeyChangedError(RemoteError):
     """The machine showed a host key that is not pinned for this run."""
 
 
 class SignInRefusedError(RemoteError):
     """The machine refuses our key."""
+
+
+class JumpRefusedError(RemoteError):
+    """The jump host in front of the machine is there and does not let us through; another try would not either."""
 
 
 class CommandFailedError(RemoteError):

@@ -1,25 +1,25 @@
-"""The transfer program on the machine (`templates.transfer.bundle`), called verb by verb."""
+"""The transfer program on the machine (`templates.transfer.bundle`): one process for each line, asked in turn."""
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from remote.command import Command, Script
 from remote.errors import CommandFailedError, CommandTimeoutError, RemoteError, TransferError
-from templates.transfer.bundle import EXIT_CUT_SHORT, EXIT_DAMAGED
+from templates.transfer.bundle import CHUNK_BYTES, EXIT_CUT_SHORT, EXIT_DAMAGED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from remote.session import Session
-    from templates.transfer.bundle import Item
+    from _typeshed import WriteableBuffer
 
-# Hashing runs at 400 MB/s and more on a machine of the last ten years; this is for a terabyte on a slow one.
-_HASHING_SECONDS = 3600.0
+    from remote.lines import Line
+    from templates.transfer.bundle import Piece
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,41 +28,155 @@ class Seen:
 
     Attributes:
         free_bytes: Free bytes on the target's filesystem.
-        sizes: For each path: its size in place and its staged size, each None when there is no such file.
+        sizes: For each file its size in place, None when there is no such file.
+        staged: For each file and each of its pieces the bytes that are staged, None where none ever were.
     """
 
     free_bytes: int
-    sizes: tuple[tuple[int | None, int | None], ...]
+    sizes: tuple[int | None, ...]
+    staged: tuple[tuple[int | None, ...], ...]
 
 
-def command(verb: str) -> Command:
-    """The program with one of its verbs; `-X utf8` because a bare machine's locale may be ASCII."""
-    return Command.of("python3", "-X", "utf8", "-c", _program(), verb)
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a transfer to the machine goes.
+
+    Attributes:
+        root: Absolute folder on the machine.
+        stage: Folder on the machine for what is not complete.
+        token: This transfer's own word: the machine takes nothing from one that another has followed.
+    """
+
+    root: str
+    stage: str
+    token: str
+
+    def request(self, verb: str, **fields: object) -> bytes:
+        """One line for the program."""
+        return _line(do=verb, root=self.root, stage=self.stage, token=self.token, **fields)
 
 
-def header(root: str, stage: str, **fields: object) -> bytes:
-    """The request line that every verb reads first."""
-    return json.dumps({"root": root, "stage": stage, **fields}).encode() + b"\n"
+class FarEnd:
+    """The program behind one line. Errors of the machine come as `TransferError`, those of the line as they are."""
+
+    def __init__(self, line: Line) -> None:
+        self.line = line
+        self.output = io.BufferedReader(_Output(line), CHUNK_BYTES)
+        self._batch = bytearray()
+
+    def send(self, data: bytes | memoryview) -> None:
+        """Write `data`, small portions together."""
+        if len(data) < CHUNK_BYTES // 4:
+            self._batch += data
+            if len(self._batch) < CHUNK_BYTES:
+                return
+            data = b""
+        self.flush()
+        if data:
+            self._write(data)
+
+    def flush(self) -> None:
+        """Write what has been collected."""
+        if self._batch:
+            batch, self._batch = bytes(self._batch), bytearray()
+            self._write(batch)
+
+    def answer(self) -> Any:  # noqa: ANN401 - JSON
+        """The next answer; whoever asks has flushed."""
+        text = self.output.readline()
+        if not text.endswith(b"\n"):
+            self.end()
+            raise _not_json()
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise _not_json() from error
+
+    def hello(self) -> None:
+        """Wait until the program is there."""
+        self.send(_line(do="hello"))
+        self.flush()
+        self.answer()
+
+    def claim(self, target: Target, sizes: Sequence[tuple[str, int]]) -> Seen:
+        """Make the stage ours; what is there."""
+        self.send(target.request("claim", files=sizes))
+        self.flush()
+        answer = self.answer()
+        rows = answer["sizes"]
+        return Seen(int(answer["free_bytes"]), tuple(row[0] for row in rows), tuple(tuple(row[1]) for row in rows))
+
+    def digests(self, root: str, pieces: Sequence[tuple[str, int, int]]) -> list[str | None]:
+        """SHA-256 in hex of path, start and length below `root`; None where a file is shorter or missing."""
+        if not pieces:
+            return []
+        self.send(_line(do="digests", root=root, pieces=pieces))
+        self.flush()
+        return [str(digest) if digest else None for digest in self.answer()]
+
+    def ask_for(self, root: str, pieces: Sequence[Piece]) -> None:
+        """Ask for bytes; they come on `output`."""
+        self.send(_line(do="give", root=root, pieces=pieces))
+        self.flush()
+
+    def place(
+        self,
+        target: Target,
+        files: Sequence[tuple[str, int, int]],
+        folders: Sequence[str] = (),
+        links: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """Give the staged files their names; each has a path, a size and permission bits."""
+        self.send(target.request("place", files=files, folders=folders, links=links))
+        self.flush()
+        self.answer()
+
+    def end(self) -> None:
+        """Let the program end.
+
+        Raises:
+            TransferError: It had ended, and not well.
+        """
+        try:
+            self.line.end()
+        except CommandFailedError as error:
+            raise refusal(error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.line.close()
+
+    def _write(self, data: bytes | memoryview) -> None:
+        try:
+            self.line.write(data)
+        except CommandFailedError as error:
+            raise refusal(error) from error
 
 
-def items_field(items: Sequence[Item]) -> list[list[object]]:
-    """Items as the program reads them."""
-    return [list(item) for item in items]
+class _Output(io.RawIOBase):
+    """A line's output as a stream that `io.BufferedReader` can wrap."""
+
+    def __init__(self, line: Line) -> None:
+        super().__init__()
+        self._line = line
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer).cast("B")
+        data = self._line.read(len(view))
+        view[: len(data)] = data
+        return len(data)
 
 
-def look(session: Session, root: str, stage: str, paths: Sequence[str]) -> Seen:
-    """Free space and the sizes of what is there already."""
-    answer = _ask(session, "look", header(root, stage, paths=list(paths)), timeout_seconds=120)
-    return Seen(int(answer["free_bytes"]), tuple((inside, staged) for inside, staged in answer["sizes"]))
-
-
-def digests(session: Session, root: str, prefixes: Sequence[tuple[str, int]]) -> list[str | None]:
-    """SHA-256 in hex of the first bytes of files below `root`; None where a file is shorter or missing."""
-    if not prefixes:
-        return []
-    request = header(root, root, prefixes=[list(prefix) for prefix in prefixes])
-    answer = _ask(session, "digests", request, timeout_seconds=_HASHING_SECONDS)
-    return [str(digest) if digest else None for digest in answer]
+@cache
+def program() -> Command:
+    """What a line runs; `-X utf8` as a bare machine's locale may be ASCII, `-I -S` as it needs no packages."""
+    source = files("templates.transfer").joinpath("bundle.py").read_text(encoding="utf-8")
+    return Command.of("python3", "-I", "-S", "-X", "utf8", "-c", Script("bundle.py", source))
 
 
 def refusal(error: CommandFailedError) -> RemoteError:
@@ -77,18 +191,9 @@ def refusal(error: CommandFailedError) -> RemoteError:
     return TransferError(f"the machine cannot take or give the files: {said or error.fact}")
 
 
-def _ask(session: Session, verb: str, request: bytes, *, timeout_seconds: float) -> Any:  # noqa: ANN401 - JSON
-    try:
-        done = session.run(command(verb), stdin=request, timeout_seconds=timeout_seconds)
-        return json.loads(done.stdout)
-    except CommandFailedError as error:
-        raise refusal(error) from error
-    except ValueError as error:
-        raise TransferError(
-            "the machine's transfer program did not answer in JSON", hint="is its python3 intact?"
-        ) from error
+def _line(**fields: object) -> bytes:
+    return json.dumps(fields).encode() + b"\n"
 
 
-@cache
-def _program() -> Script:
-    return Script("bundle.py", files("templates.transfer").joinpath("bundle.py").read_text(encoding="utf-8"))
+def _not_json() -> TransferError:
+    return TransferError("the machine's transfer program did not answer in JSON", hint="is its python3 intact?")

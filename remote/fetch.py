@@ -2,36 +2,45 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
+import os
 import shutil
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from remote import far_end
 from remote.errors import TransferError
+from remote.far_end import FarEnd, program
+from remote.jobs import in_batches
+from remote.lanes import Lanes
+from remote.lines import SessionLine
+from remote.pace import Pace
 from remote.paths import check_manifest
 from remote.text import gibibytes
-from remote.transfer import BLOCK_BYTES, Counter
+from remote.transfer import BLOCK_BYTES
+from remote.whole import WholeDigests
 from templates.transfer.bundle import (
-    CHUNK_BYTES,
+    BIG_FILE_BYTES,
+    DATA,
+    HOLE,
     STAGE_PREFIX,
     BundleError,
     CutShortError,
-    DamagedError,
-    Item,
+    Piece,
+    claim,
     digests_of,
+    keep_hole,
     part_name,
+    pieces_of,
+    place,
     take,
 )
-from templates.transfer.bundle import look as look_here
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from _typeshed import WriteableBuffer
-
-    from remote.running import RunningCommand
     from remote.session import Session
     from remote.types import FileDigest, TransferProgress
 
@@ -45,7 +54,7 @@ class Fetched:
     Attributes:
         files: Files received (those already here and right are not).
         bytes_received: Content bytes that came over the line.
-        bytes_skipped: Content bytes that were here already.
+        bytes_skipped: Content bytes that were here already, and holes.
     """
 
     files: int
@@ -60,11 +69,22 @@ def fetch_tree(
     manifest: Sequence[FileDigest],
     *,
     progress: TransferProgress | None = None,
+    limit_bytes_per_second: float | None = None,
+    lanes: int | None = None,
 ) -> Fetched:
     """Bring the files of `manifest` from the folder `source` on the machine into the folder `target` here.
 
     A file appears under its name only when its SHA-256 is the manifest's; nothing that the manifest does not name is
     written. After a broken connection the same call continues, within a file too.
+
+    Args:
+        session: The machine.
+        source: Absolute folder there.
+        target: Folder here; made when it is missing.
+        manifest: Path, size and SHA-256 of each file.
+        progress: Told how far it is, at most ten times a second.
+        limit_bytes_per_second: All connections together take no more.
+        lanes: Connections beside the session's; by default as many as the link and the cores can use.
 
     Raises:
         TransferError: The manifest is not to be trusted, the files do not fit here or are not what it says.
@@ -72,67 +92,181 @@ def fetch_tree(
     """
     check_manifest(manifest)
     _refuse_links(target, manifest)
+    stage = target / STAGE_PREFIX
     try:
-        wanted = _wanted(session, source, target, manifest)
-        _check_space(target, wanted)
-        total = sum(file.size_bytes for file in manifest)
-        to_receive = sum(item.size - item.start for item in wanted)
-        if wanted:
-            expected = {file.path: file.sha256 for file in manifest}
-            counter = Counter(progress, total - to_receive, total)
-            with session.start(far_end.command("give")) as running:
-                running.write(far_end.header(source, source, items=far_end.items_field(wanted)))
-                running.close_stdin()
-                _receive(running, target, wanted, expected, counter)
+        with _alone(target, stage), FarEnd(SessionLine(session, program())) as far:
+            token = os.urandom(16).hex()
+            wanted = _wanted(target, stage, token, manifest)
+            _check_space(target, [piece for piece, _ in wanted])
+            total = sum(file.size_bytes for file in manifest)
+            to_receive = sum(piece.to_send for piece, _ in wanted)
+            pace = Pace(progress, total - to_receive, total, limit_bytes_per_second=limit_bytes_per_second)
+            fetch = _Fetch(Lanes(session, far, count=lanes), source, stage, manifest=manifest, pace=pace)
+            fetch.bring(wanted)
+            names = dict.fromkeys((piece.path, piece.size, _MODE) for piece, _ in wanted)
+            place(target, stage, token, files=list(names))
     except OSError as error:
         raise TransferError(f"cannot write here: {error.filename or target}: {error.strerror}") from error
-    if progress:
-        progress(total, total)
-    return Fetched(len(wanted), to_receive, total - to_receive)
+    except BundleError as error:
+        raise TransferError(f"cannot keep what the machine sends: {error}") from error
+    pace.finish()
+    return Fetched(len(names), fetch.received_bytes, total - to_receive)
 
 
-class _Output(io.RawIOBase):
-    """A running command's standard output as a stream that `io.BufferedReader` can wrap."""
+class _Fetch:
+    """One transfer home: pieces come and are staged, and the digests are the manifest's."""
 
-    def __init__(self, running: RunningCommand) -> None:
-        super().__init__()
-        self._running = running
+    def __init__(self, lanes: Lanes, source: str, stage: Path, *, manifest: Sequence[FileDigest], pace: Pace) -> None:
+        self._lanes = lanes
+        self._source = source
+        self._stage = stage
+        self._expected = {file.path: file.sha256 for file in manifest}
+        self._pace = pace
+        self.received_bytes = 0
+
+    def bring(self, wanted: Sequence[tuple[Piece, bool]]) -> None:
+        """Stage every piece; where what was staged before turns out wrong, that is fetched once more.
+
+        Raises:
+            TransferError: A file is not what the manifest says.
+        """
+        wrong = self._bring(wanted)
+        if not wrong:
+            return
+        again = self._to_repair([piece for piece, _ in wanted if piece.path in wrong])
+        still = self._bring([(piece, True) for piece in again]) if again else wrong
+        if still:
+            for piece in {piece.path: piece for piece, _ in wanted if piece.path in still}.values():
+                (self._stage / part_name(piece.path)).unlink(missing_ok=True)
+            raise TransferError(
+                f"SHA-256 is not what the machine's manifest says for: {min(still)!r}",
+                hint="run it again; if it says the same, the file changed on the machine after its manifest was made",
+            )
+
+    def _bring(self, wanted: Sequence[tuple[Piece, bool]]) -> set[str]:
+        """Returns the paths of those files whose digest is wrong."""
+        big = [piece for piece, _ in wanted if piece.size >= BIG_FILE_BYTES]
+        whole = WholeDigests(self._stage, big)
+        download = _Download(self._source, self._stage, wanted, whole, self._pace)
+        missing = [piece for piece, _ in wanted if piece.size < BIG_FILE_BYTES or piece.to_send]
+        try:
+            self._lanes.carry_out(in_batches(missing), download, sum(piece.to_send for piece in missing))
+            found = {**download.digests, **whole.all()}
+        finally:
+            whole.stop()
+            self.received_bytes += download.received_bytes
+        return {path for path, digest in found.items() if digest != self._expected[path]}
+
+    def _to_repair(self, pieces: Sequence[Piece]) -> list[Piece]:
+        """Of files that are wrong, those pieces that differ from the machine's; small files in full."""
+        cells = [piece for piece in pieces if piece.size >= BIG_FILE_BYTES]
+        there = self._lanes.far.digests(self._source, [(piece.path, piece.start, piece.length) for piece in cells])
+        here = digests_of([(self._stage / part_name(piece.path), piece.start, piece.length) for piece in cells])
+        differ = {(piece.path, piece.start) for piece, a, b in zip(cells, here, there, strict=True) if a != b}
+        torn = {path for path, _ in differ}
+        again = [
+            # Cells that are right stay, and are hashed with the rest of their file.
+            piece._replace(done=0 if (piece.path, piece.start) in differ else piece.length)
+            for piece in cells
+            if piece.path in torn
+        ]
+        return again + [piece._replace(done=0) for piece in pieces if piece.size < BIG_FILE_BYTES and piece.done]
+
+
+class _Download:
+    """Jobs of a download: pieces are asked for, and staged as they come."""
+
+    def __init__(
+        self, source: str, stage: Path, wanted: Sequence[tuple[Piece, bool]], whole: WholeDigests, pace: Pace
+    ) -> None:
+        self._source = source
+        self._stage = stage
+        self._touched = {(piece.path, piece.start) for piece, touched in wanted if touched}
+        self._whole = whole
+        self._pace = pace
+        self.digests: dict[str, str] = {}
+        self.received_bytes = 0
+
+    def begin(self, far: FarEnd, job: tuple[Piece, ...]) -> None:
+        """Ask for the pieces."""
+        far.ask_for(self._source, job)
+
+    def end(self, far: FarEnd, job: tuple[Piece, ...]) -> None:
+        """Stage them."""
+        try:
+            for piece in job:
+                if piece.size >= BIG_FILE_BYTES:
+                    self._receive_cell(far, piece)
+                    self._whole.arrived(piece)
+                else:
+                    self.digests[piece.path] = take(far.output, piece, self._stage, on_bytes=self._came).hex()
+        except CutShortError as error:
+            # The machine's side knows why, unless the connection broke, which `end` finds out.
+            far.end()
+            raise TransferError(f"the machine sent too little: {error}") from error
+
+    def _receive_cell(self, far: FarEnd, piece: Piece) -> None:
+        kind = far.output.read(1)
+        if kind == HOLE:
+            if (piece.path, piece.start) in self._touched:
+                take(io.BufferedReader(_Zeros()), piece, self._stage)
+            else:
+                keep_hole(piece, self._stage)
+        elif kind == DATA:
+            take(far.output, piece, self._stage, on_bytes=self._came, hashed=False)
+        else:
+            raise CutShortError(f"nothing comes for: {piece.path!r}")
+
+    def _came(self, count: int) -> None:
+        self.received_bytes += count
+        self._pace.add(count)
+
+
+class _Zeros(io.RawIOBase):
+    """Zeros without end."""
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: WriteableBuffer) -> int:
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         view = memoryview(buffer).cast("B")
-        data = self._running.read(len(view))
-        view[: len(data)] = data
-        return len(data)
+        view[:] = bytes(len(view))
+        return len(view)
 
 
-def _wanted(session: Session, source: str, target: Path, manifest: Sequence[FileDigest]) -> list[Item]:
-    """What is not here yet, each with the number of bytes that are staged here and right."""
-    stage = target / STAGE_PREFIX
-    sizes = look_here(target, stage, [file.path for file in manifest])["sizes"]
-    in_place = [file for file, (size, _) in zip(manifest, sizes, strict=True) if size == file.size_bytes]
-    here = digests_of([(target / file.path, file.size_bytes) for file in in_place])
+@contextmanager
+def _alone(target: Path, stage: Path) -> Iterator[None]:
+    """Two commands that write into one stage would spoil each other's files; the lock goes with the process."""
+    stage.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (stage / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise TransferError(
+                f"another command is bringing files into this folder: {target}", hint="wait for it, or stop it"
+            ) from None
+        yield
+
+
+def _wanted(target: Path, stage: Path, token: str, manifest: Sequence[FileDigest]) -> list[tuple[Piece, bool]]:
+    """The pieces of all files that are not here yet, with what is staged of each, and whether anything ever was.
+
+    That what is staged is right, the file's digest proves in the end.
+    """
+    rows = claim(target, stage, token, [(file.path, file.size_bytes) for file in manifest])["sizes"]
+    in_place = [file for file, (size, _) in zip(manifest, rows, strict=True) if size == file.size_bytes]
+    here = digests_of([(target / file.path, 0, file.size_bytes) for file in in_place])
     unchanged = {file.path for file, digest in zip(in_place, here, strict=True) if digest == file.sha256}
-    staged = {
-        file.path: size
-        for file, (_, size) in zip(manifest, sizes, strict=True)
-        if size and size <= file.size_bytes and file.path not in unchanged
-    }
-    ours = digests_of([(stage / part_name(path), size) for path, size in staged.items()])
-    theirs = far_end.digests(session, source, list(staged.items()))
-    starts = {path: staged[path] for path, a, b in zip(staged, ours, theirs, strict=True) if a is not None and a == b}
     return [
-        Item(file.path, starts.get(file.path, 0), file.size_bytes, _MODE)
-        for file in manifest
+        (piece._replace(done=count or 0), count is not None)
+        for file, (_, staged) in zip(manifest, rows, strict=True)
         if file.path not in unchanged
+        for piece, count in zip(pieces_of(file.path, file.size_bytes, _MODE), staged, strict=True)
     ]
 
 
-def _check_space(target: Path, wanted: Sequence[Item]) -> None:
-    needed = sum(item.size - item.start + BLOCK_BYTES for item in wanted)
-    target.mkdir(parents=True, exist_ok=True)
+def _check_space(target: Path, wanted: Sequence[Piece]) -> None:
+    needed = sum(piece.to_send + (BLOCK_BYTES if piece.start == 0 else 0) for piece in wanted)
     free = shutil.disk_usage(target).free
     if needed > free:
         raise TransferError(
@@ -145,21 +279,3 @@ def _refuse_links(target: Path, manifest: Sequence[FileDigest]) -> None:
     for folder in {parent for file in manifest for parent in (target / file.path).parents}:
         if folder != target and folder.is_relative_to(target) and folder.is_symlink():
             raise TransferError(f"a symbolic link is in the way: {folder}")
-
-
-def _receive(
-    running: RunningCommand, target: Path, wanted: Sequence[Item], expected: dict[str, str], counter: Counter
-) -> None:
-    stream = io.BufferedReader(_Output(running), CHUNK_BYTES)
-    try:
-        take(stream, wanted, target, stage=target / STAGE_PREFIX, expected=expected, on_bytes=counter.add)
-    except CutShortError as error:
-        # The machine's side knows why, unless the connection broke, which `wait` finds out.
-        exit_code = running.wait()
-        if exit_code != 0:
-            raise far_end.refusal(running.failure(exit_code)) from error
-        raise TransferError(f"the machine sent too little: {error}") from error
-    except DamagedError as error:
-        raise TransferError(f"not what the machine's manifest says: {error}", hint="run it again") from error
-    except BundleError as error:
-        raise TransferError(f"cannot keep what the machine sends: {error}") from error

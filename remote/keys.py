@@ -1,10 +1,12 @@
-"""Our key pair for the machine, the machine's one-time host key, and what the system's own ssh needs to use them."""
+"""Our key pair for the machine, and the machine's one-time host key."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import os
+import shlex
+import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    from remote.types import Endpoint
 
 USER_KEY_NAME = "id_ed25519"
 
@@ -50,51 +51,44 @@ def ensure_user_key(folder: Path) -> UserKey:
     """The key pair in `folder`, made when there is none; the private file is 0600 from its first byte on.
 
     Raises:
-        RemoteError: The existing private key cannot be read as an ed25519 key.
+        RemoteError: The existing private key cannot be read as an ed25519 key, or can be read by others.
     """
     private_file = folder / USER_KEY_NAME
     if not private_file.exists():
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         _write_private(private_file, _private_pem(_new_key()))
-    private_file.chmod(0o600)
+    refuse_exposed(private_file)
     return UserKey(private_file, f"{_public_line(_load(private_file))} llamalift")
+
+
+def refuse_exposed(private_file: Path) -> None:
+    """Refuse a private key that others can read: who has had the file can be on the machine.
+
+    Narrowed without a word, a key that somebody has copied meanwhile would pass for a private one.
+
+    Raises:
+        RemoteError: Its mode grants others something, or it belongs to somebody else; or it is not there.
+    """
+    try:
+        status = private_file.stat()
+    except OSError as error:
+        raise RemoteError(
+            f"the run's private key cannot be read: {private_file} ({error.strerror})",
+            hint="`llamalift adopt RUN` plants a new one on the machine; `llamalift down --discard RUN` needs none",
+        ) from error
+    mode = stat.S_IMODE(status.st_mode)
+    if mode & 0o077 or status.st_uid not in {0, os.geteuid()}:
+        raise RemoteError(
+            f"the run's private key can be read by others (mode {mode:04o}, owner {status.st_uid}): {private_file}",
+            hint=f"if nobody has copied it: `chmod 600 {shlex.quote(str(private_file))}`; else delete it, and "
+            "`llamalift adopt RUN` plants a new one on the machine",
+        )
 
 
 def generate_host_key() -> HostKey:
     """A fresh ed25519 host key."""
     key = _new_key()
     return HostKey(_private_pem(key).decode(), _public_line(key))
-
-
-def write_ssh_config(endpoint: Endpoint, folder: Path) -> Path:
-    """Write `ssh_config` and `known_hosts` for the system's ssh (`ssh -F <file> machine`); returns the config file.
-
-    Checking is as strict as in our own sessions: only the pinned keys, no question asked, no other identity offered.
-    """
-    known_hosts = folder / "known_hosts"
-    config = folder / "ssh_config"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _replace(known_hosts, "".join(f"machine {key}\n" for key in endpoint.host_keys))
-    lines = {
-        "HostName": endpoint.host,
-        "Port": str(endpoint.port),
-        "User": endpoint.username,
-        "IdentityFile": _quoted(endpoint.key_file),
-        "IdentitiesOnly": "yes",
-        "IdentityAgent": "none",
-        "PasswordAuthentication": "no",
-        "KbdInteractiveAuthentication": "no",
-        "StrictHostKeyChecking": "yes",
-        "HostKeyAlias": "machine",
-        "UserKnownHostsFile": _quoted(known_hosts),
-        "GlobalKnownHostsFile": "none",
-        "UpdateHostKeys": "no",
-        "HostKeyAlgorithms": _host_key_algorithms(endpoint.host_keys),
-        "ForwardAgent": "no",
-        "ServerAliveInterval": "15",
-    }
-    _replace(config, "Host machine\n" + "".join(f"  {name} {value}\n" for name, value in lines.items()))
-    return config
 
 
 def host_key_algorithms(public_line: str) -> tuple[str, ...]:
@@ -118,10 +112,6 @@ def public_key_bytes(public_line: str) -> bytes:
 def fingerprint(key_bytes: bytes) -> str:
     """As OpenSSH prints it: `SHA256:` and the unpadded base64 of the digest."""
     return "SHA256:" + base64.b64encode(hashlib.sha256(key_bytes).digest()).decode().rstrip("=")
-
-
-def _host_key_algorithms(public_lines: tuple[str, ...]) -> str:
-    return ",".join(dict.fromkeys(name for line in public_lines for name in host_key_algorithms(line)))
 
 
 def _new_key() -> Ed25519PrivateKey:
@@ -175,14 +165,3 @@ def _write_private(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)
-
-
-def _replace(path: Path, text: str) -> None:
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
-
-
-def _quoted(path: Path) -> str:
-    # ssh_config expands %-tokens in these two options and splits at spaces outside double quotes.
-    return '"' + str(path.absolute()).replace("%", "%%") + '"'

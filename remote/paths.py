@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING
 
@@ -39,8 +40,16 @@ def check_manifest(manifest: Sequence[FileDigest]) -> None:
 def _check_path(path: str) -> None:
     parts = path.split("/")
     is_odd = any(part in {"", ".", ".."} or part.startswith(STAGE_PREFIX) for part in parts)
-    if is_odd or "\0" in path:
+    if is_odd or "\0" in path or not _is_a_name(path):
         raise TransferError(f"the machine's manifest names a path outside its folder or not its own: {path!r}")
+
+
+def _is_a_name(path: str) -> bool:
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _parents(path: str) -> list[str]:

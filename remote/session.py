@@ -16,7 +16,8 @@ import paramiko
 from paramiko.ssh_exception import IncompatiblePeer
 
 from remote.errors import HostKeyChangedError, RemoteError, SignInRefusedError, UnreachableError
-from remote.keys import fingerprint, host_key_algorithms, public_key_bytes
+from remote.jump import Tunnel
+from remote.keys import fingerprint, host_key_algorithms, public_key_bytes, refuse_exposed
 from remote.liveness import Watch, WatchedSocket
 from remote.running import RECONNECT_HINT, RunningCommand
 from remote.types import Completed
@@ -40,6 +41,8 @@ _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 5.0
 _SILENCE_SECONDS = 30.0
 _STALL_SECONDS = 900.0
+# The longest answer that anybody waits for is a manifest of 64 MiB; a machine that lies may not fill our memory.
+_MOST_OUTPUT_BYTES = 96 * 1024 * 1024
 
 # paramiko logs every failed attempt with a traceback, and Python prints it where nobody configured logging.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -48,10 +51,13 @@ logging.getLogger("paramiko").addHandler(logging.NullHandler())
 class Session:
     """A connection to one machine. Channels may be used from several threads; close it (or use `with`) when done."""
 
-    def __init__(self, transport: paramiko.Transport, endpoint: Endpoint, watch: Watch) -> None:
+    def __init__(
+        self, transport: paramiko.Transport, endpoint: Endpoint, watch: Watch, tunnel: Tunnel | None = None
+    ) -> None:
         self._transport = transport
         self._endpoint = endpoint
         self._watch = watch
+        self._tunnel = tunnel
 
     @classmethod
     def connect(
@@ -74,13 +80,14 @@ class Session:
             HostKeyChangedError: At once, before we sign in, when the machine shows another key than the pinned ones.
             SignInRefusedError: The machine still refuses our key at the deadline.
             UnreachableError: No connection by the deadline.
+            JumpRefusedError: At once, when the jump host is there and does not let us through.
         """
         deadline = time.monotonic() + deadline_seconds
         pause = _FIRST_PAUSE_SECONDS
         while True:
             try:
                 return _open(endpoint, deadline, silence_seconds)
-            except (UnreachableError, SignInRefusedError) as error:
+            except (UnreachableError, SignInRefusedError) as error:  # anything else does not pass by itself
                 left = deadline - time.monotonic()
                 if left <= 0:
                     raise
@@ -143,12 +150,18 @@ class Session:
             CommandFailedError: It ended with a non-zero exit code (only with `check`).
             CommandTimeoutError: It did not end in time.
             UnreachableError: The connection broke.
+            RemoteError: It said more than any answer has.
         """
         output = bytearray()
         with self.start(command, timeout_seconds=timeout_seconds) as running:
             threading.Thread(target=_feed, args=(running, stdin), name="llamalift-stdin", daemon=True).start()
             while data := running.read():
                 output += data
+                if len(output) > _MOST_OUTPUT_BYTES:
+                    raise RemoteError(
+                        f"the machine answers without end, given up after {_MOST_OUTPUT_BYTES} bytes: {command}",
+                        hint="is this run's machine still its own? look at it with `llamalift ssh RUN`",
+                    )
             exit_code = running.wait()
             if check and exit_code != 0:
                 raise running.failure(exit_code)
@@ -189,6 +202,8 @@ class Session:
         """Close the connection; what runs on the machine under its own session goes on."""
         self._watch.stop()
         self._transport.close()
+        if self._tunnel is not None:
+            self._tunnel.close()
 
     def __enter__(self) -> Self:
         return self
@@ -217,14 +232,24 @@ def _feed(running: RunningCommand, data: bytes) -> None:
 
 def _open(endpoint: Endpoint, deadline: float, silence_seconds: float) -> Session:
     """One attempt: TCP, key exchange, the host key's check, and only then sign-in."""
-    line = _dial(endpoint, max(1.0, min(_ATTEMPT_SECONDS, deadline - time.monotonic())))
+    line, tunnel = _line_to(endpoint, max(1.0, min(_ATTEMPT_SECONDS, deadline - time.monotonic())))
     transport = _new_transport(line)
     try:
         _exchange_keys(transport, endpoint)
         _check_host_key(transport.get_remote_server_key(), endpoint)
         _sign_in(transport, endpoint)
+    except UnreachableError as error:
+        transport.close()
+        line.close()
+        if tunnel is None:
+            raise
+        with tunnel:
+            raise tunnel.refusal() from error
     except BaseException:
         transport.close()
+        line.close()
+        if tunnel is not None:
+            tunnel.close()
         raise
     watch = Watch(
         line,
@@ -233,7 +258,15 @@ def _open(endpoint: Endpoint, deadline: float, silence_seconds: float) -> Sessio
         silence_seconds=silence_seconds,
     )
     watch.start()
-    return Session(transport, endpoint, watch)
+    return Session(transport, endpoint, watch, tunnel)
+
+
+def _line_to(endpoint: Endpoint, timeout_seconds: float) -> tuple[WatchedSocket, Tunnel | None]:
+    """The line to the machine, and the way through a jump host that it leads by."""
+    if not endpoint.jump:
+        return _dial(endpoint, timeout_seconds), None
+    tunnel = Tunnel.through(endpoint.jump, endpoint.host, endpoint.port)
+    return WatchedSocket(tunnel.line), tunnel
 
 
 def _dial(endpoint: Endpoint, timeout_seconds: float) -> WatchedSocket:
@@ -244,7 +277,8 @@ def _dial(endpoint: Endpoint, timeout_seconds: float) -> WatchedSocket:
         reason = error.strerror or str(error) or type(error).__name__
         raise UnreachableError(
             f"no connection to {_where(endpoint)}: {reason}",
-            hint="is the machine running, and does its firewall still admit your address? `llamalift status RUN` says",
+            hint="is the machine running? `llamalift status RUN` says. "
+            "If this computer's address has changed: `llamalift allow-me RUN`",
         ) from error
     return WatchedSocket(connected)
 
@@ -297,7 +331,8 @@ def _check_host_key(shown: paramiko.PKey, endpoint: Endpoint) -> None:
 
 def _shown_without_pins(endpoint: Endpoint) -> paramiko.PKey:
     """The key that the machine shows when it may choose its type: for the message only, never to sign in."""
-    transport = _new_transport(_dial(endpoint, _ATTEMPT_SECONDS))
+    line, tunnel = _line_to(endpoint, _ATTEMPT_SECONDS)
+    transport = _new_transport(line)
     try:
         transport.start_client(timeout=_ATTEMPT_SECONDS)
         return transport.get_remote_server_key()
@@ -305,6 +340,8 @@ def _shown_without_pins(endpoint: Endpoint) -> paramiko.PKey:
         raise RemoteError(f"the SSH server shares no algorithm with us: {_where(endpoint)}") from error
     finally:
         transport.close()
+        if tunnel is not None:
+            tunnel.close()
 
 
 def _changed(shown: paramiko.PKey, endpoint: Endpoint) -> HostKeyChangedError:
@@ -333,6 +370,7 @@ def _sign_in(transport: paramiko.Transport, endpoint: Endpoint) -> None:
 
 
 def _load_key(endpoint: Endpoint) -> paramiko.PKey:
+    refuse_exposed(endpoint.key_file)
     try:
         return paramiko.PKey.from_path(endpoint.key_file)
     except (OSError, ValueError, paramiko.SSHException, paramiko.pkey.UnknownKeyType) as error:

@@ -1,25 +1,41 @@
 """Files to the machine: only what it lacks, each file whole or not at all, SHA-256 verified by the machine.
 
-A transfer is three round trips, however many files there are: look (what is there), digests (is it the same), take
-(the rest as one stream). `remote.fetch` is the way back.
+Small files go as one stream, big ones in cells over several connections; however many files there are, it takes a fixed
+number of round trips. `remote.fetch` is the way back.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import posixpath
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from remote import far_end
-from remote.errors import CommandFailedError, TransferError
+from remote.errors import TransferError
+from remote.far_end import FarEnd, Seen, Target, program
+from remote.jobs import in_batches
+from remote.lanes import Lanes
+from remote.lines import SessionLine
+from remote.pace import Pace
 from remote.text import gibibytes
-from remote.tree import LocalFile, LocalTree, scan
-from templates.transfer.bundle import STAGE_PREFIX, BundleError, Item, digests_of, give, part_name
+from remote.tree import Links, LocalFile, LocalTree, scan
+from templates.transfer.bundle import (
+    BIG_FILE_BYTES,
+    STAGE_PREFIX,
+    BundleError,
+    Piece,
+    digests_of,
+    give,
+    is_hole,
+    opened,
+    part_name,
+    pieces_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from remote.session import Session
@@ -36,7 +52,7 @@ class Sent:
     Attributes:
         files: Files sent (unchanged ones are not).
         bytes_sent: Content bytes that went over the line.
-        bytes_skipped: Content bytes that the machine had already.
+        bytes_skipped: Content bytes that the machine had already, and holes.
     """
 
     files: int
@@ -44,28 +60,53 @@ class Sent:
     bytes_skipped: int
 
 
-def send_tree(session: Session, source: Path, target: str, *, progress: TransferProgress | None = None) -> Sent:
+def send_tree(
+    session: Session,
+    source: Path,
+    target: str,
+    *,
+    progress: TransferProgress | None = None,
+    ignore: Iterable[str] = (),
+    links: Links = "refuse",
+    limit_bytes_per_second: float | None = None,
+    lanes: int | None = None,
+) -> Sent:
     """Make the file or folder `source` be at the absolute path `target` on the machine.
 
-    Files there that are the same by content stay; others of the same name are replaced; nothing is deleted. Symbolic
-    links and special files are refused. Permissions become 0644, or 0755 where the owner may execute. After a broken
-    connection the same call continues, within a file too.
+    Files there that are the same by content stay; others of the same name are replaced; nothing is deleted. Special
+    files are refused. Permissions become 0644, or 0755 where the owner may execute. After a broken connection the same
+    call continues, within a file too.
+
+    Args:
+        session: The machine.
+        source: What to send.
+        target: Where it will be.
+        progress: Told how far it is, at most ten times a second.
+        ignore: Patterns as in a `.gitignore`, in addition to those in the folder's `.llamaliftignore`.
+        links: `refuse` symbolic links, or `keep` those that lead to something inside the folder.
+        limit_bytes_per_second: All connections together take no more.
+        lanes: Connections beside the session's; by default as many as the link and the cores can use.
 
     Raises:
         TransferError: Something cannot be sent, does not fit, or changed on the way.
         UnreachableError: The connection broke.
     """
-    tree = scan(source, target)
-    seen = far_end.look(session, tree.root, tree.stage, [file.path for file in tree.files])
-    wanted = _wanted(session, tree, seen)
-    _check_space(seen.free_bytes, [item for _, item in wanted], tree.root)
-    total = sum(file.size_bytes for file in tree.files)
-    to_send = sum(item.size - item.start for _, item in wanted)
-    if wanted or tree.empty_folders:
-        _take(session, tree, wanted, Counter(progress, total - to_send, total))
-    if progress:
-        progress(total, total)
-    return Sent(len(wanted), to_send, total - to_send)
+    tree = scan(source, target, ignore=ignore, links=links)
+    goal = Target(tree.root, tree.stage, os.urandom(16).hex())
+    with FarEnd(SessionLine(session, program())) as far:
+        seen = far.claim(goal, [(file.path, file.size_bytes) for file in tree.files])
+        wanted = _wanted(far, tree, seen)
+        _check_space(seen.free_bytes, wanted, tree.root)
+        total = sum(file.size_bytes for file in tree.files)
+        files = {file.path: file for file in tree.files}
+        pieces = _without_holes(wanted, files)
+        to_send = sum(piece.to_send for piece in pieces)
+        pace = Pace(progress, total - to_send, total, limit_bytes_per_second=limit_bytes_per_second)
+        Lanes(session, far, count=lanes).carry_out(in_batches(pieces), _Upload(goal, files, pace), to_send)
+        new = dict.fromkeys((piece.path, piece.size, piece.mode) for piece, _ in wanted)
+        far.place(goal, list(new), tree.empty_folders, tree.links)
+    pace.finish()
+    return Sent(len(new), to_send, total - to_send)
 
 
 def send_bytes(session: Session, data: bytes, target: str, *, mode: int = 0o644) -> None:
@@ -77,83 +118,120 @@ def send_bytes(session: Session, data: bytes, target: str, *, mode: int = 0o644)
     """
     root, name = posixpath.split(target)
     stage = posixpath.join(root, f"{STAGE_PREFIX}-{part_name(name)}")
-    item = Item(name, 0, len(data), mode)
-    request = far_end.header(root, stage, items=far_end.items_field([item]), folders=[])
-    _send(session, iter([request, data, hashlib.sha256(data).digest()]))
+    goal = Target(root, stage, os.urandom(16).hex())
+    # Always one piece, and from its beginning.
+    piece = Piece(name, 0, len(data), 0, len(data), mode)
+    if len(data) >= BIG_FILE_BYTES:
+        raise TransferError(f"too much to be sent at once: {gibibytes(len(data))}")
+    with FarEnd(SessionLine(session, program())) as far:
+        # One round trip for all three.
+        for request in (
+            goal.request("claim", files=[]),
+            goal.request("take", pieces=[piece]),
+            data,
+            hashlib.sha256(data).digest(),
+            goal.request("place", files=[(name, len(data), mode)], folders=[], links=[]),
+        ):
+            far.send(request)
+        far.flush()
+        for _ in range(3):
+            far.answer()
 
 
-class Counter:
-    """Turns the pieces of a bundle into calls of the user's progress function."""
+class _Upload:
+    """Jobs of an upload: pieces go, and the machine says that it has verified them."""
 
-    def __init__(self, progress: TransferProgress | None, done_bytes: int, total_bytes: int) -> None:
-        self._progress = progress
-        self._done_bytes = done_bytes
-        self._total_bytes = total_bytes
+    def __init__(self, goal: Target, files: dict[str, LocalFile], pace: Pace) -> None:
+        self._goal = goal
+        self._files = files
+        self._pace = pace
 
-    def add(self, count: int) -> None:
-        """`count` more bytes have gone."""
-        self._done_bytes = min(self._done_bytes + count, self._total_bytes)
-        if self._progress:
-            self._progress(self._done_bytes, self._total_bytes)
+    def begin(self, far: FarEnd, job: tuple[Piece, ...]) -> None:
+        """Send the pieces."""
+        far.send(self._goal.request("take", pieces=job))
+        try:
+            for piece in job:
+                file = self._files[piece.path]
+                for data in give(file.source, piece, changed_ns=file.changed_ns):
+                    far.send(data)
+                    self._pace.add(len(data))
+        except (OSError, BundleError) as error:
+            raise TransferError(
+                f"cannot read what is to be sent: {error}", hint="run it again when nothing writes there"
+            ) from error
+        far.flush()
+
+    def end(self, far: FarEnd, job: tuple[Piece, ...]) -> None:
+        """See that they are there."""
+        if far.answer() != len(job):
+            raise TransferError("the machine took other files than were sent", hint="is its python3 intact?")
 
 
-def _wanted(session: Session, tree: LocalTree, seen: far_end.Seen) -> list[tuple[LocalFile, Item]]:
-    """The files that the machine lacks, each with the number of bytes that it has staged already."""
-    in_place = [file for file, (size, _) in zip(tree.files, seen.sizes, strict=True) if size == file.size_bytes]
-    staged = {
-        file: size for file, (_, size) in zip(tree.files, seen.sizes, strict=True) if size and size <= file.size_bytes
-    }
-    checks = [(file, file.path, file.size_bytes) for file in in_place]
-    checks += [(file, posixpath.join(tree.stage, part_name(file.path)), size) for file, size in staged.items()]
-    equal = _equal(session, tree.root, checks)
-    unchanged = {file for file, same in zip(in_place, equal, strict=False) if same}
-    starts = {
-        file: staged[file] for (file, _, _), same in list(zip(checks, equal, strict=True))[len(in_place) :] if same
+def _wanted(far: FarEnd, tree: LocalTree, seen: Seen) -> list[tuple[Piece, bool]]:
+    """The pieces of all files that the machine lacks, with what is staged of each, and whether anything ever was."""
+    whole = {file.path: pieces_of(file.path, file.size_bytes, file.mode) for file in tree.files}
+    in_place = [
+        piece
+        for file, size in zip(tree.files, seen.sizes, strict=True)
+        if size == file.size_bytes
+        for piece in whole[file.path]
+    ]
+    counts = [
+        (piece, count)
+        for file, staged in zip(tree.files, seen.staged, strict=True)
+        for piece, count in zip(whole[file.path], staged, strict=True)
+    ]
+    staged = [piece._replace(done=count) for piece, count in counts if count]
+    touched = {(piece.path, piece.start) for piece, count in counts if count is not None}
+    checks = [(piece, piece.path, piece.length) for piece in in_place]
+    checks += [(piece, posixpath.join(tree.stage, part_name(piece.path)), piece.done) for piece in staged]
+    equal = _equal(far, tree, checks)
+    differs = {piece.path for piece, same in zip(in_place, equal, strict=False) if not same}
+    unchanged = {piece.path for piece in in_place} - differs
+    right = {
+        (piece.path, piece.start): piece.done
+        for piece, same in zip(staged, equal[len(in_place) :], strict=True)
+        if same
     }
     return [
-        (file, Item(file.path, starts.get(file, 0), file.size_bytes, file.mode))
+        (piece._replace(done=right.get((piece.path, piece.start), 0)), (piece.path, piece.start) in touched)
         for file in tree.files
-        if file not in unchanged
+        if file.path not in unchanged
+        for piece in whole[file.path]
     ]
 
 
-def _equal(session: Session, root: str, checks: Sequence[tuple[LocalFile, str, int]]) -> list[bool]:
-    """Whether the first bytes of each file are the same on both sides; both sides hash at the same time."""
+def _equal(far: FarEnd, tree: LocalTree, checks: Sequence[tuple[Piece, str, int]]) -> list[bool]:
+    """Whether the bytes of each piece are the same on both sides; both sides hash at the same time."""
+    sources = {file.path: file.source for file in tree.files}
     with ThreadPoolExecutor(max_workers=1) as pool:
-        there = pool.submit(far_end.digests, session, root, [(path, length) for _, path, length in checks])
-        here = digests_of([(file.source, length) for file, _, length in checks])
+        there = pool.submit(far.digests, tree.root, [(path, piece.start, length) for piece, path, length in checks])
+        here = digests_of([(sources[piece.path], piece.start, length) for piece, _, length in checks])
         return [ours is not None and ours == theirs for ours, theirs in zip(here, there.result(), strict=True)]
 
 
-def _check_space(free_bytes: int, items: Sequence[Item], root: str) -> None:
-    needed = sum(item.size - item.start + BLOCK_BYTES for item in items)
+def _without_holes(wanted: Iterable[tuple[Piece, bool]], files: dict[str, LocalFile]) -> list[Piece]:
+    """What must travel: neither cells that are staged whole nor holes that are holes there, too."""
+    return [
+        piece
+        for piece, touched in wanted
+        if piece.size < BIG_FILE_BYTES
+        or (piece.done < piece.length and (touched or not _is_hole(files[piece.path], piece)))
+    ]
+
+
+def _is_hole(file: LocalFile, piece: Piece) -> bool:
+    try:
+        with opened(file.source) as source:
+            return is_hole(source, piece)
+    except (OSError, BundleError):
+        return False  # whoever sends it says what is wrong
+
+
+def _check_space(free_bytes: int, wanted: Iterable[tuple[Piece, bool]], root: str) -> None:
+    needed = sum(piece.to_send + (BLOCK_BYTES if piece.start == 0 else 0) for piece, _ in wanted)
     if needed > free_bytes:
         raise TransferError(
             f"{gibibytes(needed)} do not fit on the machine, where {gibibytes(free_bytes)} are free: {root}",
             hint="give the run a larger workspace (`storage:` in the run file)",
         )
-
-
-def _take(session: Session, tree: LocalTree, wanted: Sequence[tuple[LocalFile, Item]], counter: Counter) -> None:
-    items = far_end.items_field([item for _, item in wanted])
-    request = far_end.header(tree.root, tree.stage, items=items, folders=list(tree.empty_folders))
-    _send(session, _chunks(request, [(file.source, item) for file, item in wanted], counter))
-
-
-def _chunks(request: bytes, sources: Sequence[tuple[Path, Item]], counter: Counter) -> Iterator[bytes]:
-    yield request
-    try:
-        for chunk in give(sources):
-            yield chunk
-            counter.add(len(chunk))
-    except (OSError, BundleError) as error:
-        raise TransferError(
-            f"cannot read what is to be sent: {error}", hint="run it again when nothing writes there"
-        ) from error
-
-
-def _send(session: Session, chunks: Iterator[bytes]) -> None:
-    try:
-        session.send(far_end.command("take"), chunks)
-    except CommandFailedError as error:
-        raise far_end.refusal(error) from error

@@ -19,6 +19,7 @@ class Endpoint:
         username: Linux user.
         key_file: Our private key (OpenSSH format, 0600).
         host_keys: Pinned OpenSSH public host keys (`ssh-ed25519 AAAA…`); any one of them is accepted, nothing else is.
+        jump: A jump host to go through, as the user's own ssh takes it (`[user@]host[:port]`); empty: none.
     """
 
     host: str
@@ -26,6 +27,7 @@ class Endpoint:
     username: str
     key_file: Path
     host_keys: tuple[str, ...]
+    jump: str = ""
 
 
 @dataclass(frozen=True, slots=True)

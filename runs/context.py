@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from provisioning.types import ResourceKind
+from remote.errors import MachineOffError, UnreachableError
 from remote.layout import RunLayout
 from remote.types import Endpoint
 from runs.errors import JournalError
@@ -26,6 +28,9 @@ _Fact = TypeVar("_Fact")
 
 # Azure boots a GPU machine in two to ten minutes, and its SSH server answers before its user exists.
 CONNECT_SECONDS = 900.0
+# Silent for so long, it is asked whether this computer has another address; then after twice as long, and so on.
+_FIRST_PATIENCE_SECONDS = 30.0
+_AFTER_MOVE_SECONDS = 30.0
 
 
 @dataclass(slots=True)
@@ -101,7 +106,10 @@ class RunContext:
     def endpoint(self) -> Endpoint:
         """Where to knock and whom to trust."""
         rented, trust = self.require(Rented), self.require(Trust)
-        return Endpoint(rented.address, rented.ssh_port, rented.username, self.folder / "id_ed25519", trust.accepted())
+        return Endpoint(
+            rented.address, rented.ssh_port, rented.username, self.folder / "id_ed25519", trust.accepted(),
+            jump=self.spec.machine.jump or "",
+        )  # fmt: skip
 
     def session(
         self, stage: StageName | None = None, *, deadline_seconds: float = CONNECT_SECONDS, fresh: bool = False
@@ -111,23 +119,45 @@ class RunContext:
         Raises:
             UnreachableError: It does not answer by the deadline, or the cloud says that it is off.
         """
-        from remote.session import Session
-        from runs.power import Knocks
+        from runs.ssh_access import refresh
 
         if fresh:
             self.hang_up()
         if self._session is None:
-            knocks = Knocks(self)
-
-            def wait(what: str) -> None:
-                if stage is not None:
-                    self.reporter.waiting(stage, what)
-                knocks.knock()
-
-            session = Session.connect(self.endpoint(), deadline_seconds=deadline_seconds, progress=wait)
+            session = self._connected(stage, deadline_seconds)
             self._pin(session.host_key)
             self._session = session
+            refresh(self)
         return self._session
+
+    def _connected(self, stage: StageName | None, deadline_seconds: float) -> Session:
+        """Connect; a machine that stays silent may not know this computer's new address, so that is looked after."""
+        from remote.session import Session
+        from runs.callers import follow
+        from runs.power import Knocks
+
+        knocks = Knocks(self)
+
+        def wait(what: str) -> None:
+            if stage is not None:
+                self.reporter.waiting(stage, what)
+            knocks.knock()
+
+        deadline, patience = time.monotonic() + deadline_seconds, _FIRST_PATIENCE_SECONDS
+        while True:
+            left = deadline - time.monotonic()
+            try:
+                return Session.connect(self.endpoint(), deadline_seconds=min(patience, left), progress=wait)
+            except MachineOffError:
+                raise
+            except UnreachableError:
+                moved = follow(self)
+                if time.monotonic() >= deadline and not moved:
+                    raise
+            patience *= 2
+            if moved:
+                # The rule takes some seconds to be in force.
+                deadline = max(deadline, time.monotonic() + _AFTER_MOVE_SECONDS)
 
     def _pin(self, shown: str) -> None:
         """Once the machine shows its own key, the one-time key is worth nothing any more."""

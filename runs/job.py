@@ -51,9 +51,12 @@ def render_job(
     """
     environment = {"PYTHONPATH": layout.trainer_zipapp, "HF_HOME": layout.hub_cache, "TOKENIZERS_PARALLELISM": "false"}
     launch = [python, "-m", "templates.training.launch", "--standalone", "--nproc_per_node", str(processes)]
+    # No line of the log may hold what only the job's environment may.
+    masked = [python, "-m", "templates.training.masked", ",".join(spec.secrets)] if secrets_file else []
     schedule = spec.save_schedule(evictions_per_hour, save_seconds)
-    train = [*launch, "-m", "templates.training.train", *trainer_flags(spec, layout, schedule, model=model, data=data)]
-    verify = [python, "-m", "templates.training.verify_model", "--run-dir", layout.run_folder]
+    flags = trainer_flags(spec, layout, schedule, model=model, data=data)
+    train = [*masked, *launch, "-m", "templates.training.train", *flags]
+    verify = [*masked, python, "-m", "templates.training.verify_model", "--run-dir", layout.run_folder]
     programs = {"train": train}
     if spec.checkpoints.relaunch:
         programs = {f"{_LAUNCH}{every}": [*train, "--llamalift_relaunch", str(every)] for every in ladder(schedule)}

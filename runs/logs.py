@@ -44,12 +44,13 @@ def read_log(run: Run, *, follow: bool) -> Iterator[bytes]:
 
 def _from_machine(context: RunContext, copy: LogCopy, at: int, *, follow: bool) -> Iterator[bytes]:
     from remote.agent import read_status
+    from runs.masking import masked_status
 
     lost = False
     while True:
         try:
             session = context.session(deadline_seconds=_CONNECT_SECONDS, fresh=lost)
-            status = read_status(session, context.layout(), log_from=at)
+            status = masked_status(context, read_status(session, context.layout(), log_from=at))
         except UnreachableError:
             if lost:
                 raise

@@ -11,6 +11,8 @@ from provisioning.errors import ProvisioningError
 from remote.errors import RemoteError
 from runs.errors import RunBusyError, RunError
 from runs.going_on import goes_on
+from runs.masking import mask_error
+from runs.secrets import masker_for
 from runs.types import StageName, StageState
 
 if TYPE_CHECKING:
@@ -56,6 +58,7 @@ def _run(context: RunContext, stage: Stage, *, can_rent: bool) -> bool:
     except OUR_ERRORS as error:
         if can_rent and isinstance(error, RemoteError) and goes_on(context):
             return False
+        mask_error(masker_for(context.spec.secrets), error)
         journal.stage_ended(run_id, stage.name, StageState.FAILED, str(error))
         journal.event(run_id, f"{stage.name} failed: {error}")
         reporter.failed(stage.name, str(error), seconds=time.monotonic() - began)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from provisioning.errors import ProvisioningError
 from provisioning.types import PowerState
-from remote.errors import UnreachableError
+from remote.errors import MachineOffError
 from runs.evictions import is_eviction, limit_that_ended, note_eviction
 from runs.facts import Leaving, Rented
 from runs.journal.charges import Component, charges_of, end_machine_charge
+from runs.masking import try_to_take_secrets_back
 from runs.placing.pauses import Pace
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ def deallocate(context: RunContext, why: str, progress: Progress) -> None:
     # If a limit has done so already, its hours ended then and not now.
     seen = settle_power(context)
     journal.event(run_id, f"deallocating the machine: {why}")
+    if seen is not None and seen.power is PowerState.RUNNING:
+        try_to_take_secrets_back(context)
     context.hang_up()
     context.cloud.deallocate(run_id, progress)
     end_machine_charge(journal, run_id, time.time())
@@ -77,7 +80,7 @@ def refuse_if_off(context: RunContext) -> None:
     """After a connection was lost: a machine that was taken away is not waited for.
 
     Raises:
-        UnreachableError: The cloud says that it is off, or on its way there. Without an answer nothing is refused.
+        MachineOffError: The cloud says that it is off, or on its way there. Without an answer nothing is refused.
     """
     try:
         seen = settle_power(context)
@@ -87,7 +90,7 @@ def refuse_if_off(context: RunContext) -> None:
     if seen is not None and seen.power in _OFF:
         limit = limit_that_ended(context, time.time())
         why = f"its limit {limit} was reached" if limit else "a limit, an eviction, the auto-shutdown"
-        raise UnreachableError(
+        raise MachineOffError(
             f"the machine went off while it was at work ({why}): {seen.power}",
             hint=f"its disk is kept; start it again and go on with `llamalift resume {context.run_id}`"
             + (f", after `llamalift extend {context.run_id} --hours 6 --dollars 20`" if limit else ""),
@@ -106,7 +109,7 @@ class Knocks:
         """One more knock without an answer.
 
         Raises:
-            UnreachableError: The cloud says that the machine is off.
+            MachineOffError: The cloud says that the machine is off.
         """
         if time.monotonic() >= self._next_at:
             self._next_at = time.monotonic() + self._every

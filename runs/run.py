@@ -16,15 +16,16 @@ from runs.context import RunContext
 from runs.driver import driving
 from runs.errors import NotCollectedError, RunBusyError, RunNotFoundError, SpecError
 from runs.extend import extend
-from runs.facts import Collected, Estimate, Leaving, Searching, Submitted, Trained, Unread
+from runs.facts import Collected, Estimate, Leaving, Rented, Searching, Submitted, Trained, Unread
 from runs.journal import Journal
 from runs.journal.lease import lease
 from runs.loss import may_lose_model
+from runs.masking import mask_error
 from runs.pause import go_on, pause
 from runs.pipeline import OUR_ERRORS, run_stages
 from runs.power import try_settle_power
 from runs.receipt import Receipt, make_receipt
-from runs.secrets import read_secrets
+from runs.secrets import masker_for, read_secrets
 from runs.spec.load import load_run_file, load_run_text
 from runs.state_folder import StateFolder
 from runs.types import RunRow, RunState, Silent
@@ -109,6 +110,9 @@ class Run:
         context = RunContext(self.row, loaded, self.journal, self.state, reporter or Silent())
         try:
             yield context
+        except OUR_ERRORS as error:
+            mask_error(masker_for(loaded.spec.secrets), error)
+            raise
         finally:
             context.close()
 
@@ -138,11 +142,15 @@ class Run:
             RunBusyError: Another client drives the run.
             ProvisioningError, RemoteError, RunError: What stopped it; the run can be resumed or torn down.
         """
+        from remote.jump import check_jump
+
         with lease(self.journal, self.run_id), self.context(reporter) as context, driving(context):
             if context.get(Leaving) is None:
                 refuse_unread(self.journal, self.row)
             if context.get(Submitted) is None:
                 read_secrets(context.spec.secrets)
+            if context.spec.machine.jump and context.get(Rented) is None and context.get(Leaving) is None:
+                check_jump(context.spec.machine.jump)
             if retry_until is not None or move:
                 wish = context.get(Searching) or Searching()
                 until = wish.until if retry_until is None else retry_until

@@ -18,15 +18,19 @@ if TYPE_CHECKING:
 def ssh_argv(run: Run, command: Sequence[str]) -> list[str]:
     """What to execute for a shell, or for one command, on the run's machine.
 
+    A machine that does not answer may not know this computer's new address: then port 22 is opened to that first.
+
     Raises:
         RunError: There is no machine, or no `ssh` on this computer.
     """
-    from remote.keys import write_ssh_config
+    from runs.callers import follow_if_silent
+    from runs.ssh_access import alias_of, write
 
     if shutil.which("ssh") is None:
         raise RunError("this computer has no OpenSSH client: ssh", hint="install it; `llamalift doctor` looks for it")
     with run.context() as context:
         if run.row.state is RunState.ENDED or context.get(Rented) is None:
             raise RunError(f"the run has no machine: {run.run_id}", hint=f"see `llamalift status {run.run_id}`")
-        config = write_ssh_config(context.endpoint(), context.folder)
-    return ["ssh", "-F", str(config), "machine", *command]
+        config = write(context)
+        follow_if_silent(context)
+    return ["ssh", "-F", str(config), alias_of(run.run_id), *command]

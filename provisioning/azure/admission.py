@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import TYPE_CHECKING, Any
 
+from provisioning.addresses import covers
 from provisioning.azure.inventory import Inventory
 from provisioning.azure.naming import API_VERSIONS, namespace_of
 from provisioning.azure.network_security_group import SSH_RULE
@@ -26,8 +26,15 @@ def admitted(group: Mapping[str, Any]) -> str:
     return str(ours["properties"].get("sourceAddressPrefix") or "") if ours else ""
 
 
-def admit(clients: Clients, names: Names, caller_address: str, progress: Progress) -> str:
+def admit(clients: Clients, names: Names, caller_address: str, progress: Progress, *, exactly: bool = False) -> str:
     """Let `caller_address` in instead of whoever may come in now, unless it is among them already.
+
+    Args:
+        clients: The account.
+        names: The run's names.
+        caller_address: Who is to come in (CIDR).
+        progress: Told what is being done.
+        exactly: Nobody else may come in afterwards, either.
 
     Returns:
         Who may come in afterwards (CIDR).
@@ -40,7 +47,8 @@ def admit(clients: Clients, names: Names, caller_address: str, progress: Progres
     ref = ResourceRef(kind, names.security_group, names.id_of(kind, names.security_group))
     found = inventory.read(ref)
     now = admitted(found) if found is not None else ""
-    if found is None or covers(now, caller_address):
+    enough = now == caller_address if exactly else covers(now, caller_address)
+    if found is None or enough:
         return now or caller_address
     progress(f"opening port 22 to {caller_address}")
     body = _moved(found, caller_address)
@@ -63,12 +71,3 @@ def _moved(found: Mapping[str, Any], caller_address: str) -> dict[str, Any]:
         rules.append({"name": rule["name"], "properties": properties})
     body = {"location": found["location"], "properties": {"securityRules": rules}}
     return {**body, "tags": dict(found["tags"])} if found.get("tags") else body
-
-
-def covers(admitted_address: str, caller_address: str) -> bool:
-    """Whether a caller comes in already, as far as the two can be compared."""
-    try:
-        inside, outside = ipaddress.ip_network(caller_address), ipaddress.ip_network(admitted_address)
-    except ValueError:
-        return False
-    return inside.version == outside.version and inside.subnet_of(outside)  # type: ignore[arg-type]  # one version

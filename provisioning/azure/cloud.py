@@ -213,9 +213,9 @@ class AzureCloud:
         """
         return run_script(self._open(), self._names(run_id), script, progress)
 
-    def admit(self, run_id: str, caller_address: str, progress: Progress) -> str:
+    def admit(self, run_id: str, caller_address: str, progress: Progress, *, exactly: bool = False) -> str:
         """Let `caller_address` (CIDR) reach port 22 instead of whoever may now; gives who may afterwards."""
-        return admit(self._open(), self._names(run_id), caller_address, progress)
+        return admit(self._open(), self._names(run_id), caller_address, progress, exactly=exactly)
 
     def read_mark(self, run_id: str, name: str) -> str | None:
         """A tag of the run's group: empty when it has none of that name, None when there is no group."""

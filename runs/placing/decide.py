@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from provisioning.addresses import covers
 from provisioning.errors import TransientError
 from provisioning.types import ImageReference, Placement
 from runs.facts import Decided
@@ -106,6 +107,8 @@ def caller_address(context: RunContext, decided: Decided) -> str:
     if context.spec.machine.allow_from != "auto":
         return decided.caller_address
     try:
-        return context.cloud.caller_address()
+        now = context.cloud.caller_address()
     except TransientError:
         return decided.caller_address
+    # A wider network that `allow-me` was given stays.
+    return decided.caller_address if covers(decided.caller_address, now) else now

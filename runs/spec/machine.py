@@ -179,6 +179,11 @@ class Machine(Section):
         default="zone",
         description="How far a disk with data may go to a machine; a copy to another region costs money and hours.",
     )
+    jump: str | None = Field(
+        default=None,
+        pattern=patterns.JUMP,
+        description="A jump host (bastion) on the way to the machine, as your own ssh takes it: [user@]host[:port].",
+    )
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
@@ -198,6 +203,14 @@ class Machine(Section):
         if self.is_wish and self.other_sizes:
             found = ", ".join(self.other_sizes)
             broken.append(broken_rule(("other_sizes",), f"a wish chooses among all sizes itself, found: {found}"))
+        if self.jump is not None and self.allow_from == "auto":
+            broken.append(
+                broken_rule(
+                    ("jump",),
+                    f"give machine.allow_from: the address from which it reaches the internet, found: {self.jump}",
+                    self.jump,
+                )
+            )
         refuse("machine", broken)
         return self
 

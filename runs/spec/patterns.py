@@ -12,6 +12,7 @@ IMAGE = r"^[A-Za-z0-9_.-]+:[A-Za-z0-9_.-]+:[A-Za-z0-9_.-]+:[A-Za-z0-9_.-]+$"
 USERNAME = r"^[a-z_][a-z0-9_-]{0,30}$"
 MOUNT = r"^/(workspace|data|mnt/[a-z][a-z0-9-]*)$"
 SECRET_NAME = r"^[A-Z][A-Z0-9_]{0,63}$"  # noqa: S105 (the form of a name, not a secret)
+JUMP = r"^([A-Za-z0-9_][A-Za-z0-9_.-]{0,63}@)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}(:[0-9]{1,5})?$"
 TAG_NAME = r"^[^<>%&\\?/\x00-\x1f]{1,128}$"
 PLAIN_TEXT = r"^[^\x00-\x1f]*$"
 
@@ -26,6 +27,7 @@ WORDS: Mapping[str, str] = {
     USERNAME: "at most 31 lower-case letters, digits, dashes and underscores, a letter first",
     MOUNT: "/workspace, /data or /mnt/NAME",
     SECRET_NAME: "the name of an environment variable, such as HF_TOKEN (never its value)",
+    JUMP: "a host as your own ssh takes it, such as me@bastion.example.org:2222",
     TAG_NAME: r"at most 128 characters, none of < > % & \ ? /",
     PLAIN_TEXT: "text on one line",
 }

@@ -68,11 +68,22 @@ class RunFile(Section):
         max_length=20,
         description="Names of environment variables that training needs; their values stay off disk.",
     )
+    transfer_mb_per_second: float | None = Field(
+        default=None,
+        gt=0,
+        le=100_000,
+        description="Most that files may take of your line, in megabytes a second; null: as fast as it goes.",
+    )
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
         refuse("run file", _broken_rules(self))
         return self
+
+    @property
+    def transfer_bytes_per_second(self) -> float | None:
+        """`transfer_mb_per_second` in bytes."""
+        return None if self.transfer_mb_per_second is None else self.transfer_mb_per_second * 1e6
 
     def save_schedule(self, evictions_per_hour: float | None = None, save_seconds: float = 0.0) -> ShrinkSchedule:
         """When to save, every `auto` resolved.

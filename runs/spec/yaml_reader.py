@@ -142,7 +142,9 @@ def read_yaml(content: bytes) -> Document:
         document.problems.append(Problem("", f"expected at most {MAX_BYTES:,} bytes, found: {len(content):,}"))
         return document
     try:
-        loader = _Loader(content.decode("utf-8"))
+        text = content.decode("utf-8")
+        _refuse_bomb(text)
+        loader = _Loader(text)
         node = loader.get_single_node()
         if node is not None:
             document.values = document.read(node, ())
@@ -156,6 +158,21 @@ def read_yaml(content: bytes) -> Document:
     except RecursionError:
         document.problems.append(Problem("", _TOO_MUCH))
     return document
+
+
+def _refuse_bomb(text: str) -> None:
+    """Refuse a document by its events: to make nodes of a million of them, or of a thousand levels, takes minutes.
+
+    Raises:
+        _TooMuchError: It has more nodes, or deeper ones, than any run file.
+    """
+    nodes = depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        nodes += isinstance(event, yaml.NodeEvent)
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if nodes > MAX_NODES or depth > MAX_DEPTH:
+            mark = event.start_mark
+            raise _TooMuchError(Position(mark.line + 1, mark.column + 1) if mark else Position(1, 1))
 
 
 def path_words(place: Place) -> str:

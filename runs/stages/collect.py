@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING
 
 from remote.errors import RemoteError
 from runs.facts import Collected
+from runs.moving import keep_moving
 from runs.types import StageName
 from templates.agent.manifest import NAME as MANIFEST_NAME
 
 if TYPE_CHECKING:
+    from remote.collect import Collected as Home
+    from remote.session import Session
+    from remote.types import TransferProgress
     from runs.context import RunContext
 
 
@@ -33,11 +37,14 @@ class Collect:
 
         layout = context.layout()
         target = context.loaded.resolve(context.spec.collect.target)
-        context.reporter.waiting(self.name, f"to {target}")
-        result = collect(
-            context.session(self.name), layout, layout.final, target,
-            progress=lambda done, total: context.reporter.progress(self.name, done, total, "bytes"),
-        )  # fmt: skip
+
+        def move(session: Session, progress: TransferProgress) -> Home:
+            return collect(
+                session, layout, layout.final, target, progress=progress,
+                limit_bytes_per_second=context.spec.transfer_bytes_per_second,
+            )  # fmt: skip
+
+        result = keep_moving(context, self.name, f"to {target}", move)
         context.journal.put(
             context.run_id,
             Collected(

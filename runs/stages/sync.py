@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runs.adoption.carried import carry
 from runs.facts import Prepared, Synced
+from runs.moving import keep_moving
 from runs.secrets import read_secrets
 from runs.types import StageName
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from remote.session import Session
+    from remote.tree import Links
+    from remote.types import TransferProgress
     from runs.context import RunContext
 
 
@@ -29,7 +35,8 @@ class Sync:
         layout, spec = context.layout(), context.spec
         sent = 0
         for item in spec.sync:
-            sent += self._bring(context, item.source, f"{layout.workspace}/{item.target}")[1]
+            where = f"{layout.workspace}/{item.target}"
+            sent += self._bring(context, item.source, where, ignore=item.ignore, links=item.links)[1]
         model, count = self._bring(context, spec.model.source, layout.path("inputs", "model"))
         sent += count
         data, count = self._bring(context, spec.data.source, layout.path("inputs", "data"))
@@ -39,26 +46,33 @@ class Sync:
         context.journal.put(context.run_id, synced)
         return f"{sent / 1e6:.1f} MB sent and verified"
 
-    def _bring(self, context: RunContext, source: str, target: str) -> tuple[str, int]:
+    def _bring(
+        self, context: RunContext, source: str, target: str, *, ignore: Sequence[str] = (), links: Links = "refuse"
+    ) -> tuple[str, int]:
         """Bring one source to `target` on the machine; returns where it is and the bytes sent from here."""
         from remote.hub import fetch_from_hub
-        from remote.transfer import send_tree
 
-        session = context.session(self.name)
         if source.startswith("hf://"):
             context.reporter.waiting(self.name, f"{source} (fetched on the machine)")
             python = context.require(Prepared).python
             where = fetch_from_hub(
-                session, context.layout(), python, source, target,
+                context.session(self.name), context.layout(), python, source, target,
                 progress=lambda what: context.reporter.waiting(self.name, what),
                 token=read_secrets(context.spec.secrets).get("HF_TOKEN"),
             )  # fmt: skip
             return where, 0
         local = context.loaded.resolve(source)
-        context.reporter.waiting(self.name, local.name)
         where = f"{target}/{local.name}" if local.is_file() else target
-        sent = send_tree(
-            session, Path(local), where,
-            progress=lambda done, total: context.reporter.progress(self.name, done, total, "bytes"),
-        )  # fmt: skip
-        return where, sent.bytes_sent
+        return where, self._send(context, local, where, ignore=ignore, links=links)
+
+    def _send(self, context: RunContext, local: Path, where: str, *, ignore: Sequence[str], links: Links) -> int:
+        from remote.transfer import send_tree
+
+        def move(session: Session, progress: TransferProgress) -> int:
+            sent = send_tree(
+                session, local, where, progress=progress, ignore=ignore, links=links,
+                limit_bytes_per_second=context.spec.transfer_bytes_per_second,
+            )  # fmt: skip
+            return sent.bytes_sent
+
+        return keep_moving(context, self.name, local.name, move)

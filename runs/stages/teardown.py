@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from provisioning.errors import LeftoversError
 from provisioning.types import ResourceKind, ResourceRef
-from runs.facts import Leaving, Undeleted
+from runs.facts import Leaving, Trained, Undeleted
 from runs.ledger import RunLedger
+from runs.masking import try_to_take_secrets_back
 from runs.receipt import make_receipt, write_receipt
+from runs.ssh_access import forget
 from runs.types import RunState, StageName
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ class Teardown:
 
     def act(self, context: RunContext) -> str:
         """Delete, confirm a 404 for each resource in the ledger, look for others by tag, write the receipt."""
+        if context.get(Leaving) is None and context.get(Trained) is None:
+            try_to_take_secrets_back(context)
         context.journal.put(context.run_id, Leaving(at=time.time()))
         context.hang_up()
         refs = unproven(context)
@@ -45,8 +49,7 @@ class Teardown:
         context.journal.forget(context.run_id, Undeleted)
         receipt = make_receipt(context.journal, context.run_id)
         write_receipt(receipt, context.folder / "receipt.json")
-        for key in ("id_ed25519", "host_key_one_time"):
-            (context.folder / key).unlink(missing_ok=True)
+        forget(context.state, context.run_id)
         # Last: an ended run is never looked after again.
         context.journal.set_run_state(context.run_id, RunState.ENDED)
         count = len(receipt.resources)

@@ -14,6 +14,7 @@ from runs.evictions import close_evictions
 from runs.facts import Decided, Pausing, Prepared, Submitted, Synced, Trained
 from runs.job import launch_words, render_job
 from runs.log_copy import LogCopy
+from runs.masking import masked_status, take_secrets_back, try_to_take_secrets_back
 from runs.pause import stop_and_wait
 from runs.power import refuse_if_off
 from runs.types import StageName
@@ -54,7 +55,12 @@ class Train:
             self._submit(context, Submitted(at=time.time()))
         else:
             self._submit_again(context, copy, submitted)
-        status = self._watch(context, copy)
+        try:
+            status = self._watch(context, copy)
+        except TrainingFailedError:
+            try_to_take_secrets_back(context)
+            raise
+        take_secrets_back(context)
         trained = trained_of(status, context.require(Submitted))
         context.journal.put(context.run_id, trained)
         loss = "" if trained.loss is None else f", loss {trained.loss:.3f}"
@@ -153,7 +159,7 @@ class Train:
         while True:
             try:
                 session = context.session(self.name, deadline_seconds=_RECONNECT_SECONDS, fresh=lost)
-                status = read_status(session, context.layout(), log_from=copy.size)
+                status = masked_status(context, read_status(session, context.layout(), log_from=copy.size))
             except UnreachableError:
                 if lost:
                     raise

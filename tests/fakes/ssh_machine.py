@@ -112,6 +112,7 @@ def _write_settings(folder: Path, port: int, host_key_type: str, variables: Mapp
         "PermitRootLogin": "prohibit-password",
         "MaxStartups": 100,
         "LogLevel": "VERBOSE",
+        "Subsystem": "sftp internal-sftp",
         "SetEnv": " ".join(f"{name}={value}" for name, value in variables.items()),
     }
     (ssh_dir / "sshd_config").write_text("".join(f"{name} {value}\n" for name, value in settings.items()))

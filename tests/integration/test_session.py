@@ -21,9 +21,10 @@ from remote.errors import (
     SignInRefusedError,
     UnreachableError,
 )
-from remote.keys import ensure_user_key, fingerprint, generate_host_key, public_key_bytes, write_ssh_config
+from remote.keys import ensure_user_key, fingerprint, generate_host_key, public_key_bytes
 from remote.layout import find_workspace
 from remote.session import Session
+from remote.ssh_config import write_ssh_config
 from tests.fakes.ssh_machine import SshMachine, ssh_machine
 from tests.fakes.tcp_proxy import tcp_proxy
 

@@ -154,10 +154,12 @@ def test_asked_to_leave_it_saves_first(
 def test_the_literal_recipe_relaunches_itself_to_the_same_bits(
     finished: Callable[[str], TrainingRun], machine_python: Path, tmp_path: Path
 ) -> None:
-    """Launch after launch from the newest checkpoint, none at the last step unless save_steps says so."""
+    """Launch after launch from the newest checkpoint; none that saves nothing, none at the last step by itself."""
     run = TrainingRun.prepare(tmp_path / "run", machine_python, "zero2")
+    assert run.train([*FLAGS, "--llamalift_relaunch", "24"]) == 0, run.log()
+    assert run.events("step") == []
     assert run.train([*FLAGS, "--llamalift_relaunch", "12"]) == 0, run.log()
-    assert run.marker("train-12") is not None
+    assert all((run.marker(f"train-{every}") or {})["total_steps"] == STEPS for every in (24, 12))
     assert run.marker("train") is None
     assert not (run.folder / "final").exists()
     assert run.train([*FLAGS, "--llamalift_relaunch", "4"]) == 0, run.log()

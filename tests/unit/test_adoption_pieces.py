@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from provisioning.addresses import covers
 from provisioning.adoption_types import FoundRun, RunInCloud
-from provisioning.azure.admission import covers
 from provisioning.azure.run_command import standard_output
 from provisioning.rehearsal.machines.cloud_config import parse_custom_data
 from provisioning.types import Placement

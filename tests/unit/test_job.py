@@ -32,7 +32,7 @@ def render(tmp_path: Path, recipe: str, more_lines: str = "", **more: Any) -> di
     return dict(job)
 
 
-def steps(job: dict[str, object]) -> list[dict[str, object]]:
+def steps(job: dict[str, object]) -> list[dict[str, Any]]:
     """Its steps."""
     found = job["steps"]
     assert isinstance(found, list)
@@ -100,6 +100,9 @@ def test_secrets_travel_by_file_only(tmp_path: Path) -> None:
     """A job names the file; it never holds a value."""
     job = render(tmp_path, "wizardlm-7b", secrets_file="/dev/shm/llamalift-r-abcdef/secrets.json")
     assert job["secrets_file"] == "/dev/shm/llamalift-r-abcdef/secrets.json"
+    # Whatever a step prints goes to the log without them.
+    masked = ["-m", "templates.training.masked", "WANDB_API_KEY"]
+    assert [step["argv"][1:4] for step in steps(job)] == [masked, masked]
 
 
 def test_a_missing_secret_is_told_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

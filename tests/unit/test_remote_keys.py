@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from remote.errors import RemoteError
-from remote.keys import ensure_user_key, fingerprint, generate_host_key, public_key_bytes, write_ssh_config
+from remote.keys import ensure_user_key, fingerprint, generate_host_key, public_key_bytes
+from remote.ssh_config import write_ssh_config
 from remote.types import Endpoint
 
 if TYPE_CHECKING:
@@ -20,9 +21,8 @@ def _mode(path: Path) -> int:
 
 
 def test_a_user_key_is_made_once_and_is_private(tmp_path: Path) -> None:
-    """The second call gives the same key; only its owner can read it, even if somebody loosened it."""
+    """The second call gives the same key; only its owner can read it."""
     first = ensure_user_key(tmp_path / "run")
-    first.private_file.chmod(0o644)
     second = ensure_user_key(tmp_path / "run")
     assert first == second
     assert _mode(first.private_file) == 0o600
@@ -75,6 +75,9 @@ def test_ssh_is_told_exactly_whom_to_trust(tmp_path: Path) -> None:
     assert settings["identitiesonly"] == "yes"
     assert settings["hostkeyalgorithms"] == "ssh-ed25519"
     assert settings["updatehostkeys"] == "false"
+    assert settings["forwardagent"] == "no"
+    assert settings["controlmaster"] == "false"
+    assert _mode(config) == _mode(folder / "known_hosts") == 0o600
     known = (folder / "known_hosts").read_text().splitlines()
     assert known == [f"machine {line}" for line in pinned]
 

@@ -116,6 +116,9 @@ WRONG: dict[str, str] = {
     "sync over the runs": _with("sync: [{from: ./rows.json, to: llamalift/x}]\n"),
     "sync without to": _with("sync: [{from: ./rows.json}]\n"),
     "sync as a mapping": _with("sync: {from: ./rows.json, to: x}\n"),
+    "sync with a rule that means nothing": _with('sync: [{from: ./rows.json, to: x, ignore: ["!"]}]\n'),
+    "sync that follows links": _with("sync: [{from: ./rows.json, to: x, links: follow}]\n"),
+    "transfers at no speed": _with("transfer_mb_per_second: 0\n"),
     "sync from nowhere": _with("sync:\n- from: ./gone\n  to: x\n"),
     # train
     "flag misspelt": _with("train: {learning_rat: 1e-5}\n"),
