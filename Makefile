@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint types docs bench locks format clean
+.PHONY: help demo test test-fast lint types docs bench locks azurite format clean
 
 help: ## List these verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -56,6 +56,14 @@ types: $(VENV)/.dev ## Check the types
 
 docs: $(VENV)/.dev ## Build the documentation into site/, strictly
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+# The last version that runs on the Node.js of Debian 12.
+AZURITE := azurite@3.35.0
+.work/azurite/$(AZURITE):
+	@npm install --silent --no-fund --no-audit --prefix .work/azurite $(AZURITE)
+	@touch $@
+
+azurite: .work/azurite/$(AZURITE) ## Install the emulator of blob storage for its tests (needs npm)
 
 bench: $(VENV)/.dev ## Run one benchmark: make bench NAME=startup [QUICK=1]
 	@test -n "$(NAME)" || { echo "which one? NAME= one of: $(basename $(notdir $(wildcard tests/benchmarks/*.py)))" >&2; exit 2; }

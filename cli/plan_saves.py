@@ -53,6 +53,8 @@ def _what(saves: SavePlan, *, several: bool) -> str:
     if count > 1:
         taken = f"{count} of {each}, {size(saves.total_bytes)} and {duration(saves.total_seconds)} in all"
     legend = f" ({_SEVERAL}: several)" if several else ""
+    if saves.drain_seconds:
+        taken += f" on scratch; durable on the workspace {duration(saves.drain_seconds)} later, beside the training"
     return f"{taken}; after steps {', '.join(map(str, shown))}{legend}"
 
 
@@ -65,6 +67,8 @@ def _bounds(plan: Plan, saves: SavePlan) -> str:
     words = (
         f"share of {percent(saves.max_share)}: at least {_steps(share)} ({duration(share * saves.step_seconds)}) apart"
     )
+    if saves.drain_seconds:
+        words += f"; drain: no save before the last one is durable ({duration(saves.drain_seconds)})"
     return f"{words}; {_eviction_bound(plan, saves)}; {percent(saves.share)} of the time ({_why(saves)})"
 
 
@@ -81,6 +85,8 @@ def _eviction_bound(plan: Plan, saves: SavePlan) -> str:
 
 def _why(saves: SavePlan) -> str:
     share = f"the {percent(saves.max_share)} share"
+    if saves.decides is Decider.DRAIN:
+        return "the drain decides"
     if saves.decides is Decider.EVICTIONS:
         return f"eviction bound beats {share}" if saves.share > saves.max_share else "the eviction bound decides"
     return f"{share} decides" if saves.decides is Decider.SHARE else "the ladder decides"
@@ -90,7 +96,9 @@ def _at_risk(saves: SavePlan, dollars_per_hour: float) -> str:
     from cli.words import cents, duration
 
     worst, last = saves.worst_loss_seconds, saves.risks[-1][2]
-    when = f"right before the save after step {saves.at_risk_until} is complete"
+    when = (
+        f"right before the save after step {saves.at_risk_until} is {'durable' if saves.drain_seconds else 'complete'}"
+    )
     words = f"at most {duration(worst)} of work ({cents(worst / 3600 * dollars_per_hour)}), {when}"
     # Only where it has fallen by more than a few seconds.
     return f"{words}; at the end {duration(last)}" if last < worst * 0.9 else words

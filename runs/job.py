@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from templates.training.save_schedule import ladder
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 # Asked to leave, the trainer finishes its step and saves; a save on a busy disk may take twice the planned time.
 _LEAST_GRACE_SECONDS = 60.0
 _GRACE_PER_SAVE = 2.0
+SCRATCH_MOUNT = "/scratch"
 # Before its save_steps, the name of a launch of the recipe's literal way.
 _LAUNCH = "train-"
 
@@ -32,6 +34,7 @@ def render_job(
     secrets_file: str | None,
     number: int = 1,
     evictions_per_hour: float | None = None,
+    on_scratch: bool = False,
 ) -> Mapping[str, Any]:
     """`job.json`: the steps in order, each with its argv and the marker that alone proves its success.
 
@@ -48,14 +51,19 @@ def render_job(
         secrets_file: The secrets on the machine, or None.
         number: Counts submissions; the agent never starts the same job twice, and this makes a new one of it.
         evictions_per_hour: How often the machine is lost; 0 for never, None when not known.
+        on_scratch: The machine has local disks that saves go to first; `save_seconds` is then what the drain takes.
     """
     environment = {"PYTHONPATH": layout.trainer_zipapp, "HF_HOME": layout.hub_cache, "TOKENIZERS_PARALLELISM": "false"}
     launch = [python, "-m", "templates.training.launch", "--standalone", "--nproc_per_node", str(processes)]
     # No line of the log may hold what only the job's environment may.
     masked = [python, "-m", "templates.training.masked", ",".join(spec.secrets)] if secrets_file else []
-    schedule = spec.save_schedule(evictions_per_hour, save_seconds)
-    flags = trainer_flags(spec, layout, schedule, model=model, data=data)
-    train = [*masked, *launch, "-m", "templates.training.train", *flags]
+    # On scratch a save takes far less: the trainer's own first save tells.
+    schedule = spec.save_schedule(evictions_per_hour, 0.0 if on_scratch else save_seconds)
+    train = [*launch, "-m", "templates.training.train", *trainer_flags(spec, layout, schedule, model=model, data=data)]
+    if spec.storage.scratch == "auto":
+        # The machine itself knows best what disks it has; it looks again at each start, since an eviction empties them.
+        train = [python, "-m", "templates.training.on_scratch", "--mount", SCRATCH_MOUNT, "--", *train]
+    train = [*masked, *train]
     verify = [*masked, python, "-m", "templates.training.verify_model", "--run-dir", layout.run_folder]
     programs = {"train": train}
     if spec.checkpoints.relaunch:
@@ -79,6 +87,13 @@ def render_job(
     }  # fmt: skip
 
 
+def evictions_file(spec: RunFile, evictions_per_hour: float | None) -> bytes:
+    """`job/evictions.json`: for a job that goes on elsewhere, where machines are lost more or less often."""
+    return json.dumps(
+        {"seconds_between_losses": spec.save_schedule(evictions_per_hour).seconds_between_losses}
+    ).encode()
+
+
 def launch_words(step: str) -> str:
     """A launch of the recipe's literal way in words, from its step's name; empty for every other step."""
     every = step.removeprefix(_LAUNCH)
@@ -100,5 +115,6 @@ def trainer_flags(spec: RunFile, layout: RunLayout, schedule: ShrinkSchedule, *,
         "deepspeed": layout.path("job", "deepspeed.json"),
         "llamalift_schedule": schedule.to_json(),
         "llamalift_keep": str(spec.kept_checkpoints),
+        **({"llamalift_mirror": f"{mirror}/{layout.run_id}"} if (mirror := spec.checkpoints.mirror) else {}),
     }
     return [*(word for name, value in ours.items() for word in (f"--{name}", value)), *spec.train.argv()]

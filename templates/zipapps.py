@@ -29,6 +29,7 @@ _SHEBANG = b"#!/usr/bin/env python3\n"
 _DATE = (1980, 1, 1, 0, 0, 0)
 _FILE_MODE = 0o100644 << 16
 _UNIX = 3
+_SHARED = ("__init__.py", "atomic.py", "disk.py", "errors.py", "manifest.py", "system.py")
 
 
 @cache
@@ -39,12 +40,11 @@ def agent_zipapp() -> bytes:
 
 
 def trainer_zipapp() -> bytes:
-    """The trainer with the manifest module that it shares with the agent."""
+    """The trainer with the modules that it shares with the agent: the manifest, and how disks are looked at."""
     return _zipped(
         {
             **_module("__init__.py"),
-            **_module("agent", "__init__.py"),
-            **_module("agent", "manifest.py"),
+            **{path: data for name in _SHARED for path, data in _module("agent", name).items()},
             **_package("training"),
         }
     )

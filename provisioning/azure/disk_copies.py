@@ -94,9 +94,11 @@ def copy_error_of(found: Mapping[str, Any]) -> tuple[str, str] | None:
 
 
 def is_of(found: Mapping[str, Any], source: Mapping[str, Any]) -> bool:
-    """Whether something was made from exactly this disk or snapshot, not from another one of its name."""
-    made_from = seen.value_at(found, "properties.creationData.sourceUniqueId")
-    return bool(made_from) and made_from == seen.value_at(source, "properties.uniqueId")
+    """Whether something was made from this disk or snapshot, and not from another one of its name, if that is told."""
+    creation = seen.value_at(found, "properties.creationData") or {}
+    if creation.get("sourceUniqueId"):
+        return bool(creation["sourceUniqueId"] == seen.value_at(source, "properties.uniqueId"))
+    return str(creation.get("sourceResourceId")).lower() == str(source["id"]).lower()
 
 
 def is_older(snapshot: Mapping[str, Any], disk: Mapping[str, Any]) -> bool:

@@ -170,7 +170,7 @@ class Moving:
             lambda: disks.get(group, name),
             lambda wait: copies.make_disk(self._clients, wait, group, name, body),
         )
-        size = "properties.diskSizeBytes"
+        size = "properties.diskSizeGB"
         if not copies.is_of(new, source) or seen.value_at(new, size) != seen.value_at(old, size):
             raise MoveFailedError(
                 f"the new disk is not what the old one is, the old one stays: {name}",

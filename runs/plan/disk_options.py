@@ -53,7 +53,9 @@ def _option(figures: Figures, disk: DiskChoice, machine_dollars_per_hour: float)
         return DiskOption(disk, save, None)
     own_price = disk_price(figures.disk.disk_type, figures.disk.gib)
     price = disk_price(disk.disk_type, disk.gib)
-    longer_hours = (save - figures.saves.save_seconds) * len(figures.saves.steps) / 3600
+    # With scratch only the way of the last save is waited for.
+    own, waits = figures.need.checkpoint / (figures.disk.mb_per_second * 1e6), len(figures.saves.steps)
+    longer_hours = (save - own) * (1 if figures.saves.drain_seconds else waits) / 3600
     hours = figures.time.total_seconds / 3600
     extra = (price - own_price) * hours + longer_hours * (machine_dollars_per_hour + price)
     return DiskOption(disk, save, extra)

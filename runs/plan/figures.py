@@ -22,6 +22,7 @@ from runs.plan.memory_fit import Fit, MemoryFit, MemoryUse, memory_fit
 from runs.plan.saves import SaveCosts, SavePlan, plan_saves
 from runs.plan.sizes import CPU_PROCESSES
 from runs.plan.steps import rows_per_step, total_steps
+from runs.plan.two_speed import scratch_save_seconds
 from templates.training.sizes import checkpoint_bytes, model_bytes
 
 if TYPE_CHECKING:
@@ -87,12 +88,14 @@ def with_saves(spec: RunFile, figures: Figures, evictions_per_hour: float | None
     if figures.steps is None:
         return figures
     need, rate = figures.need, figures.disk.mb_per_second * 1e6
-    one_save = need.checkpoint / rate
+    durable = need.checkpoint / rate
+    fast = scratch_save_seconds(spec, figures.size, need.checkpoint)
+    one_save, drain = (durable, 0.0) if fast is None else (fast, durable)
     restart = _LAUNCH_SECONDS + (need.checkpoint + need.weights) / rate
     saves = plan_saves(
         spec.save_schedule(evictions_per_hour, one_save),
         figures.steps,
-        SaveCosts(figures.one_step_seconds, one_save, need.checkpoint, restart),
+        SaveCosts(figures.one_step_seconds, one_save, need.checkpoint, restart, drain),
         evictions_per_hour,
         relaunch=spec.checkpoints.relaunch,
     )
@@ -151,7 +154,9 @@ def _time(cloud: str, figures: Figures, saves: SavePlan, restart_seconds: float)
     if saves.relaunching is not None:
         steps += saves.relaunching.recomputed_steps
         around += (len(saves.relaunching.launches) - 1) * restart_seconds
-    return TimeEstimate(figures.one_step_seconds, steps * figures.one_step_seconds, saves.total_seconds, around)
+    # The last save is waited for until it is durable.
+    saving = saves.total_seconds + saves.drain_seconds
+    return TimeEstimate(figures.one_step_seconds, steps * figures.one_step_seconds, saving, around)
 
 
 def _memory(work: Workload, size: VmSize, processes: int, config: Lint, trouble: Trouble) -> MemoryFit | None:

@@ -8,6 +8,7 @@ from provisioning.types import Place
 from runs.plan.memory_fit import Fit
 from runs.plan.move_cost import COPY_MB_PER_SECOND, move_cost
 from runs.plan.prices import SNAPSHOT_DATE
+from runs.plan.two_speed import mirror_notes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +31,7 @@ def notes_of(spec: RunFile, figures: Figures, cost: Cost, region: str) -> Iterat
     yield from _training(spec, figures)
     if spec.machine.spot:
         yield _move(spec, figures, region)
+    yield from mirror_notes(spec)
     yield from _money(spec, figures.disk, cost, region)
     yield from _limits(spec, figures)
 

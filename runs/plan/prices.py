@@ -42,6 +42,7 @@ _TABLE: tuple[tuple[tuple[str, ...], dict[str, float]], ...] = (
         _US,
         {"Standard_D2s_v5": 0.096, "Standard_D4s_v5": 0.192, "Standard_D8s_v5": 0.384, "Standard_D16s_v5": 0.768},
     ),
+    (_US, {"Standard_L8s_v3": 0.624}),
 )
 
 

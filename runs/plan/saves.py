@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
@@ -26,6 +27,7 @@ class Decider(StrEnum):
     SHARE = "share"
     EVICTIONS = "evictions"
     RELAUNCH = "relaunch"
+    DRAIN = "drain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,19 @@ class SaveCosts:
         save_seconds: One save at the disk's speed.
         save_bytes: One checkpoint.
         restart_seconds: Starting the trainer again from a checkpoint.
+        drain_seconds: From the end of a save on scratch until it is durable; 0 where saves go straight to the disk.
     """
 
     step_seconds: float
     save_seconds: float
     save_bytes: int
     restart_seconds: float
+    drain_seconds: float = 0.0
+
+    @property
+    def least_apart(self) -> int:
+        """Steps between two saves that a drain takes, at least 1."""
+        return max(1, math.ceil(self.drain_seconds / self.step_seconds)) if self.step_seconds > 0 else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +87,7 @@ class SavePlan:
         eviction_interval: Most steps between two saves that lose least at that rate; None without it.
         decides: Which bound the distances come from.
         relaunching: The recipe's literal way; None when the run file does not ask for it.
+        drain_seconds: From the end of a save on scratch until it is durable; 0 where saves go straight to the disk.
     """
 
     steps: tuple[int, ...]
@@ -93,6 +103,7 @@ class SavePlan:
     eviction_interval: int | None
     decides: Decider
     relaunching: Relaunching | None = None
+    drain_seconds: float = 0.0
 
     @property
     def total_bytes(self) -> int:
@@ -106,14 +117,14 @@ class SavePlan:
 
     @property
     def worst_loss_seconds(self) -> float:
-        """Most work that a loss can take at any moment: right before the save after the longest time is complete."""
-        return self.at_risk_seconds + self.save_seconds
+        """Most work that a loss can take at any moment: right before the save after the longest time is durable."""
+        return self.at_risk_seconds + self.save_seconds + self.drain_seconds
 
     @property
     def risks(self) -> tuple[tuple[int, int, float], ...]:
         """For each stretch between saves its first and last step, and the seconds of work at risk at its end."""
         return tuple(
-            (before, after, (after - before) * self.step_seconds + self.save_seconds)
+            (before, after, (after - before) * self.step_seconds + self.save_seconds + self.drain_seconds)
             for before, after in _stretches(self.steps)
         )
 
@@ -160,7 +171,7 @@ def plan_saves(
 
 def _shrinking(schedule: ShrinkSchedule, total_steps: int, costs: SaveCosts, rate: float | None) -> SavePlan:
     one_step, one_save = costs.step_seconds, costs.save_seconds
-    steps = save_steps(schedule, total_steps, one_step, one_save)
+    steps = save_steps(schedule, total_steps, one_step, one_save, least_apart=costs.least_apart)
     before, until = _widest(steps)
     saving = len(steps) * one_save
     return SavePlan(
@@ -176,16 +187,20 @@ def _shrinking(schedule: ShrinkSchedule, total_steps: int, costs: SaveCosts, rat
         evictions_per_hour=rate,
         eviction_interval=eviction_interval(schedule, one_step, one_save),
         decides=_decider(schedule, total_steps, costs, steps),
+        drain_seconds=costs.drain_seconds,
     )
 
 
 def _decider(schedule: ShrinkSchedule, total_steps: int, costs: SaveCosts, steps: tuple[int, ...]) -> Decider:
     """The bound without which the saves would lie elsewhere."""
     times = (total_steps, costs.step_seconds, costs.save_seconds)
-    unbounded = replace(schedule, seconds_between_losses=None)
-    if save_steps(unbounded, *times) != steps:
+    if save_steps(schedule, *times) != steps:
+        return Decider.DRAIN
+    unbounded, apart = replace(schedule, seconds_between_losses=None), costs.least_apart
+    if save_steps(unbounded, *times, least_apart=apart) != steps:
         return Decider.EVICTIONS
-    return Decider.LADDER if save_steps(replace(unbounded, max_share=1.0), *times) == steps else Decider.SHARE
+    unshared = save_steps(replace(unbounded, max_share=1.0), *times, least_apart=apart)
+    return Decider.LADDER if unshared == steps else Decider.SHARE
 
 
 def _relaunched(shrinking: SavePlan, made: tuple[Launch, ...], total_steps: int, costs: SaveCosts) -> SavePlan:

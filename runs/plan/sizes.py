@@ -44,7 +44,8 @@ class VmSize:
         disk_mb_per_second: Most that the machine moves to and from its uncached disks.
         gpus: Number of GPUs.
         gpu: What each of them is; None without any.
-        local_nvme_gb: Local scratch in GB; lost when the machine stops.
+        local_nvme_gb: Local NVMe in GB that is known to come as bare disks, for scratch; lost with the machine. Of the
+            sizes whose temporary disk is said to be NVMe nobody tells how it comes; the machine itself looks.
     """
 
     name: str
@@ -68,15 +69,16 @@ _SIZES = (
     VmSize("Standard_NC24ads_A100_v4", 24, 220, 1000, gpus=1, gpu=_A100_80, local_nvme_gb=960),
     VmSize("Standard_NC48ads_A100_v4", 48, 440, 2000, gpus=2, gpu=_A100_80, local_nvme_gb=1920),
     VmSize("Standard_NC96ads_A100_v4", 96, 880, 4000, gpus=4, gpu=_A100_80, local_nvme_gb=3840),
-    VmSize("Standard_ND96asr_v4", 96, 900, 800, gpus=8, gpu=_A100_40, local_nvme_gb=6000),
-    VmSize("Standard_ND96amsr_A100_v4", 96, 1900, 800, gpus=8, gpu=_A100_80, local_nvme_gb=6400),
-    VmSize("Standard_NC40ads_H100_v5", 40, 320, 3000, gpus=1, gpu=_H100_NVL, local_nvme_gb=3576),
-    VmSize("Standard_NC80adis_H100_v5", 80, 640, 7000, gpus=2, gpu=_H100_NVL, local_nvme_gb=7152),
+    VmSize("Standard_ND96asr_v4", 96, 900, 800, gpus=8, gpu=_A100_40),
+    VmSize("Standard_ND96amsr_A100_v4", 96, 1900, 800, gpus=8, gpu=_A100_80),
+    VmSize("Standard_NC40ads_H100_v5", 40, 320, 3000, gpus=1, gpu=_H100_NVL),
+    VmSize("Standard_NC80adis_H100_v5", 80, 640, 7000, gpus=2, gpu=_H100_NVL),
     VmSize("Standard_ND96isr_H100_v5", 96, 1900, 612, gpus=8, gpu=_H100_SXM, local_nvme_gb=28672),
     VmSize("Standard_D2s_v5", 2, 8, 85),
     VmSize("Standard_D4s_v5", 4, 16, 145),
     VmSize("Standard_D8s_v5", 8, 32, 290),
     VmSize("Standard_D16s_v5", 16, 64, 600),
+    VmSize("Standard_L8s_v3", 8, 64, 290, local_nvme_gb=1920),
 )
 _BY_NAME = {size.name.lower(): size for size in _SIZES}
 

@@ -4,6 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from runs.spec import patterns
 from runs.spec.section import Auto, Section, broken_rule, refuse
 
 
@@ -45,4 +46,9 @@ class Checkpoints(Section):
     relaunch: bool = Field(
         default=False,
         description="Do as the recipes of 2023: train to the end again and again with ever smaller save_steps.",
+    )
+    mirror: str | None = Field(
+        default=None,
+        pattern=patterns.MIRROR,
+        description="Blob storage that gets a copy of each durable checkpoint: az://ACCOUNT/CONTAINER/PREFIX.",
     )

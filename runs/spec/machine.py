@@ -175,14 +175,14 @@ class Machine(Section):
         default="auto",
         description="Who may reach SSH: an address or a network. auto: this computer's address, nobody else.",
     )
-    move: Literal["never", "zone", "region"] = Field(
-        default="zone",
-        description="How far a disk with data may go to a machine; a copy to another region costs money and hours.",
-    )
     jump: str | None = Field(
         default=None,
         pattern=patterns.JUMP,
         description="A jump host (bastion) on the way to the machine, as your own ssh takes it: [user@]host[:port].",
+    )
+    move: Literal["never", "zone", "region"] = Field(
+        default="zone",
+        description="How far a disk with data may go to a machine; a copy to another region costs money and hours.",
     )
 
     @model_validator(mode="after")

@@ -14,6 +14,8 @@ MOUNT = r"^/(workspace|data|mnt/[a-z][a-z0-9-]*)$"
 SECRET_NAME = r"^[A-Z][A-Z0-9_]{0,63}$"  # noqa: S105 (the form of a name, not a secret)
 JUMP = r"^([A-Za-z0-9_][A-Za-z0-9_.-]{0,63}@)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}(:[0-9]{1,5})?$"
 TAG_NAME = r"^[^<>%&\\?/\x00-\x1f]{1,128}$"
+# Azure's rules for the names of accounts and containers; the prefix is what stands in a web address as it is.
+MIRROR = r"^az://[a-z0-9]{3,24}/[a-z0-9](-?[a-z0-9]){2,62}(/[A-Za-z0-9._~-]{1,100}){0,10}$"
 PLAIN_TEXT = r"^[^\x00-\x1f]*$"
 
 WORDS: Mapping[str, str] = {
@@ -29,5 +31,6 @@ WORDS: Mapping[str, str] = {
     SECRET_NAME: "the name of an environment variable, such as HF_TOKEN (never its value)",
     JUMP: "a host as your own ssh takes it, such as me@bastion.example.org:2222",
     TAG_NAME: r"at most 128 characters, none of < > % & \ ? /",
+    MIRROR: "az://ACCOUNT/CONTAINER or az://ACCOUNT/CONTAINER/PREFIX",
     PLAIN_TEXT: "text on one line",
 }

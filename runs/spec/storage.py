@@ -25,3 +25,7 @@ class Storage(Section):
         pattern=patterns.MOUNT,
         description="Where it is mounted: /workspace, /data or /mnt/NAME.",
     )
+    scratch: Literal["auto", "none"] = Field(
+        default="auto",
+        description="auto: checkpoints go to the machine's local NVMe first where it has any, then to the workspace.",
+    )

@@ -12,7 +12,7 @@ from runs.backstop import arm_if_due
 from runs.errors import TrainingFailedError
 from runs.evictions import close_evictions
 from runs.facts import Decided, Pausing, Prepared, Submitted, Synced, Trained
-from runs.job import launch_words, render_job
+from runs.job import evictions_file, launch_words, render_job
 from runs.log_copy import LogCopy
 from runs.masking import masked_status, take_secrets_back, try_to_take_secrets_back
 from runs.pause import stop_and_wait
@@ -88,6 +88,9 @@ class Train:
             # The user came back to it: once more, from the newest complete checkpoint.
             self._submit(context, replace(submitted, number=submitted.number + 1))
             self._await_start(context, copy)
+        else:
+            # It may have moved: the agent goes on with the job that it has, and the trainer looks at this.
+            self._tell_evictions(context)
         context.journal.forget(context.run_id, Pausing)
 
     def _submit(self, context: RunContext, submitted: Submitted) -> None:
@@ -98,15 +101,17 @@ class Train:
         from remote.agent import submit_job
         from remote.transfer import send_bytes
         from runs.plan.sizes import processes_of
+        from runs.plan.two_speed import has_scratch
 
         layout, session, spec = context.layout(), context.session(self.name), context.spec
         synced, decided = context.require(Synced), context.require(Decided)
         send_bytes(session, context.loaded.deepspeed_config(), layout.path("job", "deepspeed.json"), mode=0o644)
+        self._tell_evictions(context)
         job = render_job(
             spec, layout, python=context.require(Prepared).python, model=synced.model, data=synced.data,
             processes=processes_of(spec.machine, decided.size), save_seconds=decided.save_seconds,
             secrets_file=self._put_secrets(context), number=submitted.number,
-            evictions_per_hour=decided.evictions_per_hour,
+            evictions_per_hour=decided.evictions_per_hour, on_scratch=has_scratch(spec, decided.size),
         )  # fmt: skip
         context.journal.confirm(context.run_id)
         context.journal.put(context.run_id, submitted)
@@ -120,6 +125,12 @@ class Train:
 
         secrets = read_secrets(context.spec.secrets)
         return put_secrets(context.session(self.name), context.layout(), secrets) if secrets else None
+
+    def _tell_evictions(self, context: RunContext) -> None:
+        from remote.transfer import send_bytes
+
+        told = evictions_file(context.spec, context.require(Decided).evictions_per_hour)
+        send_bytes(context.session(self.name), told, context.layout().path("job", "evictions.json"), mode=0o644)
 
     def _await_start(self, context: RunContext, copy: LogCopy) -> None:
         """Wait until the agent has taken the new job: until then it tells how the former one ended."""

@@ -50,7 +50,7 @@ def mount_workspace(disk: Path, workspace: Path) -> None:
         return
     device = _with_filesystem(disk)
     uuid = call("blkid", "-p", "-s", "UUID", "-o", "value", str(device)).stdout.strip()
-    filesystem = _facts(device)["TYPE"]
+    filesystem = facts_of(device)["TYPE"]
     write_fstab(system_path("/etc/fstab"), uuid, workspace, filesystem)
     call("mount", "-t", filesystem, str(device), str(workspace))
 
@@ -66,7 +66,7 @@ def write_fstab(fstab: Path, uuid: str, workspace: Path, filesystem: str) -> Non
 
 def _with_filesystem(disk: Path) -> Path:
     """The device to mount: the disk itself, or its only partition when somebody else has partitioned it."""
-    facts = _facts(disk)
+    facts = facts_of(disk)
     if "TYPE" in facts:
         return disk
     if not facts:
@@ -74,12 +74,12 @@ def _with_filesystem(disk: Path) -> Path:
         call("mkfs.ext4", "-q", "-m", "0", "-L", "workspace", str(disk))
         return disk
     partition = disk.with_name(f"{disk.name}-part1")
-    if partition.exists() and "TYPE" in _facts(partition):
+    if partition.exists() and "TYPE" in facts_of(partition):
         return partition
     raise DiskError(f"the disk holds something that is no file system, and stays as it is: {disk}: {facts}")
 
 
-def _facts(device: Path) -> dict[str, str]:
+def facts_of(device: Path) -> dict[str, str]:
     """What blkid reads on the device itself (not from its cache); empty only when certainly nothing is there."""
     done = call("blkid", "-p", "-o", "export", str(device), accept=(0, _NOTHING_FOUND))
     if done.returncode == _NOTHING_FOUND:

@@ -22,6 +22,12 @@ class RunArguments:
     llamalift_relaunch: int = field(
         default=0, metadata={"help": "One launch of the literal recipe: save every so many steps, and nothing else."}
     )
+    llamalift_scratch: str | None = field(
+        default=None, metadata={"help": "A folder on fast disks that checkpoints are written to first."}
+    )
+    llamalift_mirror: str | None = field(
+        default=None, metadata={"help": "Blob storage for copies of checkpoints: az://ACCOUNT/CONTAINER/PREFIX."}
+    )
 
 
 def schedule_for(asked: RunArguments, save_steps: float | None, total_steps: int) -> ShrinkSchedule:
@@ -43,17 +49,23 @@ def schedule_for(asked: RunArguments, save_steps: float | None, total_steps: int
 
 @dataclass(frozen=True, slots=True)
 class RunFolders:
-    """Where a run keeps what; everything beside `--output_dir`, so that it is on one file system."""
+    """Where a run keeps what; all but scratch beside `--output_dir`, so that it is on one file system."""
 
     checkpoints: Path
     final: Path
     markers: Path
     data: Path
     metrics: Path
+    scratch: Path | None = None
+
+    @property
+    def roots(self) -> list[Path]:
+        """Where checkpoints may be, the fastest first."""
+        return [self.checkpoints] if self.scratch is None else [self.scratch, self.checkpoints]
 
     @classmethod
-    def beside(cls, output_dir: str) -> RunFolders:
-        """Give the folders of the run whose checkpoints are in `output_dir`."""
+    def beside(cls, output_dir: str, scratch: str | None = None) -> RunFolders:
+        """Give the folders of the run whose checkpoints are in `output_dir`, and on `scratch` if there is any."""
         checkpoints = Path(output_dir).resolve()
         root = checkpoints.parent
         return cls(
@@ -62,4 +74,5 @@ class RunFolders:
             markers=root / "markers",
             data=root / "tokenised",
             metrics=root / "metrics.jsonl",
+            scratch=None if scratch is None else Path(scratch).resolve() / "checkpoints",
         )

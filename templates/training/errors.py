@@ -48,3 +48,11 @@ class NoSpaceError(TrainingError):
 
 class SaveBrokenError(TrainingError):
     """A save failed in the middle of something that all ranks do together: only a new start helps."""
+
+
+class MirrorError(Exception):
+    """The storage account of the mirror cannot be had, or refused. Apart from the others: it never ends a training."""
+
+
+class DamagedCopyError(Exception):
+    """A checkpoint in blob storage is not what its manifest says; an older one may be."""

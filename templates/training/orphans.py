@@ -24,14 +24,23 @@ _PR_SET_PDEATHSIG = 1
 _BY_SIGNAL = 128
 
 
-def die_with_parent() -> None:
-    """Kill this process when its launcher has gone: at once where the kernel can do that, soon after elsewhere."""
-    launcher = int(os.environ.get(LAUNCHER_VARIABLE, os.getppid()))
+def die_with_parent(parent: int | None = None) -> None:
+    """Kill this process soon after its parent has gone (`parent`, or the one that it has now)."""
+    parent = os.getppid() if parent is None else parent
+    _end_without(parent)
+    threading.Thread(target=_watch, args=(parent,), name="die-with-parent", daemon=True).start()
+
+
+def die_with_launcher() -> None:
+    """For a worker: kill it when its launcher has gone, at once where the kernel can do that, soon after elsewhere.
+
+    The kernel's signal comes when the *thread* has gone that started the process: torchrun's is its main one.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     # It may have gone before that; and only Linux has the death signal.
-    _end_without(launcher)
-    threading.Thread(target=_watch, args=(launcher,), name="die-with-parent", daemon=True).start()
+    launcher = os.environ.get(LAUNCHER_VARIABLE)
+    die_with_parent(None if launcher is None else int(launcher))
 
 
 def leave_with_peers() -> None:
@@ -49,15 +58,15 @@ def leave_with_peers() -> None:
     threading.Thread(target=_listen, args=(reading, Path(flag)), name="leave-with-peers", daemon=True).start()
 
 
-def _watch(launcher: int) -> None:
+def _watch(parent: int) -> None:
     while True:
-        _end_without(launcher)
+        _end_without(parent)
         time.sleep(_LOOK_SECONDS)
 
 
-def _end_without(launcher: int) -> None:
+def _end_without(parent: int) -> None:
     # Every Unix gives an orphan another parent.
-    if os.getppid() != launcher:
+    if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
 
 

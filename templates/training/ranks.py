@@ -41,13 +41,13 @@ class Ranks:
         dist.all_reduce(flag, op=dist.ReduceOp.MAX, group=self._group)
         return bool(flag.item())
 
-    def gather(self, text: str) -> list[str]:
-        """Give what each rank says."""
+    def gather(self, word: T | None) -> list[T]:
+        """Give what the ranks say, in their order, without those that say nothing."""
         if self._group is None:
-            return [text]
-        said: list[str] = [""] * dist.get_world_size()
-        dist.all_gather_object(said, text, group=self._group)
-        return said
+            return [] if word is None else [word]
+        said: list[T | None] = [None] * dist.get_world_size()
+        dist.all_gather_object(said, word, group=self._group)
+        return [word for word in said if word is not None]
 
     def first(self, do: Callable[[], T]) -> T:
         """Let rank 0 do something; every rank gets its result, or raises what it raised."""

@@ -7,24 +7,25 @@ from typing import TYPE_CHECKING
 from templates.training import prune, sizes
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from templates.training.setup import Run
 
 
-def has_room(run: Run, parameters: int) -> bool:
+def has_room(run: Run, parameters: int, folder: Path) -> bool:
     """Say whether one more checkpoint fits; the newest one's size is the best guess, arithmetic the first."""
-    needed = prune.newest_bytes(run.folders.checkpoints) or sizes.checkpoint_bytes(
+    needed = max(map(prune.newest_bytes, run.folders.roots)) or sizes.checkpoint_bytes(
         parameters, run.zero_stage, run.translated.precision
     )
-    lacking = lacking_bytes(run, needed)
+    lacking = lacking_bytes(run, needed, folder)
     if lacking:
         text = f"a checkpoint of {needed:,} bytes does not fit, training goes on without it: {lacking:,} bytes short"
         run.metrics.warn("disk_full", text)
     return not lacking
 
 
-def lacking_bytes(run: Run, needed_bytes: int) -> int:
-    """Make room if need be; give how many bytes are short all the same."""
-    folder = run.folders.checkpoints
+def lacking_bytes(run: Run, needed_bytes: int, folder: Path) -> int:
+    """Make room among the checkpoints in `folder` if need be; give how many bytes are short all the same."""
     try:
         short, removed = prune.make_room(folder, needed_bytes)
     except OSError as error:

@@ -28,6 +28,8 @@ class SaveClock:
         now: A monotonic clock in seconds.
         known_step_seconds: What an earlier attempt measured; 0 when nothing.
         known_save_seconds: Likewise for a save; goes before what the planner expected.
+        is_held: Whether a save would come too soon because the one before is not durable yet; the last step's and one
+            that somebody asks for are made all the same.
     """
 
     schedule: ShrinkSchedule
@@ -37,6 +39,7 @@ class SaveClock:
     now: Callable[[], float]
     known_step_seconds: float = 0.0
     known_save_seconds: float = 0.0
+    is_held: Callable[[], bool] = lambda: False
     _steps: deque[float] = field(default_factory=lambda: deque(maxlen=_STEPS_REMEMBERED))
     _saves: deque[float] = field(default_factory=lambda: deque(maxlen=_SAVES_REMEMBERED))
     _mark: float | None = None
@@ -66,7 +69,7 @@ class SaveClock:
 
     def is_due(self, step: int) -> bool:
         """Say whether the state after `step` is to be saved."""
-        return should_save(
+        due = should_save(
             self.schedule,
             step=step,
             last_save=self.last_save,
@@ -75,6 +78,7 @@ class SaveClock:
             save_seconds=self.save_seconds,
             rungs_down=self.rungs_down,
         )
+        return due and (step >= self.total_steps or not self.is_held())
 
     def planned_steps(self, start_step: int) -> tuple[int, ...]:
         """Give every step that will be saved if steps and saves go on to take what they took."""

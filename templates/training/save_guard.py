@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,20 @@ if TYPE_CHECKING:
 
 
 _SMALL_BYTES = 1 << 16
+_FULL_DISK_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a save came to nothing.
+
+    Attributes:
+        kind: `disk_full` or `save_failed`.
+        text: The error, with the bytes that were free when it came.
+    """
+
+    kind: str
+    text: str
 
 
 class SaveGuard:
@@ -45,9 +60,13 @@ class SaveGuard:
                 if path.is_file() and path.stat().st_size > _SMALL_BYTES:
                     os.truncate(path, 0)
 
-    def words(self) -> str:
-        """Say what went wrong, with the bytes that were free then; empty when nothing did."""
-        return "" if self.error is None else f"{self.error} ({self._free_bytes:,} bytes free)"
+    def failure(self) -> Failure | None:
+        """Say what went wrong; None when nothing did."""
+        if self.error is None:
+            return None
+        # By what was free, and not by the error: torch's and safetensors' are not the system's.
+        kind = "disk_full" if self._free_bytes < _FULL_DISK_BYTES else "save_failed"
+        return Failure(kind, f"{self.error} ({self._free_bytes:,} bytes free)")
 
 
 class GuardedEngine:

@@ -160,6 +160,7 @@ def save_steps(
     *,
     rungs_down: int = 0,
     first_step: int = 0,
+    least_apart: int = 1,
 ) -> tuple[int, ...]:
     """Give every step that is saved when steps and saves take the given seconds.
 
@@ -180,11 +181,13 @@ def save_steps(
         save_seconds: Seconds that one save takes; 0 when not known.
         rungs_down: Crashes and evictions so far.
         first_step: Step that the run goes on from.
+        least_apart: Steps that pass at least between two saves, because the drain of the first takes so long; the last
+            step is saved all the same, and this wins over `widest`.
     """
     steps: list[int] = []
     last_save = first_step
     while last_save < total_steps:
-        last_save = next_save_step(
+        due = next_save_step(
             schedule,
             last_save=last_save,
             total_steps=total_steps,
@@ -192,6 +195,8 @@ def save_steps(
             save_seconds=save_seconds,
             rungs_down=rungs_down,
         )
+        # Nothing is on its way before the first save.
+        last_save = min(total_steps, max(due, last_save + least_apart)) if steps else due
         steps.append(last_save)
     return tuple(steps)
 

@@ -12,6 +12,7 @@ from transformers import Trainer
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from templates.training import checkpoints, prune
+from templates.training.coherence import incoherences
 from templates.training.errors import NoSpaceError, SaveBrokenError
 from templates.training.save_guard import SaveGuard, guarded
 from templates.training.versions import versions
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from templates.training.batch import Batch
     from templates.training.metrics import Metrics
     from templates.training.ranks import Ranks
+    from templates.training.save_guard import Failure
 
 
 class SavingTrainer(Trainer):
@@ -66,11 +68,11 @@ class SavingTrainer(Trainer):
         self._guard = SaveGuard(folder.parent)
         try:
             self.save_model(str(folder))
-            failures = self.ranks.gather(self._guard.words())
+            failures = self.ranks.gather(self._guard.failure())
         finally:
             self._guard = None
-        if failures[0]:
-            raise NoSpaceError(f"the final model could not be written: {failures[0]}")
+        if failures:
+            raise NoSpaceError(f"the final model could not be written: {failures[0].text}")
 
     def save_alone(self, folder: Path, weights: Callable[[], dict[str, torch.Tensor]]) -> None:
         """Let rank 0 save in `folder` what it has of the weights; the others wait for it."""
@@ -122,10 +124,9 @@ class SavingTrainer(Trainer):
         self._write(guard, lambda: super(SavingTrainer, self)._save_checkpoint(model, trial))
         written = 0
         if not self.ranks.any(guard.error is not None) and self.ranks.is_first:
-            facts = {"step": step, "world_size": self.args.world_size, "versions": versions(), **self._facts}
-            guard.attempt(lambda: checkpoints.commit(target, **facts))
+            guard.attempt(lambda: self._seal(target, step))
             written = prune.newest_bytes(target.parent)
-        if failures := [words for words in self.ranks.gather(guard.words()) if words]:
+        if failures := self.ranks.gather(guard.failure()):
             self._give_up_save(step, failures[0])
             return
         seconds = time.monotonic() - started
@@ -133,6 +134,14 @@ class SavingTrainer(Trainer):
         self.metrics.event("save", step=step, seconds=round(seconds, 3), bytes=written)
         if self.ranks.is_first:
             self._prune(target.parent)
+
+    def _seal(self, target: Path, step: int) -> None:
+        """Describe and name what was written; what the next start would not take gets no manifest."""
+        facts = {"step": step, "world_size": self.args.world_size, "versions": versions(), **self._facts}
+        written = checkpoints.staging_folder(target) / target.name
+        if problems := list(incoherences(step, written, facts)):
+            raise SaveBrokenError(f"what was written is not one checkpoint: {problems[0]}")
+        checkpoints.commit(target, **facts)
 
     def _write(self, guard: SaveGuard, write: Callable[[], None]) -> None:
         """Let the Trainer and DeepSpeed write this rank's part under the guard."""
@@ -170,12 +179,12 @@ class SavingTrainer(Trainer):
         # Only rank 0 writes from here on: whatever fails now keeps nobody waiting.
         self._all_written = True
 
-    def _give_up_save(self, step: int, failure: str) -> None:
+    def _give_up_save(self, step: int, failure: Failure) -> None:
         if self.ranks.is_first:
             staging = checkpoints.staging_folder(checkpoints.checkpoint_folder(self.args.output_dir, step))
             shutil.rmtree(staging, ignore_errors=True)
-        text = f"the checkpoint of step {step} could not be written, training goes on without it: {failure}"
-        self.metrics.warn("disk_full", text)
+        text = f"the checkpoint of step {step} could not be written, training goes on without it: {failure.text}"
+        self.metrics.warn(failure.kind, text)
 
     def _prune(self, folder: Path) -> None:
         try:

@@ -76,8 +76,9 @@ def prepare(argv: list[str]) -> Run:
     # The agent counts how often the GPU ran full.
     words, smaller_note = smaller.shrink(words, int(os.environ.get("LLAMALIFT_HALVINGS", "0")))
     asked, training = _parse(words)
-    folders = RunFolders.beside(training.output_dir)
-    folders.checkpoints.mkdir(parents=True, exist_ok=True)
+    folders = RunFolders.beside(training.output_dir, asked.llamalift_scratch)
+    for root in folders.roots:
+        root.mkdir(parents=True, exist_ok=True)
     metrics = _metrics(folders, is_first=training.process_index == 0)
     for note in (*translated.notes, *notes, *([smaller_note] if smaller_note else [])):
         metrics.note(note)

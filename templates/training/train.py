@@ -29,19 +29,20 @@ from templates.training import (
 from templates.training.arguments import schedule_for
 from templates.training.enduring import endure_full_disk
 from templates.training.errors import BusyError
+from templates.training.evictions import as_here
 from templates.training.finish import finish, is_finished
 from templates.training.identity import identify
-from templates.training.orphans import die_with_parent, leave_with_peers
+from templates.training.orphans import die_with_launcher, leave_with_peers
 from templates.training.relaunch import NothingToGainError, RelaunchClock
 from templates.training.room import has_room
 from templates.training.save_clock import SaveClock
 from templates.training.setup import Run, prepare
-from templates.training.start import find_start
 
 if TYPE_CHECKING:
     import datasets
     from transformers import PreTrainedTokenizerBase
 
+    from templates.training.homes import Homes
     from templates.training.trainer import LiftTrainer
 
 _SHOWN_SAVES = 8
@@ -53,7 +54,7 @@ def main(argv: list[str]) -> int:
     faulthandler.register(signal.SIGUSR1)
     endure_full_disk()
     if "TORCHELASTIC_RUN_ID" in os.environ:
-        die_with_parent()
+        die_with_launcher()
         leave_with_peers()
     try:
         lock = fence.join()
@@ -81,23 +82,33 @@ def _prepare_and_train(argv: list[str]) -> int:
 
 
 def _train(run: Run) -> int:
+    from templates.training.homes import Homes, newest_start
     from templates.training.pulse import Pulse
     from templates.training.trainer import Discard, Report, StepEnd
 
     run.metrics.phase("loading")
     run.ranks.first(lambda: leftovers.clear(run.folders.final.parent, run.metrics.note))
     identity = _identity(run)
-    start = run.ranks.first(lambda: find_start([run.folders.checkpoints], identity, run.metrics))
+    start = run.ranks.first(lambda: newest_start(run, identity))
+    run = setup.going_on(run, start, universal=universal.is_needed(run, start))
     folder = universal.folder_for(run, start)
-    run = setup.going_on(run, start, universal=folder != start.folder)
     trainer, facts = _make_trainer(run, identity)
     parameters = facts["parameters"]
-    step_end = StepEnd(trainer, lambda total, start: _clock(run, total, start), lambda: has_room(run, parameters))
+    saves = Path(trainer.args.output_dir)
+    homes = Homes(run, saves, _kept(run))
+    step_end = StepEnd(
+        trainer,
+        lambda total, start: _clock(run, homes, total, start),
+        lambda: has_room(run, parameters, saves),
+        # On the durable disk, where the agent reads them, too.
+        lambda step, save: checkpoints.write_times(run.folders.checkpoints, step, save),
+    )
     trainer.add_callback(step_end)
+    trainer.add_callback(homes)
     trainer.add_callback(Report(trainer))
     trainer.add_callback(Pulse(run.metrics))
     if folder and folder != start.folder:
-        trainer.add_callback(Discard(folder))
+        trainer.add_callback(Discard(trainer, folder))
     if start.folder:
         run.metrics.note(f"going on from {start.folder.name}")
     run.metrics.phase("training")
@@ -113,9 +124,13 @@ def _train(run: Run) -> int:
     if step_end.left:
         saved = f"saved in checkpoint-{trainer.last_save[0]}" if trainer.last_save[0] else "nothing could be saved"
         run.metrics.note(f"asked to leave: stopped after step {trainer.state.global_step}, {saved}")
+        homes.wait_until_durable()
         return exit_codes.CHECKPOINTED
+    if run.asked.llamalift_relaunch:
+        # The next launch asks the durable disk alone whether there is anything left to do.
+        homes.wait_until_durable()
     if not relaunching.goes_on(run, trainer.state.max_steps):
-        finish(run, trainer, facts, float(outcome.training_loss))
+        finish(run, trainer, homes, facts, float(outcome.training_loss))
     relaunching.end(run, trainer.state.max_steps)
     return exit_codes.OK
 
@@ -138,6 +153,7 @@ def _make_trainer(run: Run, identity: dict[str, Any]) -> tuple[LiftTrainer, dict
     from transformers import DataCollatorForSeq2Seq, set_seed
 
     from templates.training import model as models
+    from templates.training.homes import folder_for_saves
     from templates.training.trainer import LiftTrainer
 
     asked, training = run.asked, run.training
@@ -150,12 +166,14 @@ def _make_trainer(run: Run, identity: dict[str, Any]) -> tuple[LiftTrainer, dict
     before = models.count_parameters(model)
     if added := models.fit_embeddings(model, tokenizer):
         run.metrics.note(f"{added} token added to the vocabulary: {tokenizer.pad_token}")
-    facts = {
+    facts: dict[str, Any] = {
         "base": str(Path(asked.model_name_or_path).resolve()),
         "base_parameters": before,
         "added_tokens": added,
         "parameters": models.count_parameters(model),
     }
+    saves = folder_for_saves(run, facts["parameters"])
+    training.output_dir = str(saves)
     trainer = LiftTrainer(
         model=model,
         args=training,
@@ -166,7 +184,8 @@ def _make_trainer(run: Run, identity: dict[str, Any]) -> tuple[LiftTrainer, dict
         ranks=run.ranks,
         batch=run.batch,
         facts={"run": identity, "zero_stage": run.zero_stage, "model": facts, **run.batch.facts()},
-        keep=_kept(run),
+        # What is durable is counted by the drain.
+        keep=_kept(run) if saves == run.folders.checkpoints else 1,
     )
     return trainer, facts
 
@@ -190,18 +209,19 @@ def _rows(run: Run, tokenizer: PreTrainedTokenizerBase) -> datasets.Dataset:
     return rows
 
 
-def _clock(run: Run, total_steps: int, start_step: int) -> SaveClock | None:
+def _clock(run: Run, homes: Homes, total_steps: int, start_step: int) -> SaveClock | None:
     if not run.translated.saves:
         return None
     step_seconds, save_seconds = checkpoints.read_times(run.folders.checkpoints)
     clock = (RelaunchClock if run.asked.llamalift_relaunch else SaveClock)(
-        schedule=schedule_for(run.asked, run.translated.save_steps, total_steps),
+        schedule=as_here(schedule_for(run.asked, run.translated.save_steps, total_steps), run.folders.markers.parent),
         total_steps=total_steps,
         rungs_down=_rungs_down(run),
         last_save=start_step,
         now=time.monotonic,
         known_step_seconds=step_seconds,
         known_save_seconds=save_seconds,
+        is_held=homes.hold_saves,
     )
     planned = clock.planned_steps(start_step)
     shown = planned if len(planned) <= 2 * _SHOWN_SAVES else (*planned[:_SHOWN_SAVES], *planned[-_SHOWN_SAVES:])

@@ -12,7 +12,6 @@ import torch.distributed as dist
 from torch import nn
 from transformers import TrainerCallback
 
-from templates.training import checkpoints
 from templates.training.saving import SavingTrainer
 
 if TYPE_CHECKING:
@@ -56,6 +55,7 @@ class StepEnd(TrainerCallback):
         trainer: LiftTrainer,
         make_clock: Callable[[int, int], SaveClock | None],
         may_save: Callable[[], bool],
+        keep_times: Callable[[float, float], None],
     ) -> None:
         """Save as a clock says, if there is room.
 
@@ -64,11 +64,13 @@ class StepEnd(TrainerCallback):
             make_clock: Gives the clock for (total steps, step that the run starts from); None saves only when asked to
                 leave.
             may_save: Says whether there is room for a save; asked on rank 0 only.
+            keep_times: Told, after each save and on rank 0 only, what a step and a save take, in seconds.
         """
         self._trainer = trainer
         self._make_clock = make_clock
         self._clock: SaveClock | None = None
         self._may_save = may_save
+        self._keep_times = keep_times
         self._asked = False
         self.left = False
         self.diverged = False
@@ -112,8 +114,7 @@ class StepEnd(TrainerCallback):
         elif self._clock:
             self._clock.saved(*self._trainer.last_save)
             if state.is_world_process_zero:
-                folder = checkpoints.checkpoint_folder(args.output_dir, 0).parent
-                checkpoints.write_times(folder, self._clock.step_seconds, self._clock.save_seconds)
+                self._keep_times(self._clock.step_seconds, self._clock.save_seconds)
         (leave,) = self._agree(args, self._asked)
         if leave and state.global_step < state.max_steps:
             self.left = control.should_training_stop = True
@@ -144,14 +145,20 @@ class StepEnd(TrainerCallback):
 class Discard(TrainerCallback):
     """Removes a converted checkpoint when every rank has read it, which after the first step is certain."""
 
-    def __init__(self, folder: Path) -> None:
-        """Remove `folder`."""
+    def __init__(self, trainer: LiftTrainer, folder: Path) -> None:
+        """Remove `folder`, which `trainer` goes on from."""
+        self._trainer = trainer
         self._folder = folder
 
     def on_step_end(self, _args: TrainingArguments, state: TrainerState, *_more: object, **_kwargs: object) -> None:
         """Remove it."""
         if state.is_world_process_zero and self._folder.exists():
             shutil.rmtree(self._folder)
+
+    def on_train_end(self, args: TrainingArguments, state: TrainerState, *_more: object, **_kwargs: object) -> None:
+        """Remove it where no step was left to do: the final model needs the room."""
+        self._trainer.ranks.barrier()
+        self.on_step_end(args, state)
 
 
 class Report(TrainerCallback):

@@ -27,6 +27,12 @@ _NOT_NEEDED = ("*.safetensors*", "training_args.bin", "latest", "*.py")
 _LAUNCHER_VARIABLES = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
 
+def is_needed(run: Run, start: Start) -> bool:
+    """Whether the checkpoint is one of another number of processes, whose shards do not fit."""
+    then = start.manifest.get("world_size")
+    return bool(start.folder and run.zero_stage and then not in {None, run.training.world_size})
+
+
 def folder_for(run: Run, start: Start) -> Path | None:
     """Give the folder to go on from: the checkpoint itself, or what it was converted into (all ranks take part).
 
@@ -35,7 +41,7 @@ def folder_for(run: Run, start: Start) -> Path | None:
         ConversionError: DeepSpeed cannot convert it.
     """
     checkpoint, then, now = start.folder, start.manifest.get("world_size"), run.training.world_size
-    if checkpoint is None or not run.zero_stage or then in {None, now}:
+    if checkpoint is None or not is_needed(run, start):
         return checkpoint
     run.metrics.note(f"{checkpoint.name} is of {then} processes, and here are {now}: it is converted")
     return run.ranks.first(lambda: convert(checkpoint, start.step, processes=now))
@@ -59,11 +65,13 @@ def convert(checkpoint: Path, step: int, *, processes: int) -> Path:
     target = checkpoint.with_name(f"{UNIVERSAL}{checkpoint.name}")
     source = checkpoint / f"global_step{step}"
     _check_room(checkpoint, source, processes)
-    target.mkdir()
-    ignored = shutil.ignore_patterns(*_NOT_NEEDED, source.name)
-    shutil.copytree(checkpoint, target, ignore=ignored, dirs_exist_ok=True)
-    _fit_random_states(target, processes)
-    _run_converter(source, target / f"{source.name}_universal")
+    try:
+        shutil.copytree(checkpoint, target, ignore=shutil.ignore_patterns(*_NOT_NEEDED, source.name))
+        _fit_random_states(target, processes)
+        _run_converter(source, target / f"{source.name}_universal")
+    except (OSError, ConversionError):
+        shutil.rmtree(target, ignore_errors=True)
+        raise
     return target
 
 

@@ -20,7 +20,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tests.fakes.trainer_kills import Kill, KilledTraining, Undisturbed, plan_kills
+from tests.fakes.trainer_kills import DRAIN, PHASES, Kill, KilledTraining, Undisturbed, plan_kills
 
 _STAGES = ("zero1", "zero2", "zero3")
 _EPOCHS = 3
@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument("--in-a-run", type=int, default=8, help="how many in each run")
     parser.add_argument("--seed", type=int, default=1, help="which moments")
     parser.add_argument("--stages", nargs="+", choices=_STAGES, default=_STAGES, help="ZeRO stages, in turn")
+    parser.add_argument("--two-speed", action="store_true", help="save to scratch, and kill in drains, too")
     parser.add_argument("--minutes", type=float, default=None, help="begin no run after so long")
     arguments = parser.parse_args()
     stages = ("zero2",) if arguments.quick else arguments.stages
@@ -51,7 +52,9 @@ def main() -> None:
                 undisturbed[stage] = Undisturbed.train(root / stage, _python(), stage, epochs)
                 print(f"{stage}: undisturbed", flush=True)
             number = min(in_a_run, wanted - len(kills))
-            training = KilledTraining.start(root / f"run-{runs}", _python(), stage, epochs, max_restarts=10 * number)
+            training = KilledTraining.start(
+                root / f"run-{runs}", _python(), stage, epochs, max_restarts=10 * number, two_speed=arguments.two_speed
+            )
             training.tell = lambda kill: print(f"  {kill}", flush=True)
             made, differences = _kill_and_end(training, number, chance, undisturbed[stage])
             kills += made
@@ -83,7 +86,8 @@ def _kill_and_end(
     training: KilledTraining, number: int, chance: random.Random, undisturbed: Undisturbed
 ) -> tuple[list[Kill], list[str]]:
     try:
-        for phase, target in plan_kills(number, chance):
+        phases = PHASES if training.scratch is None else (*PHASES, DRAIN)
+        for phase, target in plan_kills(number, chance, phases):
             if not training.kill(phase, target, chance):
                 break
         differences = training.wrong_at_the_end(undisturbed)

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
     from tests.fakes.training_run import TrainingRun
 
+# Draining goes on beside the training, and only where there is scratch.
+DRAIN = "drain"
+# A checkpoint has some 20 MB: its drain takes a second.
+_DRAIN_BYTES_PER_SECOND = "20e6"
 PHASES = ("load", "step", "save", "prune", "gather")
 TARGETS = ("rank", "ranks", "launcher", "holder", "agent", "machine")
 _BEATS = {"load": "loading", "step": "training", "save": "saving", "prune": "saving", "gather": "saving_final"}
@@ -91,6 +95,7 @@ class _Struck:
     members: set[int]
     newest: int
     was_loading: bool
+    drains: bool
 
 
 @dataclass
@@ -101,15 +106,22 @@ class KilledTraining:
     total_steps: int
     kills: list[Kill] = field(default_factory=list)
     tell: Callable[[Kill], None] = lambda _kill: None
+    scratch: Path | None = None
     _struck: list[_Struck] = field(default_factory=list)
 
     @classmethod
-    def start(cls, workspace: Path, python: Path, deepspeed: str, epochs: int, max_restarts: int) -> KilledTraining:
-        """Hand it over to an agent."""
+    def start(
+        cls, workspace: Path, python: Path, deepspeed: str, epochs: int, *, max_restarts: int, two_speed: bool = False
+    ) -> KilledTraining:
+        """Hand it over to an agent; `two_speed` saves to scratch and drains from there."""
         run = AgentTraining.prepare(workspace, python, deepspeed)
-        run.submit(flags(epochs), max_restarts=max_restarts)
+        scratch = workspace / "scratch" if two_speed else None
+        if scratch:
+            run.environment["LLAMALIFT_DRAIN_BYTES_PER_SECOND"] = _DRAIN_BYTES_PER_SECOND
+        more = ["--llamalift_scratch", str(scratch)] if scratch else []
+        run.submit([*flags(epochs), *more], max_restarts=max_restarts)
         run.agent.start()
-        return cls(run, 8 * epochs)
+        return cls(run, 8 * epochs, scratch=scratch)
 
     def kill(self, phase: str, target: str, chance: random.Random) -> bool:
         """Kill `target` at a moment in `phase`; False when the training came to its end before."""
@@ -120,12 +132,13 @@ class KilledTraining:
         ranks, members = self._processes(records) if phase != "load" else ([], set())
         if not self._await(records, phase, chance):
             return False
+        drains = self.scratch is not None and any(self._roots()[0].glob(".draining-*"))
         if phase == "load":
             ranks, members = self._processes(records)
-        newest = newest_step(self.run.agent.root / "checkpoints")
+        newest = self._newest()
         was_loading = phase == "load" and not self._starts(records)
         self._strike(records, target, ranks, chance)
-        self._struck.append(_Struck(records, target, members, newest, was_loading))
+        self._struck.append(_Struck(records, target, members, newest, was_loading, drains))
         return True
 
     def _processes(self, records: Path) -> tuple[list[int], set[int]]:
@@ -152,8 +165,7 @@ class KilledTraining:
 
     def _await(self, records: Path, phase: str, chance: random.Random) -> bool:
         """Wait for the moment: the phase, and then some of the time that it takes. False when it has ended."""
-        checkpoints, further = self.run.agent.root / "checkpoints", chance.randint(1, 3)
-        before, trained = newest_step(checkpoints), set()
+        further, before, trained = chance.randint(1, 3), self._newest(), set()
 
         def look() -> dict[str, Any] | None:
             if self._has_ended(records):
@@ -165,12 +177,20 @@ class KilledTraining:
             if doing == "saving_final" and phase != "load":
                 return beat  # later there is nothing to kill
             if phase == "prune":
-                return beat if newest_step(checkpoints) > before else None
+                return beat if self._newest() > before else None
+            if phase == DRAIN:
+                return beat if any(self._roots()[0].glob(".draining-*")) else None
             return beat if doing == _BEATS[phase] and (phase != "step" or len(trained) > further) else None
 
         beat: dict[str, Any] = wait_closely(look, f"{phase} in {records.name}")
         saves = [event["seconds"] for event in self.run.training.events("save")]
-        longest = {"load": 5.0, "step": beat.get("step_seconds", 0.5), "save": min(saves, default=0.1), "gather": 0.5}
+        longest = {
+            "load": 5.0,
+            "step": beat.get("step_seconds", 0.5),
+            "save": min(saves, default=0.1),
+            "gather": 0.5,
+            DRAIN: 0.8,
+        }
         time.sleep(chance.uniform(0.0, longest.get(phase, 0.0)))
         return bool(beat)
 
@@ -203,12 +223,14 @@ class KilledTraining:
 
     def _judge(self, struck: _Struck, start: int | None) -> Kill:
         last = self.run.beat(struck.records)
-        phase = "load" if struck.was_loading else _PHASE_OF_BEAT[last.get("phase")]
+        phase = "load" if struck.was_loading else _PHASE_OF_BEAT.get(last.get("phase"), DRAIN)
         step = 0 if struck.was_loading else int(last.get("step", 0))
         if start is None:
             return Kill(phase, struck.target, step, 0, 0, 0, ("no attempt trained after it",))
         if phase == "save" and start >= step:
             phase = "prune"  # its checkpoint had its name already
+        elif phase == "step" and struck.drains:
+            phase = DRAIN
         orphans = [pid for pid in struck.members if is_running(pid) and _belongs(pid, struck.records.name)]
         promised = self._promised(struck.newest, int(struck.records.name.rpartition("-")[2]) - 1)
         wrong = [
@@ -259,12 +281,18 @@ class KilledTraining:
         return due - newest
 
     def _garbage(self, start: int) -> Iterator[str]:
-        folder = self.run.agent.root / "checkpoints" / f"checkpoint-{start}"
-        # It may be pruned by now; the weights at the end tell as well.
-        if start and folder.exists():
-            problems = check_manifest(folder)
+        for folder in (root / f"checkpoint-{start}" for root in self._roots()):
+            # It may be pruned by now; the weights at the end tell as well.
+            problems = check_manifest(folder) if folder.exists() else []
             if problems and folder.exists():
                 yield f"garbage loaded: {problems[0]}"
+
+    def _roots(self) -> list[Path]:
+        """Where checkpoints are, the durable ones first."""
+        return [self.run.agent.root / "checkpoints", *([self.scratch / "checkpoints"] if self.scratch else [])]
+
+    def _newest(self) -> int:
+        return max(newest_step(root) for root in self._roots())
 
 
 def plan_kills(number: int, chance: random.Random, phases: Sequence[str] = PHASES) -> list[tuple[str, str]]:

@@ -45,14 +45,14 @@ def _answers(address: str, port: int) -> bool:
         return False
 
 
-def _machine(caller: ArmCaller) -> tuple[Bodies, str, int]:
+def _machine(caller: ArmCaller, size: str = "Standard_D2s_v5") -> tuple[Bodies, str, int]:
     bodies = Bodies(caller, "process")
     caller.done("PUT", bodies.group_path, {"location": "eastus"})
     caller.done("PUT", bodies.path(_NET, "net"), bodies.network())
     caller.done("PUT", bodies.path(_PIP, "ip"), bodies.address())
     caller.done("PUT", bodies.path(_DISK, "data"), bodies.disk())
     caller.done("PUT", bodies.path(_NIC, "nic"), bodies.interface(address="ip"))
-    caller.done("PUT", bodies.path(_VM, "vm"), bodies.machine(data_disk="data"))
+    caller.done("PUT", bodies.path(_VM, "vm"), bodies.machine(data_disk="data", size=size))
     address = str(caller.call("GET", bodies.path(_PIP, "ip")).body["properties"]["ipAddress"])
     return bodies, address, service.machine_port(caller.handle, address)
 
@@ -155,6 +155,21 @@ def test_disks_live_as_long_as_their_resources(tmp_path: Path) -> None:
         assert len(_disk_folders(caller)) == 2
         caller.done("DELETE", bodies.group_path)
         assert _disk_folders(caller) == []
+
+
+def test_local_disks_go_with_the_hardware(tmp_path: Path) -> None:
+    """A machine that is off keeps what is on its NVMe disks; deallocated, and so evicted, it comes back without."""
+    with rehearsal_cloud(tmp_path) as caller:
+        bodies, _, _ = _machine(caller, "Standard_L8s_v3")
+        path = bodies.path(_VM, "vm")
+        (scratch,) = (caller.handle.state_folder / "disks").glob("*/local-nvme")
+        (scratch / "file").touch()
+        caller.done("POST", f"{path}/powerOff")
+        caller.done("POST", f"{path}/start")
+        assert (scratch / "file").exists()
+        caller.done("POST", f"{path}/deallocate")
+        caller.done("POST", f"{path}/start")
+        assert list(scratch.iterdir()) == []
 
 
 def test_it_stays_while_something_exists(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.fakes.hub_server import HubRepo, hub_server
+from tests.fakes.planted_run import PlantedRun, blind_spots
 from tests.fakes.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -50,11 +50,6 @@ def project(terminal: Terminal, folder: Path, *, epochs: int | None = None) -> P
         text = re.sub(r"num_train_epochs: \d+", f"num_train_epochs: {epochs}", run_file.read_text())
         run_file.write_text(text)
     return run_file
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """A folder's files."""
-    return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
 def test_up_ends_with_a_model_and_an_empty_bill(terminal: Terminal, tmp_path: Path, machine_python: Path) -> None:
@@ -111,20 +106,20 @@ def test_a_killed_client_is_resumed_to_the_same_end(terminal: Terminal, tmp_path
 
 
 def test_without_sshd_and_with_a_hub_the_journey_is_the_same(terminal: Terminal, tmp_path: Path) -> None:
-    """The machine that needs nothing but pip fetches weights and data from a Hub, trains, and gives its model home."""
+    """The machine that needs nothing but pip fetches from a Hub that wants a token, trains, and gives its model home.
+
+    Its job prints a secret; none of those that were planted is in anything that either side has written.
+    """
     run_file = project(terminal, tmp_path / "demo", epochs=1)
     terminal.environment["LLAMALIFT_MACHINES"] = "in-process"
-    with hub_server() as hub:
-        hub.repos["models/tiny/llama"] = HubRepo(contents(run_file.parent / "tiny-llama"))
-        hub.repos["datasets/tiny/alpaca"] = HubRepo({"rows.json": (run_file.parent / "instructions.json").read_bytes()})
-        terminal.environment["HF_ENDPOINT"] = hub.url
-        text = run_file.read_text().replace(
-            "from: ./tiny-llama", "from: hf://tiny/llama\n  parameters_billion: 0.00106"
-        )
-        run_file.write_text(text.replace("from: ./instructions.json", "from: hf://datasets/tiny/alpaca/rows.json"))
-        terminal.run("up", str(run_file), seconds=600)
-    assert any("tiny/llama/resolve" in request for request in hub.requests)
+    planted = PlantedRun(terminal, run_file)
+    planted.go()
+    assert any("tiny/llama/resolve" in request for request in planted.requests)
     assert (tmp_path / "demo" / "model" / "MANIFEST.json").exists()
+    assert planted.search.found == []
+    assert planted.search.places > 100
+    assert planted.printed
+    assert blind_spots(planted.values) == []
 
 
 def test_a_stopped_job_goes_on_from_its_checkpoint(terminal: Terminal, tmp_path: Path) -> None:

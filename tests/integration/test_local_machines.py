@@ -336,6 +336,20 @@ class TestTheMachineItself:
         assert (kit.spec.workspace_folder / "file").read_text() == "data\n"
         assert (kit.spec.environment_cache / "file").read_text() == "cached\n"
 
+    def test_local_disks_are_seen_as_scratch(
+        self, kind: MachineKind, kit: MachineKit, tmp_path: Path, start: Callable[[MachineKit], RunningMachine]
+    ) -> None:
+        """LLAMALIFT_SCRATCH says where; a machine of a size without any has neither the word nor the folder."""
+        assert kind
+        start(replace(kit, spec=replace(kit.spec, scratch_folder=tmp_path / "nvme")))
+        kit.output("echo fast > $LLAMALIFT_SCRATCH/file")
+        assert (tmp_path / "nvme" / "file").read_text() == "fast\n"
+
+    @pytest.mark.usefixtures("machine")
+    def test_no_scratch_without_local_disks(self, kit: MachineKit) -> None:
+        """The word is not there, so that nobody takes an empty one for a folder."""
+        assert kit.output("echo ${LLAMALIFT_SCRATCH-none}") == "none"
+
     def test_environment_cache_is_shared(
         self, kind: MachineKind, tmp_path: Path, start: Callable[[MachineKit], RunningMachine]
     ) -> None:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.training, pytest.mark.timeout(900)]
 
-TOLERANCE = 5e-3
+# Sums are made in another order, which two summands do not notice: all differences were measured as 0, in float32 and
+# in bfloat16. Of four processes' gradients the last bits may differ, which moved a loss of 6.9 by less than this.
+TOLERANCE = 5e-7
 
 
 def prepare_from(source: TrainingRun, step: int, folder: Path, stage: str) -> TrainingRun:

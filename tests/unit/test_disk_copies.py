@@ -58,6 +58,21 @@ def test_the_new_disk_is_what_the_old_one_was(sku: str, speed: dict[str, int]) -
     assert "zones" not in copies.disk_body(disk(sku), SNAPSHOT, Place("westus3", None), {})
 
 
+@pytest.mark.parametrize(
+    ("creation", "is_of"),
+    [
+        ({"sourceResourceId": "/S/Snapshot", "sourceUniqueId": "u-2"}, True),
+        ({"sourceResourceId": "/s/snapshot", "sourceUniqueId": "u-1"}, False),
+        ({"sourceResourceId": "/S/Snapshot"}, True),
+        ({"sourceResourceId": "/s/other"}, False),
+        ({"createOption": "Empty"}, False),
+    ],
+)
+def test_a_copy_says_what_it_is_of(creation: dict[str, str], *, is_of: bool) -> None:
+    """By the source's own id, which its name may have had before; by its name where only that is told."""
+    assert copies.is_of({"properties": {"creationData": creation}}, SNAPSHOT) is is_of
+
+
 def test_an_answer_says_how_far_a_copy_is() -> None:
     """Without a percentage there is nothing to wait for; an error ends the waiting."""
     assert copies.is_whole({"properties": {}})

@@ -9,7 +9,7 @@ import pytest
 
 from remote.layout import RunLayout
 from runs.errors import SpecError
-from runs.job import render_job
+from runs.job import evictions_file, render_job
 from runs.secrets import read_secrets
 from runs.spec.load import load_run_text
 from runs.spec.recipes import write_recipe
@@ -18,12 +18,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def render(tmp_path: Path, recipe: str, more_lines: str = "", **more: Any) -> dict[str, object]:  # noqa: ANN401  (render_job's)
-    """The job of a shipped recipe, with further lines in its run file, on an imaginary machine."""
+def render(
+    tmp_path: Path,
+    recipe: str,
+    more_lines: str = "",
+    *,
+    last_lines: str = "",
+    **more: Any,  # noqa: ANN401  (render_job's)
+) -> dict[str, object]:
+    """The job of a shipped recipe, with further lines for checkpoints and at the end, on an imaginary machine."""
     run_file = write_recipe(recipe, tmp_path)
-    spec = load_run_text(
-        run_file.read_text().replace("\ncheckpoints:\n", f"\ncheckpoints:\n{more_lines}"), run_file
-    ).spec
+    text = run_file.read_text().replace("\ncheckpoints:\n", f"\ncheckpoints:\n{more_lines}") + last_lines
+    spec = load_run_text(text, run_file).spec
     layout = RunLayout("/workspace", "r-abcdef")
     job = render_job(
         spec, layout, python="/env/bin/python", model="/m", data="/d.json", processes=4, save_seconds=471,
@@ -68,6 +74,23 @@ def test_the_published_recipe_reaches_the_trainer_flag_by_flag(tmp_path: Path) -
     assert flag(argv, "output_dir") == "/workspace/llamalift/r-abcdef/checkpoints"
 
 
+def test_the_trainer_starts_on_scratch_where_the_machine_has_any(tmp_path: Path) -> None:
+    """The program that looks for local disks goes first; `storage.scratch: none` leaves it out."""
+    argv = steps(render(tmp_path, "tiny-cpu"))[0]["argv"]
+    assert isinstance(argv, list)
+    before = ["/env/bin/python", "-m", "templates.training.on_scratch", "--mount", "/scratch", "--"]
+    assert argv[: len(before)] == before
+    without = render(tmp_path / "none", "tiny-cpu", last_lines="\nstorage: {scratch: none}\n")
+    assert "templates.training.on_scratch" not in steps(without)[0]["argv"]
+
+
+def test_each_run_has_a_place_of_its_own_in_the_mirror(tmp_path: Path) -> None:
+    """Two runs of one run file never overwrite each other's checkpoints."""
+    argv = steps(render(tmp_path, "tiny-cpu", "  mirror: az://account/ckpt/team\n"))[0]["argv"]
+    assert flag(argv, "llamalift_mirror") == "az://account/ckpt/team/r-abcdef"
+    assert "--llamalift_mirror" not in steps(render(tmp_path / "none", "tiny-cpu"))[0]["argv"]
+
+
 def test_the_trainer_learns_of_evictions_and_of_what_a_save_should_take(tmp_path: Path) -> None:
     """Decided once; one eviction in ten hours is 36,000 seconds between two."""
     argv = steps(render(tmp_path, "wizardlm-7b", evictions_per_hour=0.1))[0]["argv"]
@@ -76,6 +99,14 @@ def test_the_trainer_learns_of_evictions_and_of_what_a_save_should_take(tmp_path
     assert schedule["expected_save_seconds"] == 471
     never = steps(render(tmp_path / "never", "wizardlm-7b", evictions_per_hour=0.0))[0]["argv"]
     assert json.loads(flag(never, "llamalift_schedule"))["seconds_between_losses"] is None
+
+
+def test_a_job_that_moved_is_told_of_the_evictions_there(tmp_path: Path) -> None:
+    """In a file of its own, which the trainer reads when it starts; null where nobody knows."""
+    run_file = write_recipe("wizardlm-7b", tmp_path)
+    spec = load_run_text(run_file.read_text(), run_file).spec
+    assert json.loads(evictions_file(spec, 0.2)) == {"seconds_between_losses": pytest.approx(18_000)}
+    assert json.loads(evictions_file(spec, None)) == {"seconds_between_losses": None}
 
 
 def test_the_literal_recipe_is_a_row_of_launches(tmp_path: Path) -> None:
@@ -92,7 +123,7 @@ def test_each_flag_is_said_once(tmp_path: Path) -> None:
     """No flag of the run file fights one of ours."""
     argv = steps(render(tmp_path, "wizardlm-7b"))[0]["argv"]
     assert isinstance(argv, list)
-    names = [word for word in argv if word.startswith("--")]
+    names = [word for word in argv if word.startswith("--") and word != "--"]
     assert len(names) == len(set(names))
 
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 # A launcher with one worker in a session of its own; both say who they are, then wait.
 _WORKER = """
 import os, sys, time
-from templates.training.orphans import die_with_parent
-die_with_parent()
+from templates.training.orphans import die_with_launcher
+die_with_launcher()
 print(os.getpid(), flush=True)
 time.sleep(600)
 """
@@ -65,6 +65,14 @@ def test_a_worker_that_starts_after_its_launcher_has_gone_ends_at_once() -> None
     environment = os.environ | {"LLAMALIFT_LAUNCHER_PID": "1"}
     done = subprocess.run([sys.executable, "-c", _WORKER], env=environment, capture_output=True, check=False)
     assert (done.returncode, done.stdout) == (-signal.SIGKILL, b"")
+
+
+def test_what_a_worker_starts_may_die_with_the_worker_instead() -> None:
+    """Its parent is not the launcher, whose name it inherits all the same."""
+    code = "from templates.training.orphans import die_with_parent; die_with_parent(); print('lives')"
+    environment = os.environ | {"LLAMALIFT_LAUNCHER_PID": "1"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, b"lives")
 
 
 @pytest.mark.parametrize("asked", [True, False])

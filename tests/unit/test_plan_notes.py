@@ -55,7 +55,7 @@ def planned(folder: Path, more: str = "", said: Survey | None = None) -> Plan:
         ),
         (
             "machine: {spot: true}\ncheckpoints: {relaunch: true}\n", survey(offer(eviction_band="15-20")),
-            "a save every 69 minutes would lose least (Young-Daly); the relaunched recipe goes 384 minutes without one",
+            "a save every 16 minutes would lose least (Young-Daly); the relaunched recipe goes 384 minutes without one",
         ),
         (
             "", replace(survey(), providers=(Provider("Microsoft.DevTestLab", is_registered=False),)),
@@ -67,7 +67,15 @@ def planned(folder: Path, more: str = "", said: Survey | None = None) -> Plan:
         ),
         (
             "limits: {hours: 5}\n", None,
-            "the run takes about 11.6 hours and would be stopped before its end, limits.hours: 5",
+            "the run takes about 11.4 hours and would be stopped before its end, limits.hours: 5",
+        ),
+        (
+            "checkpoints: {mirror: az://account/ckpt}\n", None,
+            "what is copied to it stays, and costs, after `llamalift down`: az://account/ckpt",
+        ),
+        (
+            "checkpoints: {mirror: az://account/ckpt}\n", None,
+            "signs in to the mirror by its identity, which needs the role Storage Blob Data Contributor there",
         ),
         ("train: {fp16: true}\n", None, "bf16 is as fast on A100-80GB and cannot overflow as fp16 does"),
         ("train: {bf16: false}\n", None, "fp32 runs many times slower than bf16 on A100-80GB; leave out bf16: false"),

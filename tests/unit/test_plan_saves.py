@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +13,8 @@ from runs.placing.decide import plan_at
 from runs.plan.document import plan_json
 from runs.plan.make import make_plan
 from runs.plan.saves import Decider, rate_from_band
+from runs.plan.sizes import find_size
+from runs.plan.two_speed import scratch_save_seconds
 from runs.spec.load import load_run_file
 from tests.fakes.surveys import AT, offer, survey
 from tests.unit.test_plan_placements import BIG
@@ -22,14 +25,21 @@ if TYPE_CHECKING:
     from provisioning.survey_types import Survey
     from runs.plan.plan import Plan
     from runs.plan.saves import SavePlan
+    from runs.spec.run_file import RunFile
 
 SPOT = "machine: {spot: true}\n"
 
 
-def planned(folder: Path, more: str = "", said: Survey | None = None) -> Plan:
+def planned(folder: Path, more: str = "", said: Survey | None = None, *, scratch: str = "none") -> Plan:
     """The plan of a 7B run whose run file has further lines."""
-    (folder / "run.yaml").write_text(BIG + more)
+    (folder / "run.yaml").write_text(f"{BIG}{more}storage: {{scratch: {scratch}}}\n")
     return make_plan(load_run_file(folder / "run.yaml"), said)
+
+
+def load_run_file_of(folder: Path) -> RunFile:
+    """The 7B run file."""
+    (folder / "run.yaml").write_text(BIG)
+    return load_run_file(folder / "run.yaml").spec
 
 
 def saves(folder: Path, more: str = "", said: Survey | None = None) -> SavePlan:
@@ -130,6 +140,42 @@ def test_json_has_what_the_screen_draws(tmp_path: Path) -> None:
     literal = plan_json(planned(tmp_path, "checkpoints: {relaunch: true}\n"), now=AT)["saves"]
     assert [launch["save_steps"] for launch in literal["relaunching"]["launches"]] == [800, 400, 50, 25, 12, 6]
     assert literal["relaunching"]["extra_dollars"] > 0
+
+
+def test_with_scratch_training_waits_less_and_the_drain_is_told(tmp_path: Path) -> None:
+    """A save holds up for what scratch takes; it is durable a disk's save later, which counts in the worst loss."""
+    usual, fast = planned(tmp_path), planned(tmp_path, scratch="auto")
+    assert usual.saves is not None
+    assert fast.saves is not None
+    assert fast.saves.save_seconds == pytest.approx(24.6, abs=0.1)
+    assert fast.saves.drain_seconds == usual.saves.save_seconds == fast.save_seconds
+    assert len(fast.saves.steps) > len(usual.saves.steps)
+    assert fast.saves.share < usual.saves.share
+    assert fast.saves.worst_loss_seconds == pytest.approx(
+        fast.saves.at_risk_seconds + fast.saves.save_seconds + fast.saves.drain_seconds
+    )
+    assert fast.time is not None
+    assert fast.time.saving_seconds == pytest.approx(fast.saves.total_seconds + fast.saves.drain_seconds)
+
+
+def test_no_save_is_planned_before_the_last_one_is_durable(tmp_path: Path) -> None:
+    """Where saving could take all the time in the world, the drain keeps saves apart; the last step is always saved."""
+    made = planned(tmp_path, "checkpoints: {max_share: 1, shrink: {from: 4}}\n", scratch="auto").saves
+    assert made is not None
+    assert made.decides is Decider.DRAIN
+    stretches = [after - before for before, after in pairwise(made.steps)]
+    assert min(stretches[:-1]) * made.step_seconds >= made.drain_seconds
+    assert made.steps[-1] == 1290
+
+
+def test_scratch_that_holds_no_two_checkpoints_is_not_planned_with(tmp_path: Path) -> None:
+    """As the trainer will do."""
+    spec = load_run_file_of(tmp_path)
+    size = find_size("Standard_NC96ads_A100_v4")
+    assert size is not None
+    assert scratch_save_seconds(spec, size, 94 * 10**9) == pytest.approx(24.5, abs=0.1)
+    assert scratch_save_seconds(spec, size, 2000 * 10**9) is None
+    assert scratch_save_seconds(spec, replace(size, local_nvme_gb=0), 94 * 10**9) is None
 
 
 @pytest.mark.parametrize("columns", [12, 40, 66, 106])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import os
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -14,8 +16,7 @@ from templates.training.metrics import Metrics
 from templates.training.sizes import checkpoint_bytes, model_bytes
 from templates.training.start import Start, find_start
 
-if TYPE_CHECKING:
-    from pathlib import Path
+_NOBODY = 65534
 
 
 def write(folder: Path, step: int, text: str = "weights", **facts: object) -> Path:
@@ -173,6 +174,25 @@ def test_a_half_written_checkpoint_is_removed(tmp_path: Path) -> None:
 def test_a_first_start_has_nothing(tmp_path: Path) -> None:
     """No folder yet is no error."""
     assert find_start([tmp_path / "new"], {}, Metrics(None)) == Start()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody who may not read a file")
+def test_a_file_that_may_not_be_read_is_a_reason() -> None:
+    """The start says so and takes the checkpoint before it."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write(folder, 3)
+        (write(folder, 6) / "global_step" / "shard.pt").chmod(0)
+        for path in (folder, folder / "checkpoint-6"):
+            os.chown(path, _NOBODY, _NOBODY)
+        told = Told(folder)
+        os.seteuid(_NOBODY)
+        try:
+            start = find_start([folder], {}, told.metrics)
+        finally:
+            os.seteuid(0)
+        assert start.step == 3
+        assert told.notes() == ["checkpoint-6 is set aside: unreadable: global_step/shard.pt: Permission denied"]
 
 
 def test_several_roots_are_one(tmp_path: Path) -> None:

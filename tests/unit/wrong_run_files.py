@@ -95,6 +95,9 @@ WRONG: dict[str, str] = {
     "unknown disk type": _with("storage: {disk_type: Premium}\n"),
     "premium v2 without a zone": _with("storage: {disk_type: PremiumV2_LRS}\n"),
     "mount over the system": _with("storage: {mount: /usr}\n"),
+    "mirror without a container": _with("checkpoints: {mirror: az://account}\n"),
+    "mirror on another cloud": _with("checkpoints: {mirror: s3://bucket/prefix}\n"),
+    "unknown scratch": _with("storage: {scratch: /scratch}\n"),
     "other mount in rehearsal": _with("storage: {mount: /data}\n"),
     # sources
     "model as a bare hub name": GOOD.replace("./weights", "huggyllama/llama-7b"),

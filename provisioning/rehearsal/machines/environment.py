@@ -29,6 +29,9 @@ _CONFIGURATION = frozenset(
     }
 )  # fmt: skip
 
+# Hold parts of the machine to the speed of slower hardware.
+_REHEARSED = ("LLAMALIFT_DRAIN_BYTES_PER_SECOND",)
+
 _NOT_CONFIGURATION = frozenset(
     {
         "PIP_BUILD_TRACKER", "PIP_CACHE_DIR", "PIP_CONSTRAINT", "PIP_LOG", "PIP_PREFIX", "PIP_PYTHON", "PIP_QUIET",
@@ -51,6 +54,7 @@ def machine_environment(spec: LocalMachineSpec, kind: MachineKind, disk: Machine
     environment = {
         "LANG": "C.UTF-8",
         **host_configuration(os.environ),
+        **{name: os.environ[name] for name in _REHEARSED if name in os.environ},
         "HOME": str(root / "home" / spec.username),
         "LOGNAME": spec.username,
         "PATH": f"{root / 'run' / 'machine'}:{STANDARD_PATH}",
@@ -68,9 +72,16 @@ def machine_environment(spec: LocalMachineSpec, kind: MachineKind, disk: Machine
     if spec.arm_ca_file is not None:
         shutil.copyfile(spec.arm_ca_file, disk.programs / "arm-ca.pem")
         environment["LLAMALIFT_ARM_CA"] = str(root / "run" / "machine" / "arm-ca.pem")
+    if spec.scratch_folder is not None:
+        environment["LLAMALIFT_SCRATCH"] = scratch_seen(spec.scratch_folder, kind)
     if kind is MachineKind.IN_PROCESS:
         environment |= _without_sandbox(spec, disk, environment["PATH"])
     return environment
+
+
+def scratch_seen(folder: Path, kind: MachineKind) -> str:
+    """Where the machine sees its local disks."""
+    return "/scratch" if kind is MachineKind.SANDBOX else str(folder.absolute())
 
 
 def write_login_profile(disk: MachineDisk, environment: Mapping[str, str]) -> None:

@@ -111,6 +111,8 @@ def _boot(spec: LocalMachineSpec, kind: MachineKind, disk: MachineDisk, lock: in
         record_first_boot(disk, apply_custom_data(spec, disk, console.say))
         copy_pip_configuration(disk)
     spec.environment_cache.mkdir(parents=True, exist_ok=True)
+    if spec.scratch_folder is not None:
+        spec.scratch_folder.mkdir(parents=True, exist_ok=True)
     try:
         machine = _start(spec, kind, disk, lock)
         _wait_until_listening(machine, disk)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 USER_ID = 1000
 POWER_OFF = "exec /bin/kill -TERM 1"
 
-_OWN_TOP_LEVEL = frozenset({"dev", "etc", "home", "lost+found", "opt", "proc", "run", "tmp", "workspace"})
+_OWN_TOP_LEVEL = frozenset({"dev", "etc", "home", "lost+found", "opt", "proc", "run", "scratch", "tmp", "workspace"})
 _ISOLATION = (
     "--unshare-user", "--uid", str(USER_ID), "--gid", str(USER_ID), "--unshare-pid", "--unshare-ipc", "--unshare-uts",
     "--unshare-cgroup-try",
@@ -141,6 +141,8 @@ def _arguments(spec: LocalMachineSpec, disk: MachineDisk) -> list[str]:
         arguments += ["--tmpfs", "/var/tmp"]  # noqa: S108
     arguments += ["--bind", str(spec.workspace_folder.absolute()), "/workspace"]
     arguments += ["--bind", str(spec.environment_cache.absolute()), "/workspace/llamalift/env"]
+    if spec.scratch_folder is not None:
+        arguments += ["--bind", str(spec.scratch_folder.absolute()), "/scratch"]
     return [*arguments, "--chdir", "/"]
 
 

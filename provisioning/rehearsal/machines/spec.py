@@ -38,6 +38,8 @@ class LocalMachineSpec:
         imds_url: Base URL of the emulator's instance metadata service, or None.
         arm_url: Base URL of the emulator's Resource Manager, for a machine that deallocates itself, or None.
         arm_ca_file: The certificate authority to trust there (copied onto the machine), or None.
+        scratch_folder: What stands for its local disks, seen as `/scratch` (`LLAMALIFT_SCRATCH` says where); None for a
+            size without any. Made when absent; emptying it is up to whoever takes the machine's hardware away.
     """
 
     name: str
@@ -52,6 +54,7 @@ class LocalMachineSpec:
     imds_url: str | None = None
     arm_url: str | None = None
     arm_ca_file: Path | None = None
+    scratch_folder: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import shutil
 import time
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from provisioning.rehearsal.arm.compute.copies import folder_of
 from provisioning.rehearsal.arm.compute.disks import erase as erase_disk
 from provisioning.rehearsal.arm.compute.disks import new_disk
 from provisioning.rehearsal.arm.compute.references import disks_of, interface_ids, vm_id
+from provisioning.rehearsal.arm.compute.skus import has_local_nvme
 from provisioning.rehearsal.arm.errors import ArmError
 from provisioning.rehearsal.arm.ids import ResourceId
 from provisioning.rehearsal.arm.operations import now_text
@@ -84,6 +86,8 @@ def power_off(world: World, operation: Operation) -> None:
 
 def _stop(world: World, machine: Resource, power: str) -> None:
     world.machines.stop(vm_id(machine))
+    if power == "deallocated" and (scratch := _scratch(machine, _os_disk_folder(world, machine))) is not None:
+        shutil.rmtree(scratch, ignore_errors=True)
     with world.store.lock:
         machine.private["power"] = power
         note_ownership(world, machine)
@@ -200,7 +204,7 @@ def _boot(world: World, machine: Resource) -> None:
 
 def _specification(world: World, machine: Resource) -> LocalMachineSpec:
     profile = machine.properties["osProfile"]
-    folder = _disk_folder(world, machine.properties["storageProfile"]["osDisk"]["managedDisk"]["id"])
+    folder = _os_disk_folder(world, machine)
     keys = ((profile.get("linuxConfiguration") or {}).get("ssh") or {}).get("publicKeys") or [{}]
     address = _address(world, machine)
     return LocalMachineSpec(
@@ -216,7 +220,17 @@ def _specification(world: World, machine: Resource) -> LocalMachineSpec:
         imds_url=f"{world.metadata_url}/{machine.private['metadata_key']}",
         arm_url=world.urls.base_url,
         arm_ca_file=world.ca_file,
+        scratch_folder=_scratch(machine, folder),
     )
+
+
+def _scratch(machine: Resource, folder: Path) -> Path | None:
+    """What stands for the size's local NVMe disks; the next owner of the hardware finds none of it."""
+    return folder / "local-nvme" if has_local_nvme(machine.properties["hardwareProfile"]["vmSize"]) else None
+
+
+def _os_disk_folder(world: World, machine: Resource) -> Path:
+    return _disk_folder(world, machine.properties["storageProfile"]["osDisk"]["managedDisk"]["id"])
 
 
 def _workspace(world: World, machine: Resource, folder: Path) -> Path:

@@ -64,6 +64,7 @@ _ALL = (
     Size("Standard_D2s_v5", 2, 8, 0, 4, "standardDSv5Family", spot=True, regions=_EVERYWHERE),
     Size("Standard_D4s_v5", 4, 16, 0, 8, "standardDSv5Family", spot=True, regions=_EVERYWHERE),
     Size("Standard_D8s_v5", 8, 32, 0, 16, "standardDSv5Family", spot=True, regions=_EVERYWHERE),
+    Size("Standard_L8s_v3", 8, 64, 0, 16, "standardLSv3Family", spot=True, regions=_EVERYWHERE),
     Size("Standard_D2as_v5", 2, 8, 0, 4, "standardDASv5Family", spot=True, regions=_EVERYWHERE),
     Size("Standard_D4as_v5", 4, 16, 0, 8, "standardDASv5Family", spot=True, regions=_EVERYWHERE),
 )
@@ -93,6 +94,7 @@ DEFAULT_LIMITS: Mapping[str, int] = {
     "standardDSv3Family": 100,
     "standardDSv5Family": 100,
     "standardDASv5Family": 100,
+    "standardLSv3Family": 100,
     # Rows that the usages API lists for everyone, whether or not there is anything of the kind.
     "availabilitySets": 2_500,
     "virtualMachineScaleSets": 2_500,

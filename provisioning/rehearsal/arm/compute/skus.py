@@ -53,6 +53,7 @@ _HARDWARE = {
     "Standard_D4s_v5": _Hardware(6_400, 145, 2),
     "Standard_D8s_v5": _Hardware(12_800, 290, 4),
     "Standard_D4as_v5": _Hardware(6_400, 144, 2),
+    "Standard_L8s_v3": _Hardware(20_000, 290, 4, scratch_gib=80, nvme_mib=1_831_420),
     "Standard_B4s_v2": _Hardware(6_400, 145, 2),
     "Standard_D2s_v3": _Hardware(3_200, 48, 2, scratch_gib=16),
     "Standard_D4s_v3": _Hardware(6_400, 96, 2, scratch_gib=32),
@@ -68,6 +69,12 @@ _DISKS = {
     ("StandardSSD_LRS", "Standard", "E30"): (1_024, 500, 60),
     ("PremiumV2_LRS", "Premium", "P"): (65_536, 80_000, 2_000),
 }
+
+
+def has_local_nvme(size: str) -> bool:
+    """Whether a size, by its name in any case, has NVMe disks of its own that come as bare devices."""
+    known = SIZES.get(size.lower())
+    return known is not None and _HARDWARE.get(known.name, _PLAIN).nvme_mib > 0
 
 
 def _list(call: Call) -> Response:

@@ -40,6 +40,7 @@ _PRODUCTS = {
     "standardDSv3Family": "Virtual Machines Dsv3 Series",
     "standardDSv5Family": "Virtual Machines Dsv5 Series",
     "standardDASv5Family": "Virtual Machines Dasv5 Series",
+    "standardLSv3Family": "Virtual Machines Lsv3 Series",
 }
 # How the feed writes some regions for people.
 _LOCATIONS: Mapping[str, str] = {

@@ -32,6 +32,7 @@ LIST_DOLLARS_PER_HOUR: Mapping[str, float] = {
     "Standard_D2s_v5": 0.096,
     "Standard_D4s_v5": 0.192,
     "Standard_D8s_v5": 0.384,
+    "Standard_L8s_v3": 0.624,
     "Standard_D2as_v5": 0.086,
     "Standard_D4as_v5": 0.172,
 }
