@@ -72,12 +72,12 @@ def decide(work: Work, notice_seconds: float) -> Decision:
         return Decision(NOTHING, "nothing runs")
     if work.is_loading:
         return Decision(NOTHING, "no step was trained since the last start")
-    if _is_saved(work):
-        return Decision(NOTHING, f"step {work.step} is saved already")
     need, words = _needed(work)
     within = f"{words}; the notice is {notice_seconds:.0f} s"
     if need + MARGIN_SECONDS <= notice_seconds:
         return Decision(SAVE, within)
+    if _is_saved(work):
+        return Decision(NOTHING, f"step {work.step} is saved already, and {within}")
     drain = work.drain
     if drain is not None and drain.left_bytes > 0 and drain.seconds() + MARGIN_SECONDS <= notice_seconds:
         return Decision(DRAIN, f"{within}; the checkpoint of step {drain.step} is durable in {drain.seconds():.0f} s")
