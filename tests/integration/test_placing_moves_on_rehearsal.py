@@ -210,4 +210,5 @@ def saved_below(context: RunContext, disk: str) -> str:
     caller = ArmCaller(emulator(context))
     path = f"/resourceGroups/llamalift-{context.run_id}/providers/Microsoft.Compute/disks/{disk}"
     unique_id = caller.call("GET", path).body["properties"]["uniqueId"]
-    return (emulator(context).state_folder / "disks" / unique_id / "saved").read_text()
+    saved: str = (emulator(context).state_folder / "disks" / unique_id / "saved").read_text()
+    return saved
