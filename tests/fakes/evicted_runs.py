@@ -114,14 +114,12 @@ class EvictedRun:
         """
         before = self._wait(lambda: self._trained(after_steps), f"{after_steps} steps")
         count, promised = len(before["departures"]), self.promised_steps()
-        began, measured = time.monotonic(), self._slow_down() if kind == "declined" else None
+        began, measured = time.monotonic(), self._measured() if kind == "declined" else None
         service.evict(
             self._handle(), f"{self.run_id}-vm", notice_seconds=0.0 if kind == "no notice" else NOTICE_SECONDS
         )
         if measured is not None:
-            self._wait(
-                lambda: (self._state().get("departure") or {}).get("acknowledged_at"), "the notice to be declined"
-            )
+            self._wait(self._declined, "the notice to be declined")
             self._times.write_text(measured)
         if kill_client:
             self._kill_client()
@@ -209,11 +207,16 @@ class EvictedRun:
     def _times(self) -> Path:
         return self._workspace() / "checkpoints" / "save-times.json"
 
-    def _slow_down(self) -> str:
-        """For the machine's eyes saves are as slow as those of a large model; gives what was measured."""
-        measured = self._wait(lambda: self._times.read_text() if self._times.exists() else "", "a measured save")
-        self._times.write_text(json.dumps(P30_TIMES))
-        return measured
+    def _measured(self) -> str:
+        """What the trainer has measured of steps and saves, as it has written it down."""
+        return self._wait(lambda: self._times.read_text() if self._times.exists() else "", "a measured save")
+
+    def _declined(self) -> bool:
+        """Whether the machine may go; until then what the trainer measures gives way to what a slow disk takes."""
+        part = self._times.with_name(".as-on-p30")
+        part.write_text(json.dumps(P30_TIMES))
+        part.replace(self._times)
+        return bool((self._state().get("departure") or {}).get("acknowledged_at"))
 
     def _state(self) -> dict[str, Any]:
         return _json(self._workspace() / "state.json")
