@@ -19,7 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from remote.errors import CommandFailedError, CommandTimeoutError, RemoteError, UnreachableError
+from remote.jump import proxy_command
 from remote.running import RECONNECT_HINT
+from remote.ssh_config import quoted
 from remote.text import printable
 
 if TYPE_CHECKING:
@@ -224,19 +226,16 @@ def ssh_arguments(endpoint: Endpoint, folder: Path, command: Command) -> list[st
         "ServerAliveInterval": _ALIVE_SECONDS,
         "StrictHostKeyChecking": "yes",
         "UpdateHostKeys": "no",
-        "UserKnownHostsFile": _quoted(known),
+        "UserKnownHostsFile": quoted(known),
     }
+    if endpoint.jump:
+        settings["ProxyCommand"] = proxy_command(endpoint.jump)
     options = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
     key_file = str(endpoint.key_file).replace("%", "%%")
     return [
         "ssh", "-F", "none", "-T", *options, "-i", key_file, "-p", str(endpoint.port), "-l", endpoint.username,
         "--", endpoint.host, command.render(),
     ]  # fmt: skip
-
-
-def _quoted(path: Path) -> str:
-    # ssh splits the value at spaces and expands %; it knows no escape for a quote, which no temporary folder has.
-    return '"{}"'.format(str(path).replace("%", "%%"))
 
 
 def _prepare(pipe: int) -> None:
