@@ -1,4 +1,4 @@
-"""The rehearsal cloud for tests of the Azure client: one emulator for a module, emptied after each test."""
+"""What integration tests share, each for one module: an emulator, emptied after each test, and an OpenSSH server."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ import pytest
 
 from tests.fakes.ledgers import MemoryLedger
 from tests.fakes.rehearsed import RUN_ID, machine_request, silent
+from tests.fakes.ssh_machine import ssh_machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from provisioning.rehearsal.cloud import RehearsalCloud
     from provisioning.rehearsal.service import EmulatorHandle
     from provisioning.types import MachineRequest
+    from tests.fakes.ssh_machine import SshMachine
 
 EMPTY_SECONDS = 30
 
@@ -51,3 +54,16 @@ def cloud(emulator: EmulatorHandle) -> Iterator[RehearsalCloud]:
 def request_(cloud: RehearsalCloud) -> MachineRequest:
     """A machine that the rehearsal cloud has."""
     return machine_request(cloud)
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshMachine]:
+    """One OpenSSH server for the module."""
+    with ssh_machine(tmp_path_factory.mktemp("machine") / "m") as running:
+        yield running
+
+
+@pytest.fixture
+def there(machine: SshMachine, request: pytest.FixtureRequest) -> Path:
+    """A folder of its own on the machine, which happens to be this computer."""
+    return machine.workspace / str(request.node.name)

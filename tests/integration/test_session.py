@@ -33,13 +33,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshMachine]:
-    """One OpenSSH server for the module."""
-    with ssh_machine(tmp_path_factory.mktemp("machine") / "m") as running:
-        yield running
-
-
 @pytest.fixture
 def session(machine: SshMachine) -> Iterator[Session]:
     """A connection of its own for each test."""

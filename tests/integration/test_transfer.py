@@ -23,24 +23,11 @@ if TYPE_CHECKING:
 ODD_NAMES = ("a b", "new\nline", "-rf", "ünï çødé", "$(touch x)", "'\"`", "*?[a]", "a" * 200, ".hidden", "back\\slash")
 
 
-@pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshMachine]:
-    """One OpenSSH server for the module."""
-    with ssh_machine(tmp_path_factory.mktemp("machine") / "m") as running:
-        yield running
-
-
 @pytest.fixture
 def session(machine: SshMachine) -> Iterator[Session]:
     """A connection of its own for each test."""
     with Session.connect(machine.endpoint, deadline_seconds=20) as connected:
         yield connected
-
-
-@pytest.fixture
-def there(machine: SshMachine, request: pytest.FixtureRequest) -> Path:
-    """A folder of its own on the machine, which happens to be this computer."""
-    return machine.workspace / str(request.node.name)
 
 
 def _content(folder: Path) -> dict[str, bytes | None]:

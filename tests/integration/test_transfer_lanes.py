@@ -20,19 +20,13 @@ from remote.session import Session
 from remote.transfer import send_tree
 from remote.types import FileDigest
 from templates.transfer.bundle import BIG_FILE_BYTES, CELL_BYTES, STAGE_PREFIX, part_name
-from tests.fakes.ssh_machine import SshMachine, ssh_machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.fakes.ssh_machine import SshMachine
+
 _BIG = 6 * CELL_BYTES + 12_345
-
-
-@pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshMachine]:
-    """One OpenSSH server for the module."""
-    with ssh_machine(tmp_path_factory.mktemp("machine") / "m") as running:
-        yield running
 
 
 @pytest.fixture
@@ -40,12 +34,6 @@ def session(machine: SshMachine) -> Iterator[Session]:
     """A connection of its own for each test."""
     with Session.connect(machine.endpoint, deadline_seconds=60) as connected:
         yield connected
-
-
-@pytest.fixture
-def there(machine: SshMachine, request: pytest.FixtureRequest) -> Path:
-    """A folder of its own on the machine, which happens to be this computer."""
-    return machine.workspace / str(request.node.name)
 
 
 def _sign_ins(machine: SshMachine) -> int:

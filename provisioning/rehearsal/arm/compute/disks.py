@@ -21,6 +21,8 @@ from provisioning.rehearsal.arm.store import Resource
 from provisioning.rehearsal.arm.validation import check_request_body
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from provisioning.rehearsal.arm.call import Call
     from provisioning.rehearsal.arm.ids import ResourceId
     from provisioning.rehearsal.arm.json_types import Json
@@ -220,14 +222,19 @@ def accepted(call: Call, disk: Resource, action: str, *, shown: tuple[str, ...])
 
 def settle(world: World, operation: Operation) -> Json | None:
     """Finish a disk's PUT: the operation's output is the disk itself, with the bytes of what it was made from."""
+    return settled(world, operation, _view)
+
+
+def settled(world: World, operation: Operation, view: Callable[[World, Resource], Json]) -> Json | None:
+    """Finish the PUT of a disk or a snapshot, which has its bytes now; None when it was deleted meanwhile."""
     fill(world, operation.target)
     with world.store.lock:
-        disk = world.store.get(operation.target)
-        if disk is None:
+        resource = world.store.get(operation.target)
+        if resource is None:
             return None
-        disk.properties["provisioningState"] = "Succeeded"
-        world.store.put(disk)
-        return _view(world, disk)
+        resource.properties["provisioningState"] = "Succeeded"
+        world.store.put(resource)
+        return view(world, resource)
 
 
 ROUTES = [

@@ -16,12 +16,11 @@ from provisioning.rehearsal.arm.compute.copies import (
     WHOLE_PERCENT,
     checked_source,
     error_of,
-    fill,
     folder_of,
     percent_of,
     source_lost,
 )
-from provisioning.rehearsal.arm.compute.disks import accepted
+from provisioning.rehearsal.arm.compute.disks import accepted, settled
 from provisioning.rehearsal.arm.errors import ArmError, property_change
 from provisioning.rehearsal.arm.folders import remove_folder
 from provisioning.rehearsal.arm.ids import same_id
@@ -155,14 +154,7 @@ def _patch(call: Call) -> Response:
 
 def settle(world: World, operation: Operation) -> Json | None:
     """Finish a snapshot's PUT: its bytes are there, for a copy to another region once its percentage says so."""
-    fill(world, operation.target)
-    with world.store.lock:
-        snapshot = world.store.get(operation.target)
-        if snapshot is None:
-            return None
-        snapshot.properties["provisioningState"] = "Succeeded"
-        world.store.put(snapshot)
-        return _view(world, snapshot)
+    return settled(world, operation, _view)
 
 
 ROUTES = [
