@@ -6,15 +6,16 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from remote.errors import UnreachableError
+from remote.errors import MachineOffError, UnreachableError
 from runs.adoption.carried import carry
 from runs.backstop import arm_if_due
 from runs.errors import TrainingFailedError
 from runs.evictions import close_evictions
 from runs.facts import Decided, Pausing, Prepared, Submitted, Synced, Trained
-from runs.job import evictions_file, launch_words, render_job
+from runs.job import Seat, evictions_file, launch_words, render_job
 from runs.log_copy import LogCopy
 from runs.masking import masked_status, take_secrets_back, try_to_take_secrets_back
+from runs.nodes import first_rented, machines_of
 from runs.pause import stop_and_wait
 from runs.power import refuse_if_off
 from runs.types import StageName
@@ -30,6 +31,7 @@ _RECONNECT_SECONDS = 600.0
 _TAKE_SECONDS = 30.0
 # A run longer than a day gets its auto-shutdown on its last one.
 _BACKSTOP_SECONDS = 600.0
+_OTHERS_SECONDS = 10.0
 _ENDED_BADLY = frozenset({"failed", "stopped"})
 
 
@@ -42,6 +44,7 @@ class Train:
     def __init__(self) -> None:
         # Over all machines of the run: what was said once is not said again.
         self._said: set[str] = set()
+        self._said_by_others: set[tuple[int, str]] = set()
 
     def is_done(self, context: RunContext) -> bool:
         """Both done-markers were seen."""
@@ -52,7 +55,7 @@ class Train:
         copy = LogCopy(context.folder / "train.log")
         submitted = context.get(Submitted)
         if submitted is None:
-            self._submit(context, Submitted(at=time.time()))
+            self._submit_to_all(context, Submitted(at=time.time()))
         else:
             self._submit_again(context, copy, submitted)
         try:
@@ -60,7 +63,8 @@ class Train:
         except TrainingFailedError:
             try_to_take_secrets_back(context)
             raise
-        take_secrets_back(context)
+        for one in machines_of(context):
+            take_secrets_back(one)
         trained = trained_of(status, context.require(Submitted))
         context.journal.put(context.run_id, trained)
         loss = "" if trained.loss is None else f", loss {trained.loss:.3f}"
@@ -83,15 +87,41 @@ class Train:
         if context.spec.secrets and not has_secrets(context.session(self.name), context.layout()):
             self._put_secrets(context)
         if status.phase == "waiting":
-            self._submit(context, submitted)
+            self._submit_to_all(context, submitted)
         elif has_ended_badly(status):
             # The user came back to it: once more, from the newest complete checkpoint.
-            self._submit(context, replace(submitted, number=submitted.number + 1))
+            self._submit_to_all(context, replace(submitted, number=submitted.number + 1))
             self._await_start(context, copy)
         else:
+            if status.phase == "running":
+                self._submit_to_others(context)
             # It may have moved: the agent goes on with the job that it has, and the trainer looks at this.
             self._tell_evictions(context)
         context.journal.forget(context.run_id, Pausing)
+
+    def _submit_to_all(self, context: RunContext, submitted: Submitted) -> None:
+        """The first machine last: its job is the run's, and the others wait for it."""
+        self._submit_to_others(context)
+        self._submit(context, submitted)
+
+    def _submit_to_others(self, context: RunContext) -> None:
+        """Have each further machine wait for the first one, or train beside it; one that does so already goes on."""
+        from remote.agent import has_secrets, read_status
+        from remote.machine import wait_until_booted
+
+        for one in context.others():
+            submitted = one.get(Submitted)
+            if submitted is None:
+                self._submit(one, Submitted(at=time.time()))
+                continue
+            wait_until_booted(one.session(self.name), one.layout())
+            status = read_status(one.session(self.name), one.layout())
+            if one.spec.secrets and not has_secrets(one.session(self.name), one.layout()):
+                self._put_secrets(one)
+            if status.phase == "waiting":
+                self._submit(one, submitted)
+            elif status.phase != "running":
+                self._submit(one, replace(submitted, number=submitted.number + 1))
 
     def _submit(self, context: RunContext, submitted: Submitted) -> None:
         """Send the secrets, the DeepSpeed config and the job; the agent starts a job exactly once.
@@ -112,6 +142,7 @@ class Train:
             processes=processes_of(spec.machine, decided.size), save_seconds=decided.save_seconds,
             secrets_file=self._put_secrets(context), number=submitted.number,
             evictions_per_hour=decided.evictions_per_hour, on_scratch=has_scratch(spec, decided.size),
+            seat=_seat(context),
         )  # fmt: skip
         context.journal.confirm(context.run_id)
         context.journal.put(context.run_id, submitted)
@@ -146,11 +177,14 @@ class Train:
             RunBusyError: This client was suspended, and another one follows the job now.
             UnreachableError: The machine did not answer for ten minutes, or the cloud says that it is off.
         """
-        look_at_backstop_at = time.monotonic()
+        look_at_backstop_at = look_at_others_at = time.monotonic()
         while True:
             # Not the cloud: a laptop that wakes up has no network yet, and looking at the job changes nothing.
             context.journal.confirm_lease(context.run_id)
             status = self._look(context, copy)
+            if time.monotonic() >= look_at_others_at:
+                self._look_at_others(context)
+                look_at_others_at = time.monotonic() + _OTHERS_SECONDS
             if time.monotonic() >= look_at_backstop_at:
                 arm_if_due(context)
                 look_at_backstop_at = time.monotonic() + _BACKSTOP_SECONDS
@@ -161,6 +195,32 @@ class Train:
             if has_ended_badly(status):
                 raise _failure(context, status)
             time.sleep(_POLL_SECONDS)
+
+    def _look_at_others(self, context: RunContext) -> None:
+        """A machine that has gone, or has given up, ends the run's training: the first one would wait for it in vain.
+
+        Raises:
+            MachineOffError: The cloud says that one is off.
+            TrainingFailedError: One has given up.
+        """
+        from remote.agent import read_status
+
+        for one in context.others():
+            try:
+                session = one.session(self.name, deadline_seconds=_OTHERS_SECONDS)
+                status = masked_status(one, read_status(session, one.layout(), log_limit=0))
+            except MachineOffError:
+                raise
+            except UnreachableError:
+                one.hang_up()
+                refuse_if_off(one)
+                continue
+            for note in status.notes:
+                if (one.node, note) not in self._said_by_others:
+                    self._said_by_others.add((one.node, note))
+                    one.reporter.note(note)
+            if status.phase == "failed":
+                raise _failure(one, status)
 
     def _look(self, context: RunContext, copy: LogCopy) -> AgentStatus:
         """One status, over a new connection where the old one is gone."""
@@ -235,6 +295,13 @@ def describe(status: AgentStatus) -> str:
     if draining := status.checkpoints.draining:
         words.append(f"{draining.step} on its way to the disk")
     return ", ".join(words)
+
+
+def _seat(context: RunContext) -> Seat | None:
+    nodes = context.spec.machine.nodes
+    if nodes == 1:
+        return None
+    return Seat(context.node, nodes, first_rented(context).private_address)
 
 
 def _failure(context: RunContext, status: AgentStatus) -> TrainingFailedError:
