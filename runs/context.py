@@ -48,6 +48,8 @@ class RunContext:
     limit_fired: str = ""
     # Which of the run's machines this is about, from 0; the facts of one machine are its own.
     node: int = 0
+    # How often a further machine was started again while this client followed the run.
+    mended: int = 0
     _others: list[RunContext] = field(default_factory=list, repr=False)
 
     @property
@@ -146,7 +148,7 @@ class RunContext:
         from runs.ssh_access import refresh
 
         if fresh:
-            self.hang_up()
+            self._drop()
         if self._session is None:
             session = self._connected(stage, deadline_seconds)
             self._pin(session.host_key)
@@ -200,6 +202,9 @@ class RunContext:
         """Close the connections to the run's machines, if there are any."""
         for one in self._others:
             one.hang_up()
+        self._drop()
+
+    def _drop(self) -> None:
         if self._session is not None:
             self._session.close()
             self._session = None

@@ -95,7 +95,7 @@ def on_each(context: RunContext, act: Callable[[RunContext], _Result]) -> _Resul
         result = act(context)
     except Exception as error:  # noqa: BLE001 - raised below, when the others have come to their end
         failures.append(error)
-    failures += [error for one in others if (error := one.ended()) is not None]
+    failures += [failure for one in others if (failure := one.ended()) is not None]
     if failures:
         raise failures[0]
     return result

@@ -46,7 +46,7 @@ def provision_all(clients: Clients, request: MachineRequest, ledger: Ledger, pro
 
 def private_address(interface: Mapping[str, Any]) -> str:
     """The address of an interface in the run's own network; empty while it has none."""
-    first = next(iter(seen.value_at(interface, "properties.ipConfigurations") or []), {})
+    first: Mapping[str, Any] = next(iter(seen.value_at(interface, "properties.ipConfigurations") or []), {})
     return str(seen.value_at(first, "properties.privateIPAddress") or "")
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from provisioning.types import ImageReference, MachineRequest
 from runs.driver import DRIVER_TAG, driver_here
+from runs.errors import SpecError
 from runs.facts import Trust
 from runs.machine_config import agent_config, backstop, tags
 from runs.nodes import machines_of
@@ -52,6 +53,8 @@ def machine_request(context: RunContext, decided: Decided, *, keeps_disk: bool =
 
 def _custom_data(context: RunContext, decided: Decided, ssh_public_key: str) -> bytes:
     """The machine's first minute: its user, its one-time host key, the agent and its limits."""
+    if context.node and context.get(Trust) is None:
+        _refuse_unknown(context)
     private, public = one_time_key(context)
     return render_cloud_init(
         CloudInitValues(
@@ -64,6 +67,15 @@ def _custom_data(context: RunContext, decided: Decided, ssh_public_key: str) -> 
             run_file=context.loaded.text,
         )
     )
+
+
+def _refuse_unknown(context: RunContext) -> None:
+    """A further machine that stands, and whose host key is known elsewhere only: the run was adopted."""
+    if context.cloud.find_machine(context.run_id, node=context.node) is not None:
+        raise SpecError(
+            f"of several machines an adopted run knows only the first one's host key, not that of: {context.node + 1}",
+            hint=f"resume it on the computer where it was begun, or delete it with `llamalift down {context.run_id}`",
+        )
 
 
 def one_time_key(context: RunContext) -> tuple[str, str]:

@@ -54,7 +54,12 @@ def test_a_line_that_breaks_is_told_once(pool: ThreadPoolExecutor, port: int) ->
     first, second, third = _all_meet(pool, port, 3)
     lost: list[int] = []
     told = threading.Event()
-    first.watch(lambda number: (lost.append(number), told.set())[-1])
+
+    def hear(number: int) -> None:
+        lost.append(number)
+        told.set()
+
+    first.watch(hear)
     second.close(in_order=True)
     third.close(in_order=False)
     assert told.wait(_SECONDS)
