@@ -67,6 +67,9 @@ class Tries:
         try:
             machine = context.cloud.provision(request, self._ledger, self._say)
         except CapacityError:
+            if has_data and request.nodes > 1:
+                # All or none: those that run would wait for the one that does not.
+                context.cloud.deallocate(context.run_id, self._say, nodes=request.nodes)
             if has_data:
                 # What was to be started again and got no hardware has cost nothing since.
                 end_machine_charge(context.journal, context.run_id, tried_at)

@@ -12,6 +12,7 @@ import pytest
 
 from templates.agent.manifest import check_manifest
 from tests.fakes.terminal import Terminal, wait_until
+from tests.fakes.training_run import children
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,10 +43,11 @@ def _project(terminal: Terminal, folder: Path) -> Path:
 
 
 def _machine_process(host: str) -> int:
-    """The first process of a local machine."""
+    """The first process of a local machine: all others go with it."""
     listing = subprocess.run(["ps", "-eo", "pid=,args=", "-ww"], capture_output=True, text=True, check=True)
-    (found,) = {int(line.split()[0]) for line in listing.stdout.splitlines() if f"--hostname {host} " in line}
-    return found
+    (sandbox,) = {int(line.split()[0]) for line in listing.stdout.splitlines() if f"--hostname {host} " in line}
+    (first,) = children(sandbox)
+    return first
 
 
 def test_one_of_two_machines_is_killed(terminal: Terminal, tmp_path: Path) -> None:
@@ -58,7 +60,7 @@ def test_one_of_two_machines_is_killed(terminal: Terminal, tmp_path: Path) -> No
 
     wait_until(saved, "a checkpoint", seconds=300)
     run_id = terminal.run_id()
-    os.kill(_machine_process(f"{run_id}-n2-vm"), signal.SIGKILL)
+    os.kill(_machine_process(f"{run_id}-n2"), signal.SIGKILL)
     output, _ = up.communicate(timeout=600)
     assert up.returncode == 0, output
     assert "machine 2 went off; starting it again" in output
