@@ -114,10 +114,12 @@ class Submitted:
     Attributes:
         at: When it was first handed over, in seconds since the epoch.
         number: How often it was: once, and once more for each `resume` after it had failed or been stopped.
+        first_address: Where it was told that several machines meet; another first machine has another address.
     """
 
     at: float
     number: int = 1
+    first_address: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ _LAUNCH = "train-"
 # Where the launchers of several machines meet; open within the run's own network only.
 MEETING_PORT = 29400
 _FOLLOWING_RESTARTS = 1000
+_LAUNCHER = "templates.training.launch"
 
 
 def render_job(
@@ -61,7 +62,7 @@ def render_job(
     """
     environment = {"PYTHONPATH": layout.trainer_zipapp, "HF_HOME": layout.hub_cache, "TOKENIZERS_PARALLELISM": "false"}
     meeting = ["--standalone"] if seat is None else seat.words()
-    launch = [python, "-m", "templates.training.launch", *meeting, "--nproc_per_node", str(processes)]
+    launch = [python, "-m", _LAUNCHER, *meeting, "--nproc_per_node", str(processes)]
     # No line of the log may hold what only the job's environment may.
     masked = [python, "-m", "templates.training.masked", ",".join(spec.secrets)] if secrets_file else []
     # On scratch a save takes far less: the trainer's own first save tells.
@@ -123,7 +124,7 @@ def _following(job: dict[str, Any]) -> dict[str, Any]:
 
     That one also notices a training that hangs, and its launcher ends the others'.
     """
-    steps = [step for step in job["steps"] if step["name"] != "verify"]
+    steps = [step for step in job["steps"] if _LAUNCHER in step["argv"]]
     follows = {"max_restarts": _FOLLOWING_RESTARTS, "hang": None, "follows": True}
     return {**job, "steps": [{**step, **follows} for step in steps]}
 

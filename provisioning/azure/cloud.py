@@ -103,6 +103,8 @@ class AzureCloud:
         """What `provision` would create, in order of creation. No network."""
         stack = Stack.of(request, Names("", request.run_id))
         resources = [stack.group, *(resource for resource, _ in stack.in_order())]
+        for node in range(1, request.nodes):
+            resources += Stack.of(request, Names("", request.run_id, node=node)).of_one_machine()
         return [PlannedResource(resource.kind, resource.name, resource.detail) for resource in resources]
 
     def provision(self, request: MachineRequest, ledger: Ledger, progress: Progress) -> Machine:

@@ -49,6 +49,10 @@ class Stack:
             availability_set=AvailabilitySet(request, names) if request.nodes > 1 else None,
         )
 
+    def of_one_machine(self) -> list[OwnedResource]:
+        """What each of several machines has for itself."""
+        return [self.public_ip, self.disk, self.interface, self.machine]
+
     def in_order(self) -> list[tuple[OwnedResource, frozenset[ResourceKind]]]:
         """Everything inside the group, each with what must exist before it."""
         placement = [] if self.availability_set is None else [self.availability_set]

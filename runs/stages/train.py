@@ -6,18 +6,19 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from remote.errors import MachineOffError, UnreachableError
+from remote.errors import UnreachableError
 from runs.adoption.carried import carry
 from runs.backstop import arm_if_due
 from runs.errors import TrainingFailedError
 from runs.evictions import close_evictions
 from runs.facts import Decided, Pausing, Prepared, Submitted, Synced, Trained
-from runs.job import Seat, evictions_file, launch_words, render_job
+from runs.job import evictions_file, launch_words, render_job
 from runs.log_copy import LogCopy
 from runs.masking import masked_status, take_secrets_back, try_to_take_secrets_back
-from runs.nodes import first_rented, machines_of
+from runs.nodes import machines_of
 from runs.pause import stop_and_wait
 from runs.power import refuse_if_off
+from runs.stages.others import Others, meeting_place, seat_of
 from runs.types import StageName
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Train:
     def __init__(self) -> None:
         # Over all machines of the run: what was said once is not said again.
         self._said: set[str] = set()
-        self._said_by_others: set[tuple[int, str]] = set()
+        self._others = Others()
 
     def is_done(self, context: RunContext) -> bool:
         """Both done-markers were seen."""
@@ -78,7 +79,7 @@ class Train:
         pausing = context.get(Pausing)
         if pausing is not None and not pausing.is_done:
             # A pause was killed before its stop came through; the job that goes on must not meet it.
-            stop_and_wait(context, lambda message: context.reporter.waiting(self.name, message))
+            self._stop(context)
         status = self._look(context, copy)
         if not status.agent.alive:
             # What it shows is from before the machine was started again.
@@ -92,36 +93,21 @@ class Train:
             # The user came back to it: once more, from the newest complete checkpoint.
             self._submit_to_all(context, replace(submitted, number=submitted.number + 1))
             self._await_start(context, copy)
+        elif status.phase == "running" and submitted.first_address != meeting_place(context):
+            self._stop(context)
+            self._submit_to_all(context, replace(submitted, number=submitted.number + 1))
+            self._await_start(context, copy)
         else:
             if status.phase == "running":
-                self._submit_to_others(context)
+                self._others.ready(context, self._submit)
             # It may have moved: the agent goes on with the job that it has, and the trainer looks at this.
             self._tell_evictions(context)
         context.journal.forget(context.run_id, Pausing)
 
     def _submit_to_all(self, context: RunContext, submitted: Submitted) -> None:
         """The first machine last: its job is the run's, and the others wait for it."""
-        self._submit_to_others(context)
+        self._others.ready(context, self._submit)
         self._submit(context, submitted)
-
-    def _submit_to_others(self, context: RunContext) -> None:
-        """Have each further machine wait for the first one, or train beside it; one that does so already goes on."""
-        from remote.agent import has_secrets, read_status
-        from remote.machine import wait_until_booted
-
-        for one in context.others():
-            submitted = one.get(Submitted)
-            if submitted is None:
-                self._submit(one, Submitted(at=time.time()))
-                continue
-            wait_until_booted(one.session(self.name), one.layout())
-            status = read_status(one.session(self.name), one.layout())
-            if one.spec.secrets and not has_secrets(one.session(self.name), one.layout()):
-                self._put_secrets(one)
-            if status.phase == "waiting":
-                self._submit(one, submitted)
-            elif status.phase != "running":
-                self._submit(one, replace(submitted, number=submitted.number + 1))
 
     def _submit(self, context: RunContext, submitted: Submitted) -> None:
         """Send the secrets, the DeepSpeed config and the job; the agent starts a job exactly once.
@@ -142,12 +128,16 @@ class Train:
             processes=processes_of(spec.machine, decided.size), save_seconds=decided.save_seconds,
             secrets_file=self._put_secrets(context), number=submitted.number,
             evictions_per_hour=decided.evictions_per_hour, on_scratch=has_scratch(spec, decided.size),
-            seat=_seat(context),
+            seat=seat_of(context),
         )  # fmt: skip
         context.journal.confirm(context.run_id)
+        submitted = replace(submitted, first_address=meeting_place(context))
         context.journal.put(context.run_id, submitted)
         carry(session, layout, submitted)
         submit_job(session, layout, job)
+
+    def _stop(self, context: RunContext) -> None:
+        stop_and_wait(context, lambda message: context.reporter.waiting(self.name, message))
 
     def _put_secrets(self, context: RunContext) -> str | None:
         """They are in memory there, and gone with each restart of the machine; gives their file, None without any."""
@@ -183,7 +173,9 @@ class Train:
             context.journal.confirm_lease(context.run_id)
             status = self._look(context, copy)
             if time.monotonic() >= look_at_others_at:
-                self._look_at_others(context)
+                for one, its_status in self._others.look(context):
+                    if has_ended_badly(its_status):
+                        raise _failure(one, its_status)
                 look_at_others_at = time.monotonic() + _OTHERS_SECONDS
             if time.monotonic() >= look_at_backstop_at:
                 arm_if_due(context)
@@ -195,32 +187,6 @@ class Train:
             if has_ended_badly(status):
                 raise _failure(context, status)
             time.sleep(_POLL_SECONDS)
-
-    def _look_at_others(self, context: RunContext) -> None:
-        """A machine that has gone, or has given up, ends the run's training: the first one would wait for it in vain.
-
-        Raises:
-            MachineOffError: The cloud says that one is off.
-            TrainingFailedError: One has given up.
-        """
-        from remote.agent import read_status
-
-        for one in context.others():
-            try:
-                session = one.session(self.name, deadline_seconds=_OTHERS_SECONDS)
-                status = masked_status(one, read_status(session, one.layout(), log_limit=0))
-            except MachineOffError:
-                raise
-            except UnreachableError:
-                one.hang_up()
-                refuse_if_off(one)
-                continue
-            for note in status.notes:
-                if (one.node, note) not in self._said_by_others:
-                    self._said_by_others.add((one.node, note))
-                    one.reporter.note(note)
-            if status.phase == "failed":
-                raise _failure(one, status)
 
     def _look(self, context: RunContext, copy: LogCopy) -> AgentStatus:
         """One status, over a new connection where the old one is gone."""
@@ -295,13 +261,6 @@ def describe(status: AgentStatus) -> str:
     if draining := status.checkpoints.draining:
         words.append(f"{draining.step} on its way to the disk")
     return ", ".join(words)
-
-
-def _seat(context: RunContext) -> Seat | None:
-    nodes = context.spec.machine.nodes
-    if nodes == 1:
-        return None
-    return Seat(context.node, nodes, first_rented(context).private_address)
 
 
 def _failure(context: RunContext, status: AgentStatus) -> TrainingFailedError:

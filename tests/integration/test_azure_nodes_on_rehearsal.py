@@ -6,8 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from azure.core.exceptions import HttpResponseError
 
-from provisioning.errors import CapacityError
+from provisioning.azure.naming import API_VERSIONS
+from provisioning.errors import CapacityError, RequestRefusedError
 from provisioning.rehearsal.service import script_faults
 from provisioning.types import Placement, PowerState, ResourceKind
 from tests.fakes.ledgers import MemoryLedger
@@ -31,7 +33,9 @@ def pair(request_: MachineRequest) -> MachineRequest:
 def test_two_machines_and_one_teardown(cloud: RehearsalCloud, pair: MachineRequest) -> None:
     """Each has its own disk and address and all share the rest; asked again nothing is made; all of it goes."""
     ledger = MemoryLedger()
+    planned = [one.name for one in cloud.planned(pair)]
     first = cloud.provision(pair, ledger, silent)
+    assert set(planned) <= {ref.name for ref in ledger.refs.values()}
     (second,) = first.others
     made = kinds(ledger, "intended")
     assert [made.count(kind) for kind in _EACH] == [2] * len(_EACH)
@@ -70,3 +74,15 @@ def test_one_without_hardware_gives_all_of_them_up(
     script_faults(emulator)
     cloud.vacate(RUN_ID, Placement("westus3", None, pair.size, spot=False), ledger, silent, nodes=2)
     assert [ref.kind for ref in cloud.remaining(RUN_ID)] == [ResourceKind.RESOURCE_GROUP]
+
+
+def test_a_placement_group_has_its_rules(cloud: RehearsalCloud, pair: MachineRequest) -> None:
+    """As on Azure: no set in a zone, and none goes while a machine is in it."""
+    cloud.provision(pair, MemoryLedger(), silent)
+    by_id, names = cloud._open().resources.resources, names_of(cloud)
+    kind = ResourceKind.AVAILABILITY_SET
+    with pytest.raises(HttpResponseError, match="does not contain any VM"):
+        by_id.begin_delete_by_id(names.id_of(kind, names.availability_set), api_version=API_VERSIONS[kind]).result()
+    cloud.vacate(RUN_ID, Placement("westus3", None, pair.size, spot=False), MemoryLedger(), silent, nodes=2)
+    with pytest.raises(RequestRefusedError, match="Availability Zone"):
+        cloud.provision(replace(pair, zone="1"), MemoryLedger(), silent)
