@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from runs.plan.adapters import trained_parameters
 from runs.plan.model_shape import ModelShape, model_shape
 from runs.plan.model_size import ModelSize, model_size
 from runs.plan.steps import DataSize, data_size
@@ -40,6 +41,11 @@ class Workload:
     data: DataSize | None
     data_bytes: int
     synced_bytes: int
+
+    @property
+    def trained(self) -> int:
+        """Parameters that are trained: all of the model's, or those of the adapters."""
+        return trained_parameters(self.loaded.spec.train, self.model.parameters, self.shape)
 
 
 def workload_of(loaded: LoadedRunFile, trouble: Trouble) -> Workload:

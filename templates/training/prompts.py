@@ -135,6 +135,18 @@ def encode(
     return all_ids, all_labels
 
 
+def characters(name: str, turns: Conversation) -> int:
+    """Estimate how long a conversation's text is, where there is no tokenizer: as if a template were ChatML's."""
+    match name:
+        case "alpaca":
+            found = _alpaca(turns, "")
+        case "vicuna":
+            found = _vicuna(turns, "")
+        case _:
+            found = _chatml(turns)
+    return sum(len(piece.text) for piece in found)
+
+
 def answers_learnt(name: str, turns: Conversation, tokenizer: PreTrainedTokenizerBase) -> int:
     """Give how many of a conversation's answers are learnt: all, or under some templates the last alone."""
     return sum(piece.is_learnt for piece in pieces(name, turns, tokenizer))
