@@ -156,8 +156,7 @@ def _load_model(run: Run, lora: Lora | None) -> PreTrainedModel:
 
 def _kernels_note(run: Run, attention: str, facts: Mapping[str, Any]) -> str:
     """What computes, in one line of the log."""
-    fused = "fused " if run.hardware.gpus else ""
-    words = [f"attention {attention}", f"packing {run.packing}", f"torch's {fused}AdamW"]
+    words = [f"attention {attention}", f"packing {run.packing}"]
     if run.with_deepspeed:
         words.append(f"ZeRO-{run.zero_stage}")
     if facts["trained"] != facts["parameters"]:
