@@ -149,3 +149,18 @@ def test_what_is_asked_for_reaches_the_trainer() -> None:
     assert "--lora" not in train().argv()
     with pytest.raises(ValueError, match="--lora is not the JSON of adapters"):
         Lora.from_json('{"rank": 8}')
+
+
+def test_a_chat_template_must_be_there(tmp_path: Path) -> None:
+    """`prompt_format: tokenizer` is refused for a local model without one, and works as soon as it has one."""
+    write_tiny_llama(tmp_path / "tiny")
+    (tmp_path / "rows.json").write_text('[{"instruction": "a", "output": "b"}]')
+    (tmp_path / "run.yaml").write_text(
+        "name: x\nmachine: {size: Standard_D2s_v5}\nmodel: {from: ./tiny}\n"
+        "data: {from: ./rows.json, prompt_format: tokenizer}\n"
+    )
+    with pytest.raises(SpecError) as caught:
+        make_plan(load_run_file(tmp_path / "run.yaml"))
+    assert [problem.path for problem in caught.value.problems] == ["data.prompt_format"]
+    (tmp_path / "tiny" / "chat_template.jinja").write_text("{{ messages }}")
+    assert make_plan(load_run_file(tmp_path / "run.yaml")).steps == 3
