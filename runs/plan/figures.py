@@ -43,7 +43,7 @@ class Figures:
 
     Attributes:
         size: The machine.
-        processes: Training processes.
+        processes: Training processes, on all machines together.
         config: What the DeepSpeed config says.
         need: What must fit on the workspace disk.
         disk: The workspace disk.
@@ -77,7 +77,7 @@ def figures_of(work: Workload, size: VmSize, trouble: Trouble) -> Figures:
     spec = work.loaded.spec
     if size.gpus and spec.cloud == "rehearsal":
         trouble.add(("machine", "size"), f"a rehearsal machine has no GPU; take Standard_D2s_v5, found: {size.name}")
-    processes = _processes(work, size, trouble)
+    processes = _processes(work, size, trouble) * spec.machine.nodes
     config = lint(work.loaded.deepspeed_config(), spec.train, processes, gpus=size.gpus)
     for fault in config.faults:
         trouble.add(("train", "deepspeed"), fault)
@@ -171,7 +171,8 @@ def _time(cloud: str, figures: Figures, saves: SavePlan, restart_seconds: float)
 
 def _offload(work: Workload, size: VmSize, processes: int, config: Lint, trouble: Trouble) -> Offload | None:
     gpus = processes if size.gpus else 0
-    offload = offload_of(work.model.parameters, work.trained, gpus, config.sharding, work.loaded.spec.train)
+    spec, sharding = work.loaded.spec, config.sharding
+    offload = offload_of(work.model.parameters, work.trained, gpus, sharding, spec.train, nodes=spec.machine.nodes)
     if offload is not None and offload.main_memory_bytes > size.memory_gib * GIB:
         need, there = f"{offload.main_memory_bytes / 1e9:,.0f}", f"{size.memory_gib:,} GiB"
         trouble.add(("train", "deepspeed"), f"offloading needs {need} GB of main memory; {size.name} has: {there}")

@@ -30,7 +30,7 @@ class Offload:
     """What offloading does to one machine.
 
     Attributes:
-        main_memory_bytes: Main memory for what the GPUs do not hold, without buffers.
+        main_memory_bytes: Main memory of a machine for what the GPUs do not hold, without buffers.
         step_seconds: What each optimizer step takes longer, at the least.
     """
 
@@ -38,7 +38,9 @@ class Offload:
     step_seconds: float
 
 
-def offload_of(parameters: int, trained: int, gpus: int, sharding: Sharding, train: Train) -> Offload | None:
+def offload_of(
+    parameters: int, trained: int, gpus: int, sharding: Sharding, train: Train, *, nodes: int = 1
+) -> Offload | None:
     """Work out what a way of sharding does that offloads; None for one that does not, or without GPUs.
 
     Args:
@@ -47,6 +49,7 @@ def offload_of(parameters: int, trained: int, gpus: int, sharding: Sharding, tra
         gpus: How many share the states.
         sharding: The way.
         train: The trainer's flags.
+        nodes: Machines that the GPUs are on, each with a share of the work beside them.
     """
     if not gpus or not (sharding.offloads_optimizer or sharding.offloads_parameters):
         return None
@@ -58,5 +61,5 @@ def offload_of(parameters: int, trained: int, gpus: int, sharding: Sharding, tra
         # Forward, backward, and forward once more where activations are recomputed.
         moved += 2 * parameters / gpus * passes * (3 if train.gradient_checkpointing else 2)
         memory = _ALL_BYTES * trained + 2 * (parameters - trained)
-    adam = _ADAM_BYTES * trained / _MEMORY_BYTES_PER_SECOND
-    return Offload(memory, moved / _BUS_BYTES_PER_SECOND + adam)
+    adam = _ADAM_BYTES * trained / nodes / _MEMORY_BYTES_PER_SECOND
+    return Offload(memory // nodes, moved / _BUS_BYTES_PER_SECOND + adam)

@@ -98,7 +98,7 @@ class Plan:
         run_id: What its id will look like; the last part is drawn when it starts.
         resource_group: What its resource group will be called.
         size: The machine.
-        processes: Training processes.
+        processes: Training processes, on all machines together.
         regions: Where, the first choice first.
         spot: At the spot price.
         is_wish: Whether the plan chose the size.
@@ -125,6 +125,7 @@ class Plan:
         packing: How rows lie in their batches.
         trained: Parameters that are trained.
         offload: What offloading to main memory does; None without it.
+        nodes: How many such machines; costs are those of all, disk and memory those of one.
     """
 
     name: str
@@ -159,6 +160,7 @@ class Plan:
     packing: PackingPlan | None = None
     trained: int = 0
     offload: Offload | None = None
+    nodes: int = 1
 
     @property
     def workspace_gib(self) -> int:

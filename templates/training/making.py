@@ -55,7 +55,7 @@ def load_data(run: Run) -> Data:
     words_before = len(tokenizer)
     prompts.equip(asked.prompt_format, tokenizer)
     shape = dataset.Shape(asked.prompt_format, asked.model_max_length, run.packing)
-    with run.training.main_process_first(local=False, desc="tokenising"):
+    with run.training.main_process_first(local=True, desc="tokenising"):
         folder = dataset.prepare(Path(asked.data_path), tokenizer, shape, run.folders.data)
     rows, counts = dataset.load(folder)
     for note in _data_notes(run, counts):

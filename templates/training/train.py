@@ -21,6 +21,7 @@ from templates.training import (
     fence,
     leftovers,
     losses,
+    node_files,
     rank_report,
     relaunching,
     setup,
@@ -71,7 +72,8 @@ def _prepare_and_train(argv: list[str]) -> int:
         return rank_report.end_with(error, None, heartbeat=None, micro_batch=0)
     try:
         is_over = relaunching.is_over if run.asked.llamalift_relaunch else is_finished
-        return exit_codes.OK if run.ranks.first(lambda: is_over(run)) else _train(run)
+        code = exit_codes.OK if run.ranks.first(lambda: is_over(run)) else _train(run)
+        return node_files.with_marker(run, code)
     except Exception as error:  # noqa: BLE001 - as above
         micro_batch = run.training.per_device_train_batch_size
         return rank_report.end_with(error, run.metrics, heartbeat=run.metrics.heartbeat, micro_batch=micro_batch)
@@ -81,7 +83,7 @@ def _train(run: Run) -> int:
     from templates.training.homes import Homes, newest_start
     from templates.training.making import load_data, make_trainer
     from templates.training.pulse import Pulse
-    from templates.training.trainer import Discard, Report, StepEnd
+    from templates.training.trainer import Discard, Forget, Report, StepEnd
 
     run.metrics.phase("loading")
     run.ranks.first(lambda: leftovers.clear(run.folders.final.parent, run.metrics.note))
@@ -91,7 +93,8 @@ def _train(run: Run) -> int:
     data = load_data(run)
     run = setup.fit_to_packs(run, data.counts.rows, data.counts.packs)
     run = setup.going_on(run, start, universal=universal.is_needed(run, start))
-    folder = universal.folder_for(run, start)
+    source = universal.folder_for(run, start)
+    folder = node_files.fetch(run, source)
     trainer, facts = make_trainer(run, data, {**identity, "packing": run.packing}, keep=_kept(run))
     saves = Path(trainer.args.output_dir)
     homes = Homes(run, saves, _kept(run))
@@ -106,8 +109,10 @@ def _train(run: Run) -> int:
     trainer.add_callback(homes)
     trainer.add_callback(Report(trainer))
     trainer.add_callback(Pulse(run.metrics))
-    if folder and folder != start.folder:
-        trainer.add_callback(Discard(trainer, folder))
+    if source and source != start.folder:
+        trainer.add_callback(Discard(trainer, source))
+    if folder and folder != source:
+        trainer.add_callback(Forget(trainer, folder))
     if start.folder:
         run.metrics.note(f"going on from {start.folder.name}")
     run.metrics.phase("training")
