@@ -82,13 +82,13 @@ def measured(folder: Path, rounds: int) -> list[dict[str, Any]]:
 
 def rate(results: list[dict[str, Any]], mode: str, seconds: str = "cpu_seconds") -> float:
     """Give a mode's tokens a second, the median of its rounds."""
-    return statistics.median(one["tokens"] / one[seconds] for one in results if one["mode"] == mode)
+    return statistics.median(float(one["tokens"]) / one[seconds] for one in results if one["mode"] == mode)
 
 
 def fill(results: list[dict[str, Any]], mode: str) -> float:
     """Give the share of a mode's slots that held tokens."""
     own = [one for one in results if one["mode"] == mode]
-    return sum(one["tokens"] for one in own) / sum(one["slots"] for one in own)
+    return float(sum(one["tokens"] for one in own) / sum(one["slots"] for one in own))
 
 
 def print_table(results: list[dict[str, Any]]) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MICRO = 8
 
 
-class Clock(TrainerCallback):
+class Clock(TrainerCallback):  # type: ignore[misc]  # the library has no types
     """Seconds of the process and of the day from the beginning of the first step to the end of the last."""
 
     def __init__(self) -> None:
