@@ -50,14 +50,16 @@ def with_adapters(model: PreTrainedModel, lora: Lora, *, learns_words: bool) -> 
     """
     from peft import LoraConfig, TaskType, get_peft_model
 
-    targets = lora.target_modules
+    targets, saved = lora.target_modules, _saved(model, lora, learns_words=learns_words)
     config = LoraConfig(
         task_type=TaskType.CAUSAL_LM,
         r=lora.r,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
         target_modules=ALL_LINEAR if targets == (ALL_LINEAR,) else list(targets),
-        modules_to_save=_saved(model, lora, learns_words=learns_words) or None,
+        modules_to_save=saved or None,
+        # One matrix for both embeddings stays one.
+        ensure_weight_tying=bool(saved) and _is_tied(model),
         use_rslora=lora.rslora,
     )
     # In the base's own type: DeepSpeed keeps 32-bit copies of what it trains, and ZeRO-3 takes only one type.
@@ -67,9 +69,15 @@ def with_adapters(model: PreTrainedModel, lora: Lora, *, learns_words: bool) -> 
 def _saved(model: PreTrainedModel, lora: Lora, *, learns_words: bool) -> list[str]:
     names = list(lora.modules_to_save)
     if learns_words:
-        layers = {id(layer) for layer in (model.get_input_embeddings(), model.get_output_embeddings()) if layer}
+        both = (model.get_input_embeddings(), None if _is_tied(model) else model.get_output_embeddings())
+        layers = {id(layer) for layer in both if layer is not None}
         names += [name.rpartition(".")[2] for name, layer in model.named_modules() if id(layer) in layers]
     return list(dict.fromkeys(names))
+
+
+def _is_tied(model: PreTrainedModel) -> bool:
+    output = model.get_output_embeddings()
+    return output is not None and output.weight is model.get_input_embeddings().weight
 
 
 def trained_parameters(model: torch.nn.Module) -> int:
