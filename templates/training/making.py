@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers import set_seed
+from transformers.utils import CONFIG_NAME, cached_file
 
 from templates.training import adapters, dataset, prompts
 from templates.training import model as models
+from templates.training.base_check import shapes_in
 from templates.training.collating import collator_for
 from templates.training.errors import DataError
 from templates.training.homes import folder_for_saves
@@ -96,16 +99,16 @@ def make_trainer(run: Run, data: Data, identity: Mapping[str, Any], *, keep: int
     set_seed(training.seed)
     lora = None if asked.lora is None else Lora.from_json(asked.lora)
     model = _load_model(run, lora)
-    before = models.count_parameters(model)
+    before = _shapes(run, model, lora, added=0)
     if added := models.fit_embeddings(model, data.tokenizer):
         run.metrics.note(f"{added} token added to the vocabulary: {data.tokenizer.pad_token}")
     models.stop_at(model, prompts.end_id(asked.prompt_format, data.tokenizer))
-    shapes = models.whole_shapes(model)
+    shapes = _shapes(run, model, lora, added=added)
     facts: dict[str, Any] = {
         "base": str(Path(asked.model_name_or_path).resolve()),
-        "base_parameters": before,
+        "base_parameters": _count(before),
         "added_tokens": added,
-        "parameters": models.count_parameters(model),
+        "parameters": _count(shapes),
     }
     attention = str(model.config._attn_implementation)  # noqa: SLF001 - there is no public word for what was chosen
     trained = model
@@ -152,6 +155,22 @@ def _load_model(run: Run, lora: Lora | None) -> PreTrainedModel:
         family = model.config.model_type
         raise DataError(f"--packing {run.packing} would let rows see each other in models of this family: {family}")
     return model
+
+
+def _shapes(run: Run, model: PreTrainedModel, lora: Lora | None, *, added: int) -> dict[str, tuple[int, ...]]:
+    """The shapes of the model's parameters, whole and in 16 bits also where they are shared out or kept in 4 bits."""
+    found = models.whole_shapes(model)
+    if lora is None or lora.quantize == "none":
+        return found
+    config = cached_file(run.asked.model_name_or_path, CONFIG_NAME, cache_dir=run.asked.cache_dir)
+    words = model.config.vocab_size - added
+    stored = shapes_in(Path(str(config)).parent)
+    grown = {name: (shape[0] + added * (shape[0] == words), *shape[1:]) for name, shape in stored.items()}
+    return {name: grown.get(name, shape) for name, shape in found.items()}
+
+
+def _count(shapes: Mapping[str, tuple[int, ...]]) -> int:
+    return sum(math.prod(shape) for shape in shapes.values())
 
 
 def _kernels_note(run: Run, attention: str, facts: Mapping[str, Any]) -> str:

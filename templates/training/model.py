@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
@@ -106,8 +105,3 @@ def _whole(weight: torch.Tensor) -> AbstractContextManager[object]:
 def whole_shapes(model: PreTrainedModel) -> dict[str, tuple[int, ...]]:
     """Give the shape of each parameter, whole also where ZeRO-3 has shared it out."""
     return {name: tuple(getattr(weight, "ds_shape", weight.shape)) for name, weight in model.named_parameters()}
-
-
-def count_parameters(model: PreTrainedModel) -> int:
-    """Give how many parameters the whole model has."""
-    return sum(math.prod(shape) for shape in whole_shapes(model).values())

@@ -126,7 +126,19 @@ def fit_to_packs(run: Run, rows: int, packs: int) -> Run:
         f"packs of each process, about {fitted.rows:.0f} rows for the {asked.group} that were asked for"
     )
     batch = Batch.asked(fitted.micro, fitted.accumulation, asked.processes)
-    return replace(_with_batch(run, batch), batch=batch)
+    return replace(_with_batch(_without_own_figures(run), batch), batch=batch)
+
+
+def _without_own_figures(run: Run) -> Run:
+    """A DeepSpeed configuration that counts rows itself would contradict the packs."""
+    if not run.with_deepspeed:
+        return run
+    words = list(run.words)
+    place = words.index("--deepspeed") + 1
+    config = json.loads(words[place])
+    smaller.shrink_deepspeed(config)
+    words[place] = json.dumps(config)
+    return replace(run, words=tuple(words))
 
 
 def going_on(run: Run, start: Start, *, universal: bool) -> Run:
