@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from runs.plan.steps import rows_per_step, total_steps
+from runs.plan.steps import PADDED_FILL, rows_per_step, total_steps
 from templates.training.packing import PACKED, Packing, fit_packs
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # Share of the slots that hold tokens. Padded and grouped: measured with rows of log-normal length (docs/benchmarks.md,
 # throughput). Packs are full but for a remainder.
 FILL: dict[Packing, float] = {
-    "none": 0.487, "group_by_length": 0.918, "flat": 1.0, "bfd": 0.99, "bfd_split": 0.99, "wrapped": 1.0,
+    "none": PADDED_FILL, "group_by_length": 0.918, "flat": 1.0, "bfd": 0.99, "bfd_split": 0.99, "wrapped": 1.0,
 }  # fmt: skip
 
 
@@ -60,11 +60,11 @@ def packing_plan(data: DataSize | None, train: Train, processes: int) -> Packing
     chosen = train.packing == "auto"
     if data is None:
         return PackingPlan(mode, chosen, fill, padded, rows, 0, None, mode not in PACKED, longest)
-    slots = min(longest, data.tokens_per_row / fill)
+    slots = min(longest, data.mean_tokens / fill)
     if mode not in PACKED:
         steps = total_steps(data.rows, train, processes)
         return PackingPlan(mode, chosen, fill, padded, rows, 0, steps, is_exact=True, slots_per_row=slots)
-    rows_per_pack = max(1.0, longest * fill / data.tokens_per_row)
+    rows_per_pack = max(1.0, longest * fill / data.mean_tokens)
     fitted = fit_packs(train.per_device_train_batch_size, train.gradient_accumulation_steps, rows_per_pack)
     flags = {
         "per_device_train_batch_size": fitted.micro,
