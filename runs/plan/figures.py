@@ -148,7 +148,8 @@ def _disk(work: Workload, size: VmSize, need: DiskNeed, trouble: Trouble) -> Dis
         storage.disk_type,
         wanted_gib=wanted,
         machine_mb_per_second=size.disk_mb_per_second,
-        parameters=work.model.parameters,
+        # Adapters' checkpoints are small, whatever the base is.
+        parameters=work.trained,
     )
 
 

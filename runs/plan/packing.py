@@ -30,7 +30,7 @@ class PackingPlan:
         fill: Share of the slots that should hold tokens.
         padded_fill: The same, were rows padded as in the recipe.
         rows_per_step: Rows that a step sees: exact unless rows are packed.
-        packs_per_step: Packs that a step takes of all processes; 0 without packing.
+        packs_per_step: Packs that a step takes of all processes; 0 without packing, or when that is not known.
         steps: Optimizer steps; None when the data cannot be known before it is on the machine.
         is_exact: Whether the steps are: packs can only be counted once the rows are tokens.
         slots_per_row: Slots that one row takes, on average.
@@ -71,7 +71,8 @@ def packing_plan(data: DataSize | None, train: Train, processes: int) -> Packing
         "gradient_accumulation_steps": fitted.accumulation,
     }
     steps = total_steps(math.ceil(data.rows / rows_per_pack), train.model_copy(update=flags), processes)
-    packs = fitted.micro * fitted.accumulation * processes
+    # Of data that is not here the longest rows stand in: how many a pack holds is not known then.
+    packs = 0 if data.mean_tokens >= longest else fitted.micro * fitted.accumulation * processes
     return PackingPlan(
         mode, chosen, fill, padded, fitted.rows * processes, packs, steps, is_exact=False, slots_per_row=slots
     )
