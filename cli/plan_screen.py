@@ -6,6 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from cli.plan_saves import save_lines
+from cli.plan_stages import stage_lines
 from cli.plan_terms import account_words, assumption_words, cost_words, limit_words, switch_words
 from runs.plan.memory_fit import Fit
 
@@ -83,14 +84,17 @@ def _lines(plan: Plan, now: float, room: int) -> Iterator[tuple[str, str]]:
         "model",
         f"{_count(plan.model.parameters)} parameters ({plan.model.basis}), ZeRO-{plan.zero_stage}, {plan.precision}",
     )
-    yield "data", _data(plan)
+    if not plan.stages:
+        yield "data", _data(plan)
     yield "disk", _disk(plan)
     if plan.save_seconds >= _WORTH_ANOTHER_DISK_SECONDS:
         yield "other disks", _disk_options(plan)
     if plan.memory is not None:
         yield "memory", _memory(plan)
         yield "stages", _stages(plan)
-    if plan.saves:
+    if plan.stages:
+        yield from stage_lines(plan, room)
+    elif plan.saves:
         yield from save_lines(plan, plan.saves, room)
     yield "time", _time(plan)
     yield "cost", cost_words(plan)
@@ -123,7 +127,7 @@ def _disk(plan: Plan) -> str:
     parts = [
         f"{size(need.checkpoint)} a checkpoint x {need.checkpoints}",
         f"{size(need.weights)} weights",
-        f"{size(need.final)} final model",
+        f"{size(need.final)} final model{f's of {len(plan.stages)} stages' if plan.stages else ''}",
         f"{size(need.data)} data",
         f"{size(need.environment)} environment",
         f"{size(need.headroom)} free",

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from runs.spec.train import Train
 
 # Processes, libraries and collectives, until the first step of a trainer that is started again; on the long side.
-_LAUNCH_SECONDS = 60.0
+LAUNCH_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,7 @@ class Figures:
         saves: When it saves; None like `steps`.
         time: How long; None like `steps`.
         memory: What it takes on each GPU; None without GPUs.
+        stages: The same for each stage of a `train` that is a list (stage_figures.py); none of any other.
     """
 
     size: VmSize
@@ -63,6 +64,7 @@ class Figures:
     saves: SavePlan | None
     time: TimeEstimate | None
     memory: MemoryFit | None
+    stages: tuple[Figures, ...] = ()
 
 
 def figures_of(work: Workload, size: VmSize, trouble: Trouble) -> Figures:
@@ -75,7 +77,7 @@ def figures_of(work: Workload, size: VmSize, trouble: Trouble) -> Figures:
     for fault in config.faults:
         trouble.add(("train", "deepspeed"), fault)
     need = _need(work, size, config)
-    disk = _disk(work, size, need, trouble)
+    disk = disk_of(work, size, need, trouble)
     steps = None if work.data is None else total_steps(work.data.rows, spec.train, processes)
     one_step = _step_seconds(work, size, processes)
     memory = _memory(work, size, processes, config, trouble)
@@ -91,7 +93,7 @@ def with_saves(spec: RunFile, figures: Figures, evictions_per_hour: float | None
     durable = need.checkpoint / rate
     fast = scratch_save_seconds(spec, figures.size, need.checkpoint)
     one_save, drain = (durable, 0.0) if fast is None else (fast, durable)
-    restart = _LAUNCH_SECONDS + (need.checkpoint + need.weights) / rate
+    restart = LAUNCH_SECONDS + (need.checkpoint + need.weights) / rate
     saves = plan_saves(
         spec.save_schedule(evictions_per_hour, one_save),
         figures.steps,
@@ -126,7 +128,8 @@ def _need(work: Workload, size: VmSize, config: Lint) -> DiskNeed:
     )
 
 
-def _disk(work: Workload, size: VmSize, need: DiskNeed, trouble: Trouble) -> DiskChoice:
+def disk_of(work: Workload, size: VmSize, need: DiskNeed, trouble: Trouble) -> DiskChoice:
+    """Choose the disk for what must fit; one that was asked for and is too small is noted in `trouble`."""
     storage = work.loaded.spec.storage
     wanted = None if storage.workspace_gib == "auto" else storage.workspace_gib
     least = math.ceil(need.total / GIB)

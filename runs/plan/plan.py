@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from runs.plan.placements import PricedPlacement
     from runs.plan.saves import SavePlan
     from runs.plan.sizes import VmSize
+    from runs.plan.stage_plan import StagePlan
     from runs.plan.steps import DataSize
 
 
@@ -120,6 +121,8 @@ class Plan:
         limits: When the machine ends itself.
         notes: What is worth knowing.
         evictions_per_hour: How often the machine is lost where it is chosen to be; 0 for never, None when not known.
+        stages: Each stage of a `train` that is a list; none of any other. `steps`, `need` and `time` are then those of
+            all stages, `saves` and `memory` those of the worst, and `data` and the figures per step the first one's.
     """
 
     name: str
@@ -151,6 +154,7 @@ class Plan:
     limits: LimitsInForce
     notes: tuple[str, ...]
     evictions_per_hour: float | None = None
+    stages: tuple[StagePlan, ...] = ()
 
     @property
     def workspace_gib(self) -> int:

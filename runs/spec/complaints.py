@@ -104,7 +104,7 @@ def _unknown_key(place: Place) -> tuple[str, str]:
     if promised := _NOT_YET.get(tuple(str(part) for part in place)):
         return promised, ""
     siblings = known_keys(section)
-    if section == ("train",):
+    if section[:1] == ("train",) and len(section) == 1 + isinstance(section[-1], int):
         siblings = [*siblings, *(flag for flag in known_flags() if flag not in OUR_FLAGS)]
     if near := difflib.get_close_matches(key, siblings, n=1, cutoff=0.6):
         return f"unknown key: {key}", near[0]

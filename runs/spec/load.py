@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +42,11 @@ class LoadedRunFile:
     def resolve(self, local: str) -> Path:
         """Give the absolute path of a local source or target of this run file."""
         return (self.path.absolute().parent / Path(local).expanduser()).resolve()
+
+    @property
+    def trainings(self) -> tuple[LoadedRunFile, ...]:
+        """This run file as each of its stages sees it; without stages one, itself."""
+        return tuple(replace(self, spec=spec) for spec in self.spec.trainings)
 
     def deepspeed_config(self) -> bytes:
         """Give the DeepSpeed config that `train.deepspeed` names: one of ours, or the user's file.
