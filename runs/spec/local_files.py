@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from runs.spec.yaml_reader import Document, Place
 
 
+_AFTER: tuple[Place, ...] = (("after", "infer", "input"), ("after", "evaluate", "task_folder"))
+
+
 def missing_files(document: Document, folder: Path) -> Iterator[Problem]:
     """Yield a problem for each local source that is absent or of the wrong kind.
 
@@ -39,7 +42,7 @@ def _named_sources(values: object) -> Iterator[tuple[Place, str]]:
         yield from _text_at(values, place)
     for place in (("train", "deepspeed"), *_below_items(values, "train", ("deepspeed",))):
         yield from ((place, text) for _, text in _text_at(values, place) if text.endswith(".json"))
-    for place in _below_items(values, "sync", ("from",)):
+    for place in (*_below_items(values, "sync", ("from",)), *_AFTER):
         yield from _text_at(values, place)
 
 
@@ -68,6 +71,8 @@ def _wrong(place: Place, text: str, path: Path) -> str:
         return f"no such file or folder: {path}" + (f" (from the Hugging Face Hub? hf://{text})" if hub else "")
     if place == ("model", "from") and not (path / "config.json").is_file():
         return f"expected a folder with a config.json, found: {path}"
-    if (place[-2:] == ("data", "from") or place[-1] == "deepspeed") and not path.is_file():
+    if place[-1] == "task_folder" and not path.is_dir():
+        return f"expected a folder, found: {path}"
+    if (place[-2:] == ("data", "from") or place[-1] in {"deepspeed", "input"}) and not path.is_file():
         return f"expected a file, found: {path}"
     return ""

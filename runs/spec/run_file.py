@@ -7,6 +7,7 @@ from pydantic import Field, PlainSerializer, PlainValidator, model_validator
 from pydantic_core import InitErrorDetails
 
 from runs.spec import patterns
+from runs.spec.after import After
 from runs.spec.checkpoints import Checkpoints
 from runs.spec.collect import Collect
 from runs.spec.data import Data
@@ -83,6 +84,7 @@ class RunFile(Section):
         le=100_000,
         description="Most that files may take of your line, in megabytes a second; null: as fast as it goes.",
     )
+    after: After = Field(default_factory=After, description="Answers and scores of the finished model.")
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
@@ -163,6 +165,9 @@ def _broken_rules(spec: RunFile) -> Iterator[InitErrorDetails]:
     if spec.cloud == "rehearsal" and spec.storage.mount != "/workspace":
         mount = spec.storage.mount
         yield broken_rule(("storage", "mount"), f"a rehearsal machine has only /workspace, found: {mount}", mount)
+    if spec.after.evaluate.task_folder and not spec.after.evaluate.tasks:
+        folder = spec.after.evaluate.task_folder
+        yield broken_rule(("after", "evaluate", "tasks"), f"name the tasks to take from the task_folder: {folder}")
     for name in spec.tags:
         if name.lower().startswith("llamalift-"):
             yield broken_rule(("tags", name), f"tags that start with llamalift- are ours, found: {name}", name)

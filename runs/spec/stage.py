@@ -1,7 +1,5 @@
 """A `train` that is a list: stages, each of which starts from the model of the one before."""
 
-from __future__ import annotations
-
 import json
 from typing import Annotated, Any
 

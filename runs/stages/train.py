@@ -12,7 +12,7 @@ from runs.backstop import arm_if_due
 from runs.errors import TrainingFailedError
 from runs.evictions import close_evictions
 from runs.facts import Decided, Pausing, Prepared, Submitted, Synced, Trained
-from runs.job import evictions_file, launch_words, render_job
+from runs.job import Inputs, deepspeed_path, evictions_file, launch_words, render_job
 from runs.log_copy import LogCopy
 from runs.masking import masked_status, take_secrets_back, try_to_take_secrets_back
 from runs.pause import stop_and_wait
@@ -105,14 +105,20 @@ class Train:
 
         layout, session, spec = context.layout(), context.session(self.name), context.spec
         synced, decided = context.require(Synced), context.require(Decided)
-        send_bytes(session, context.loaded.deepspeed_config(), layout.path("job", "deepspeed.json"), mode=0o644)
+        for training in context.loaded.trainings:
+            send_bytes(session, training.deepspeed_config(), deepspeed_path(training.spec, layout), mode=0o644)
         self._tell_evictions(context)
         job = render_job(
-            spec, layout, python=context.require(Prepared).python, model=synced.model, data=synced.data,
-            processes=processes_of(spec.machine, decided.size), save_seconds=decided.save_seconds,
-            secrets_file=self._put_secrets(context), number=submitted.number,
-            evictions_per_hour=decided.evictions_per_hour, on_scratch=has_scratch(spec, decided.size),
-        )  # fmt: skip
+            spec,
+            layout,
+            inputs_of(context.require(Prepared), synced),
+            processes=processes_of(spec.machine, decided.size),
+            save_seconds=decided.save_seconds,
+            secrets_file=self._put_secrets(context),
+            number=submitted.number,
+            evictions_per_hour=decided.evictions_per_hour,
+            on_scratch=has_scratch(spec, decided.size),
+        )
         context.journal.confirm(context.run_id)
         context.journal.put(context.run_id, submitted)
         carry(session, layout, submitted)
@@ -212,6 +218,18 @@ def trained_of(status: AgentStatus, submitted: Submitted) -> Trained:
         steps=(progress.step if progress else None) or 0,
         loss=progress.loss if progress else None,
         seconds=status.now - submitted.at,
+    )
+
+
+def inputs_of(prepared: Prepared, synced: Synced) -> Inputs:
+    """Where on the machine the job finds what it reads."""
+    return Inputs(
+        python=prepared.python,
+        model=synced.model,
+        data=synced.data,
+        stage_data=synced.stage_data,
+        questions=synced.questions,
+        task_folder=synced.task_folder,
     )
 
 
