@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from remote.errors import UnreachableError
 from runs.adoption.carried import carry
+from runs.after_job import CARD_FACTS
 from runs.backstop import arm_if_due
+from runs.card_facts import card_facts
 from runs.errors import TrainingFailedError
 from runs.evictions import close_evictions
 from runs.facts import Decided, Pausing, Prepared, Submitted, Synced, Trained
@@ -108,10 +110,13 @@ class Train:
         for training in context.loaded.trainings:
             send_bytes(session, training.deepspeed_config(), deepspeed_path(training.spec, layout), mode=0o644)
         self._tell_evictions(context)
+        inputs = inputs_of(context.require(Prepared), synced)
+        facts = card_facts(spec, layout, inputs, decided)
+        send_bytes(session, facts, layout.path("job", CARD_FACTS), mode=0o644)
         job = render_job(
             spec,
             layout,
-            inputs_of(context.require(Prepared), synced),
+            inputs,
             processes=processes_of(spec.machine, decided.size),
             save_seconds=decided.save_seconds,
             secrets_file=self._put_secrets(context),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from templates.after.scores import markdown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 CARD, CURVE = "README.md", "loss_curve.svg"
 # Between these two lines is what the client completes once it knows what all of it has cost.
@@ -153,9 +153,8 @@ def _asking(facts: CardFacts) -> str:
     text = "## How to ask it\n\nThe prompt format is in `prompt_format.json`; `llamalift infer` uses it by itself."
     if not facts.prompt:
         return text
-    return f"{text} A prompt as the model was trained with:\n\n```text\n{facts.prompt}\n```\n\nand its answer:\n\n" + (
-        f"```text\n{facts.response or '(nothing)'}\n```"
-    )
+    asked, answer = f"```text\n{facts.prompt}\n```", f"```text\n{facts.response or '(nothing)'}\n```"
+    return f"{text} A prompt as the model was trained with:\n\n{asked}\n\nand its answer:\n\n{answer}"
 
 
 def _cost(words: str) -> str:

@@ -117,7 +117,7 @@ class VllmEngine:
 
     def __init__(self, model: Path, sampling: Sampling) -> None:
         import torch
-        from vllm import LLM  # type: ignore[import-not-found]
+        from vllm import LLM
 
         self._sampling = sampling
         self._llm = LLM(model=str(model), tensor_parallel_size=max(1, torch.cuda.device_count()), seed=sampling.seed)

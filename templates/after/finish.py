@@ -117,7 +117,7 @@ def _data_event(lines: list[str], stage: str) -> dict[str, Any]:
     for line in lines:
         if '"event": "stage"' in line or '"event": "data"' in line:
             event = json.loads(line)
-            now = str(event["name"]) if event["event"] == "stage" and event.get("of", 1) > 1 else now
+            now = str(event["name"]) if event["event"] == "stage" and event.get("of") != 1 else now
             if event["event"] == "data" and now in {"", stage}:
                 found = event
     return found

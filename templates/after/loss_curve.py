@@ -28,7 +28,7 @@ def curves(lines: Iterable[str], only: str) -> dict[str, list[tuple[int, float]]
     stage = only
     for line in lines:
         event = _event(line)
-        if event.get("event") == "stage" and event.get("of", 1) > 1:
+        if event.get("event") == "stage" and event.get("of") != 1:
             stage = str(event["name"])
         step, loss = event.get("step"), event.get("loss")
         if event.get("event") == "step" and isinstance(step, int) and isinstance(loss, int | float):
@@ -43,9 +43,8 @@ def draw(found: Curves) -> str:
         return ""
     total = sum(max(step for step, _ in one) for one in found.values())
     low, high = min(loss for _, loss in points), max(loss for _, loss in points)
-    return "\n".join(
-        ["\n".join(_frame(low, high, total)), *_drawn(found, low, (high - low) or 1.0, total), "</svg>", ""]
-    )
+    drawn = [*_frame(low, high, total), *_drawn(found, low, (high - low) or 1.0, total)]
+    return "\n".join([*drawn, "</svg>", ""])
 
 
 def _drawn(found: Curves, low: float, span: float, total: int) -> Iterator[str]:

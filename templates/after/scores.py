@@ -106,7 +106,7 @@ def document(scores: Sequence[Score], models: Sequence[str], facts: Mapping[str,
 def _row(scores: Sequence[Score], models: Sequence[str]) -> dict[str, Any]:
     by_model = {score.model: score for score in scores}
     first, any_one = by_model.get(models[0]), scores[0]
-    values = {}
+    values: dict[str, dict[str, Any]] = {}
     for name in models:
         if (score := by_model.get(name)) is None:
             continue
