@@ -8,7 +8,7 @@ import signal
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import IO, TYPE_CHECKING, TypeVar
 
 from runs.errors import ProgramFailedError, SpecError
 from runs.local_environment import local_python
@@ -112,20 +112,23 @@ def _run(module: str, words: Sequence[str], python: Path | None, say: Callable[[
         archive.write_bytes(trainer_zipapp())
         environment = {**os.environ, "PYTHONPATH": str(archive), "TOKENIZERS_PARALLELISM": "false"}
         environment.pop("LLAMALIFT_RUN_DIR", None)
-        code, reason = _followed([str(program), "-m", module, *words], environment, say)
+        with (Path(folder) / "said").open("w+", encoding="utf-8", errors="replace") as said:
+            code = _followed([str(program), "-m", module, *words], environment, say, said)
+            said.seek(0)
+            lines = [line.strip() for line in said if line.strip()] or ["it said nothing"]
     if code:
+        told = [line.removeprefix(_ERROR) for line in lines if line.startswith(_ERROR)] or lines[-1:]
         raise ProgramFailedError(
-            f"{module.rpartition('.')[2]} ended without a result: {reason}",
+            f"{module.rpartition('.')[2]} ended without a result: {'; '.join(told)}",
             hint="what is done is kept: the same command goes on from there",
         )
 
 
-def _followed(argv: list[str], environment: Mapping[str, str], say: Callable[[str], None]) -> tuple[int, str]:
-    """Run a program and pass its lines on; gives its exit code, and what it said went wrong."""
-    said, told = "it said nothing", ""
+def _followed(argv: list[str], environment: Mapping[str, str], say: Callable[[str], None], said: IO[str]) -> int:
+    """Run a program and pass on the lines that are for the user; what its libraries say goes to `said`."""
     try:
         process = subprocess.Popen(
-            argv, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            argv, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, text=True
         )
     except OSError as error:
         raise ProgramFailedError(f"this Python cannot be started: {argv[0]} ({error.strerror})") from error
@@ -133,10 +136,8 @@ def _followed(argv: list[str], environment: Mapping[str, str], say: Callable[[st
         assert process.stdout is not None  # noqa: S101 - it is a pipe
         try:
             for line in process.stdout:
-                said = line.strip() or said
-                told = said.removeprefix(_ERROR) if said.startswith(_ERROR) else told
                 say(line.rstrip())
         except KeyboardInterrupt:
             process.send_signal(signal.SIGTERM)
             raise
-    return process.returncode, told or said
+    return process.returncode

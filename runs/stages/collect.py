@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from remote.errors import RemoteError
+from runs.card_cost import complete_card
 from runs.facts import Collected, CollectedMore
 from runs.moving import keep_moving
 from runs.types import StageName
@@ -43,13 +44,8 @@ class Collect:
             context.run_id, CollectedMore({place: home.manifest_sha256 for place, home in more.items()})
         )
         result = self._fetch(context, layout.final, target)
-        context.journal.put(
-            context.run_id,
-            Collected(
-                target=str(target), files=result.files, size_bytes=result.size_bytes,
-                manifest_sha256=result.manifest_sha256,
-            ),
-        )  # fmt: skip
+        manifest = complete_card(target, context.journal, context.run_id)
+        context.journal.put(context.run_id, Collected(str(target), result.files, result.size_bytes, manifest))
         self._tell(context, result.manifest_sha256)
         others = f", and {', '.join(more)}" if more else ""
         return f"{result.files} files, {result.size_bytes / 1e6:.1f} MB, verified, in {target}{others}"

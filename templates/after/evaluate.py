@@ -36,6 +36,8 @@ _BOOTSTRAPS = 1000
 def main(argv: list[str]) -> int:
     """Score; exit code 1 with `error: …` when something could not be scored, after all that could be."""
     asked = _parser().parse_args(argv)
+    # Bars that are redrawn fill a log.
+    os.environ.setdefault("TQDM_DISABLE", "1")
     run_dir = run_folder()
     metrics = Metrics(run_dir and run_dir / "metrics.jsonl")
     metrics.phase("scoring")

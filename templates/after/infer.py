@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 def main(argv: list[str]) -> int:
     """Answer; exit code 1 with `error: …` when the files or the model will not do."""
     asked = _parser().parse_args(argv)
+    # Bars that are redrawn fill a log.
+    os.environ.setdefault("TQDM_DISABLE", "1")
     run_dir = run_folder()
     metrics = Metrics(run_dir and run_dir / "metrics.jsonl")
     metrics.phase("answering")
