@@ -51,4 +51,4 @@ def as_written(training: Train | tuple[Stage, ...]) -> object:
     """Give plain values that `one_or_several` reads back."""
     if isinstance(training, Train):
         return training.model_dump(exclude_unset=True)
-    return [stage.model_dump(exclude_unset=True) for stage in training]
+    return [{"name": stage.name} | stage.model_dump(exclude_unset=True) for stage in training]

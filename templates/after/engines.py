@@ -37,15 +37,23 @@ class Engine(Protocol):
     name: str
     chunk: int
 
-    def answer(self, prompts: Sequence[str], number: int) -> list[str]:
-        """Answer the batch with this number, in its order."""
+    def answer(self, prompts: Sequence[list[int]], number: int) -> list[str]:
+        """Answer the batch of prompts (their tokens) with this number, in its order."""
         ...
 
 
 def open_engine(
-    wanted: str, model: Path, tokenizer: PreTrainedTokenizerBase, sampling: Sampling, batch_size: int
+    wanted: str, model: Path, tokenizer: PreTrainedTokenizerBase, sampling: Sampling, *, end_id: int, batch_size: int
 ) -> Engine:
     """Load a model into the engine that serves, or into the wanted one.
+
+    Args:
+        wanted: One of `ENGINES`.
+        model: The model's folder.
+        tokenizer: Its tokenizer, with a token to pad with.
+        sampling: How words are chosen.
+        end_id: The token that ends an answer.
+        batch_size: Prompts at once, where the engine makes no batches of its own.
 
     Raises:
         DataError: The wanted one cannot be had here.
@@ -56,8 +64,8 @@ def open_engine(
     if wanted == "vllm" and not has_vllm:
         raise DataError("vLLM is not installed here; take another engine than: vllm")
     if wanted == "vllm" or (wanted == "auto" and has_vllm and torch.cuda.is_available()):
-        return VllmEngine(model, sampling)
-    return TransformersEngine(model, tokenizer, sampling, batch_size)
+        return VllmEngine(model, end_id, sampling)
+    return TransformersEngine(model, tokenizer, sampling, end_id=end_id, batch_size=batch_size)
 
 
 class TransformersEngine:
@@ -65,12 +73,14 @@ class TransformersEngine:
 
     name = "transformers"
 
-    def __init__(self, model: Path, tokenizer: PreTrainedTokenizerBase, sampling: Sampling, batch_size: int) -> None:
+    def __init__(
+        self, model: Path, tokenizer: PreTrainedTokenizerBase, sampling: Sampling, *, end_id: int, batch_size: int
+    ) -> None:
         self.chunk = batch_size
-        self._tokenizer, self._sampling = tokenizer, sampling
+        self._tokenizer, self._end_id, self._sampling = tokenizer, end_id, sampling
         self._model = load_model(model)
 
-    def answer(self, prompts: Sequence[str], number: int) -> list[str]:
+    def answer(self, prompts: Sequence[list[int]], number: int) -> list[str]:
         """Answer a batch; one that does not fit into the GPU's memory is halved."""
         import torch
 
@@ -84,11 +94,11 @@ class TransformersEngine:
         middle = len(prompts) // 2
         return [*self.answer(prompts[:middle], number), *self.answer(prompts[middle:], number)]
 
-    def _generate(self, prompts: Sequence[str]) -> list[str]:
+    def _generate(self, prompts: Sequence[list[int]]) -> list[str]:
         import torch
 
-        inputs = self._tokenizer(list(prompts), return_tensors="pt", padding=True, return_token_type_ids=False)
-        inputs = inputs.to(self._model.device)
+        rows = {"input_ids": list(prompts)}
+        inputs = self._tokenizer.pad(rows, padding_side="left", return_tensors="pt").to(self._model.device)
         with torch.inference_mode():
             made = self._model.generate(**inputs, generation_config=self._config(inputs["input_ids"].shape[1]))
         answers = made[:, inputs["input_ids"].shape[1] :]
@@ -104,7 +114,7 @@ class TransformersEngine:
             max_new_tokens=max(1, min(chosen.max_new_tokens, room)),
             do_sample=chosen.sample,
             pad_token_id=self._tokenizer.pad_token_id,
-            eos_token_id=self._tokenizer.eos_token_id,
+            eos_token_id=self._end_id,
             **(chance if chosen.sample else {}),
         )
 
@@ -115,14 +125,14 @@ class VllmEngine:
     name = "vllm"
     chunk = _VLLM_CHUNK
 
-    def __init__(self, model: Path, sampling: Sampling) -> None:
+    def __init__(self, model: Path, end_id: int, sampling: Sampling) -> None:
         import torch
         from vllm import LLM
 
-        self._sampling = sampling
+        self._end_id, self._sampling = end_id, sampling
         self._llm = LLM(model=str(model), tensor_parallel_size=max(1, torch.cuda.device_count()), seed=sampling.seed)
 
-    def answer(self, prompts: Sequence[str], number: int) -> list[str]:
+    def answer(self, prompts: Sequence[list[int]], number: int) -> list[str]:
         """Answer a batch; each prompt has a seed of its own."""
         from vllm import SamplingParams
 
@@ -130,6 +140,7 @@ class VllmEngine:
         parameters = [
             SamplingParams(
                 max_tokens=chosen.max_new_tokens,
+                stop_token_ids=[self._end_id],
                 temperature=chosen.temperature if chosen.sample else 0.0,
                 top_p=chosen.top_p if chosen.sample else 1.0,
                 top_k=chosen.top_k if chosen.sample else -1,
@@ -137,7 +148,8 @@ class VllmEngine:
             )
             for place in range(len(prompts))
         ]
-        return [one.outputs[0].text.strip() for one in self._llm.generate(list(prompts), parameters, use_tqdm=False)]
+        asked = [{"prompt_token_ids": ids} for ids in prompts]
+        return [one.outputs[0].text.strip() for one in self._llm.generate(asked, parameters, use_tqdm=False)]
 
 
 def load_model(folder: Path) -> PreTrainedModel:

@@ -94,7 +94,7 @@ def _facts(
 
 def _stage(told: dict[str, Any], lines: list[str], found: dict[str, Any]) -> Stage:
     points = found.get(told["name"], [])
-    data = _data_event(lines, told["name"])
+    data, plan = (_last_event(lines, told["name"], kind) for kind in ("data", "plan"))
     return Stage(
         name=told["name"],
         data=told["data"],
@@ -104,21 +104,21 @@ def _stage(told: dict[str, Any], lines: list[str], found: dict[str, Any]) -> Sta
         deepspeed=told["deepspeed"],
         rows=data.get("rows"),
         tokens=data.get("tokens"),
-        steps=points[-1][0] if points else None,
+        steps=plan.get("total_steps"),
         first_loss=points[0][1] if points else None,
         last_loss=points[-1][1] if points else None,
         rules=told.get("rules", ()),
     )
 
 
-def _data_event(lines: list[str], stage: str) -> dict[str, Any]:
-    """What the trainer told last of the stage's data."""
+def _last_event(lines: list[str], stage: str, kind: str) -> dict[str, Any]:
+    """What the trainer told last of this kind in a stage."""
     now, found = "", dict[str, Any]()
     for line in lines:
-        if '"event": "stage"' in line or '"event": "data"' in line:
+        if f'"event": "{kind}"' in line or '"event": "stage"' in line:
             event = json.loads(line)
             now = str(event["name"]) if event["event"] == "stage" and event.get("of") != 1 else now
-            if event["event"] == "data" and now in {"", stage}:
+            if event["event"] == kind and now in {"", stage}:
                 found = event
     return found
 

@@ -64,20 +64,20 @@ def _answer(asked: argparse.Namespace, questions: Sequence[Question], answers: A
     from transformers import AutoTokenizer
 
     from templates.after.engines import Sampling, open_engine
-    from templates.after.prompting import prompter
+    from templates.after.prompting import Prompter
 
     # All is in the folder: a hub that is away must not matter.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    tokenizer = AutoTokenizer.from_pretrained(asked.model, padding_side="left")
+    tokenizer = AutoTokenizer.from_pretrained(asked.model)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-    ask = prompter(asked.model, tokenizer)
-    sampling = Sampling(
-        asked.max_new_tokens, asked.sample, asked.temperature, asked.top_p, asked.top_k, asked.seed
-    )  # fmt: skip
-    engine = open_engine(asked.engine, asked.model, tokenizer, sampling, asked.batch_size)
-    prompts = {question.idx: ask(question.instruction, question.input) for question in questions}
-    tokens = {idx: len(ids) for idx, ids in zip(prompts, tokenizer(list(prompts.values()))["input_ids"], strict=True)}
+    prompter = Prompter(asked.model, tokenizer)
+    sampling = Sampling(asked.max_new_tokens, asked.sample, asked.temperature, asked.top_p, asked.top_k, asked.seed)
+    engine = open_engine(
+        asked.engine, asked.model, tokenizer, sampling, end_id=prompter.end_id, batch_size=asked.batch_size
+    )
+    prompts = {question.idx: prompter.ids(question.instruction, question.input) for question in questions}
+    tokens = {idx: len(ids) for idx, ids in prompts.items()}
     longest = int(getattr(_config(asked.model), "max_position_embeddings", None) or 1 << 20)
     too_long = [question for question in questions if tokens[question.idx] >= longest]
     if too_long:

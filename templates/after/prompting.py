@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from templates.training.alpaca import WITH_INPUT, WITHOUT_INPUT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from transformers import PreTrainedTokenizerBase
@@ -16,17 +15,32 @@ if TYPE_CHECKING:
 _FORMAT = "prompt_format.json"
 
 
-def prompter(model: Path, tokenizer: PreTrainedTokenizerBase) -> Callable[[str, str], str]:
-    """Give the function that makes a prompt of an instruction and an input.
+class Prompter:
+    """Makes the tokens of a prompt, exactly those that an answer followed in training, and knows what ends an answer.
 
     A model of another maker has no format of ours: its chat template asks, if it has one.
     """
-    found = model / _FORMAT
-    words = json.loads(found.read_text(encoding="utf-8")) if found.is_file() else {}
-    if "without_input" not in words and tokenizer.chat_template:
-        return lambda instruction, context: _chat(tokenizer, instruction, context)
-    with_input, without_input = words.get("with_input", WITH_INPUT), words.get("without_input", WITHOUT_INPUT)
-    return lambda instruction, context: _filled(with_input if context else without_input, instruction, context)
+
+    def __init__(self, model: Path, tokenizer: PreTrainedTokenizerBase) -> None:
+        self._tokenizer = tokenizer
+        found = model / _FORMAT
+        self._words = json.loads(found.read_text(encoding="utf-8")) if found.is_file() else {}
+        self._chats = "without_input" not in self._words and bool(tokenizer.chat_template)
+
+    @property
+    def end_id(self) -> int:
+        """The token that generation stops at."""
+        return int(self._tokenizer.eos_token_id)
+
+    def ids(self, instruction: str, context: str) -> list[int]:
+        """The tokens of an instruction with its input, up to where the model is to answer."""
+        if self._chats:
+            text = _chat(self._tokenizer, instruction, context)
+        else:
+            name, usual = ("with_input", WITH_INPUT) if context else ("without_input", WITHOUT_INPUT)
+            text = _filled(self._words.get(name, usual), instruction, context)
+        # A template writes the special tokens itself.
+        return list(self._tokenizer(text, add_special_tokens=not self._chats)["input_ids"])
 
 
 def _filled(template: str, instruction: str, context: str) -> str:
