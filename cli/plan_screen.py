@@ -96,6 +96,8 @@ def _lines(plan: Plan, now: float, room: int) -> Iterator[tuple[str, str]]:
         yield from stage_lines(plan, room)
     elif plan.saves:
         yield from save_lines(plan, plan.saves, room)
+    if plan.asked:
+        yield "after", _after(plan)
     yield "time", _time(plan)
     yield "cost", cost_words(plan)
     yield "", assumption_words(plan)
@@ -175,6 +177,12 @@ def _stages(plan: Plan) -> str:
         words.append(f"{stage.words} {stage.taken_bytes / 1e9:.0f}{too_large}")
     known = " (longest rows in tokens)" if memory.activations_bytes is not None else ""
     return f"GB{known}: {', '.join(words)}"
+
+
+def _after(plan: Plan) -> str:
+    from cli.words import duration
+
+    return plan.asked if plan.time is None else f"{plan.asked}: about {duration(plan.time.after_seconds)} (rough)"
 
 
 def _time(plan: Plan) -> str:

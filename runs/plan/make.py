@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runs.plan.after_estimate import after_words
 from runs.plan.candidates import study_of
 from runs.plan.disk_options import disk_options
 from runs.plan.facts import NOTHING, Facts
@@ -90,4 +91,5 @@ def _plan(
         notes=notes,
         evictions_per_hour=rate,
         stages=stage_plans(study.work, figures),
+        asked=after_words(study.work),
     )

@@ -123,6 +123,7 @@ class Plan:
         evictions_per_hour: How often the machine is lost where it is chosen to be; 0 for never, None when not known.
         stages: Each stage of a `train` that is a list; none of any other. `steps`, `need` and `time` are then those of
             all stages, `saves` and `memory` those of the worst, and `data` and the figures per step the first one's.
+        asked: What happens after the training, in words; empty for nothing.
     """
 
     name: str
@@ -155,6 +156,7 @@ class Plan:
     notes: tuple[str, ...]
     evictions_per_hour: float | None = None
     stages: tuple[StagePlan, ...] = ()
+    asked: str = ""
 
     @property
     def workspace_gib(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from runs.plan.after_estimate import after_seconds
 from runs.plan.estimate import TimeEstimate
 from runs.plan.figures import LAUNCH_SECONDS, Figures, disk_of, figures_of, with_saves
 
@@ -18,26 +19,34 @@ if TYPE_CHECKING:
 def run_figures(work: Workload, size: VmSize, trouble: Trouble) -> Figures:
     """Work out what a run takes on a size, stage by stage; what cannot work on it is noted in `trouble`."""
     if not work.stages:
-        return figures_of(work, size, trouble)
+        return _with_after(work, figures_of(work, size, trouble))
     each = []
     for number, stage in enumerate(work.stages):
         found = trouble.of_stage(number)
         each.append(figures_of(stage, size, found))
         trouble.join(found)
     need = _need(work, each)
-    return _together(replace(each[0], need=need, disk=disk_of(work, size, need, trouble)), each)
+    figures = replace(each[0], need=need, disk=disk_of(work, size, need, trouble))
+    return _with_after(work, _together(figures, each))
 
 
 def run_saves(work: Workload, figures: Figures, evictions_per_hour: float | None) -> Figures:
     """The same with saves and times, where machines are lost so often; None for never, or not known."""
     if not work.stages:
-        return with_saves(work.loaded.spec, figures, evictions_per_hour)
+        return _with_after(work, with_saves(work.loaded.spec, figures, evictions_per_hour))
     # All stages share the run's disk, which may be faster than the one that each would have chosen for itself.
     each = [
         with_saves(stage.loaded.spec, replace(own, disk=figures.disk), evictions_per_hour)
         for stage, own in zip(work.stages, figures.stages, strict=True)
     ]
-    return _together(figures, each)
+    return _with_after(work, _together(figures, each))
+
+
+def _with_after(work: Workload, figures: Figures) -> Figures:
+    """The same with the time that answers and scores take."""
+    if figures.time is None:
+        return figures
+    return replace(figures, time=replace(figures.time, after_seconds=after_seconds(work, figures.size)))
 
 
 def _need(work: Workload, each: list[Figures]) -> DiskNeed:

@@ -48,7 +48,7 @@ WRONG: dict[str, str] = {
     "key of another section": _with("hours: 3\n"),
     "key of a nested section": _with("factor: 3\n"),
     "key in the wrong case": _with("Limits: {hours: 3}\n"),
-    "not yet: after": _with("after: {infer: prompts.jsonl}\n"),
+    "after is not a text": _with("after: {infer: prompts.jsonl}\n"),
     "not yet: nodes": _with("machine: {nodes: 2}\n"),
     "not yet: curation": "name: x\nmodel: {from: ./weights}\ndata: {from: ./rows.json, curation: []}\n",
     # name, cloud, account
