@@ -12,6 +12,7 @@ from runs.card_cost import complete_card
 from runs.facts import Collected, CollectedMore
 from runs.moving import keep_moving
 from runs.types import StageName
+from templates.after.card_text import CARD
 from templates.agent.manifest import NAME as MANIFEST_NAME
 
 if TYPE_CHECKING:
@@ -90,12 +91,15 @@ def has_results(context: RunContext) -> bool:
 
 
 def is_home(target: Path, manifest_sha256: str) -> bool:
-    """Whether `target` holds the very model with this manifest, as far as names and sizes tell."""
+    """Whether `target` holds the very model with this manifest, as far as names and sizes tell.
+
+    Its card is its user's to change.
+    """
     manifest = target / MANIFEST_NAME
     if not manifest.is_file():
         return False
     data = manifest.read_bytes()
     if hashlib.sha256(data).hexdigest() != manifest_sha256:
         return False
-    files = {target / path: entry["size"] for path, entry in json.loads(data)["files"].items()}
+    files = {target / path: entry["size"] for path, entry in json.loads(data)["files"].items() if path != CARD}
     return all(file.is_file() and file.stat().st_size == size for file, size in files.items())
