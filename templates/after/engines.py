@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 ENGINES = ("auto", "vllm", "transformers")
 # vLLM makes its own batches; so many prompts are answered between two writes.
 _VLLM_CHUNK = 256
+# So much of a GPU's free memory may hold weights; the rest is for keys, values and what is being computed.
+_WEIGHTS_SHARE = 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,10 @@ class VllmEngine:
 
 
 def load_model(folder: Path) -> PreTrainedModel:
-    """Load a model to ask it: as it was saved on a GPU, in fp32 on a processor that has no fast bf16."""
+    """Load a model to ask it: as it was saved on a GPU, in fp32 on a processor that has no fast bf16.
+
+    One that fits takes one GPU; only a larger one is spread over all of them, which work one after the other.
+    """
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -161,9 +166,11 @@ def load_model(folder: Path) -> PreTrainedModel:
 
     gpus = torch.cuda.device_count()
     dtype = "auto" if gpus or hardware.probe().bf16 else torch.float32
-    more: dict[str, Any] = {"device_map": "auto"} if gpus > 1 else {}
+    weights = sum(file.stat().st_size for pattern in ("*.safetensors", "*.bin") for file in folder.glob(pattern))
+    is_spread = gpus > 1 and weights > _WEIGHTS_SHARE * torch.cuda.mem_get_info(0)[0]
+    more: dict[str, Any] = {"device_map": "auto"} if is_spread else {}
     model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, **more)
-    if gpus == 1:
+    if gpus and not is_spread:
         model = model.to("cuda")
     return model.eval()
 
