@@ -182,7 +182,10 @@ def _evaluate(model: LM, task: Task, manager: TaskManager, limit: int | None) ->
 
 
 def _read(found: Mapping[str, Any], model: str, task: Task, made_by: str) -> Score:
-    results = found["results"][task.name]
+    results = found["results"].get(task.name)
+    if results is None:
+        parts = ", ".join(sorted(found["results"]))
+        raise DataError(f"it has no figure of its own; take its tasks: {parts}")
     metric = task.metric if task.metric in results else _usual(results)
     name, _, chosen = metric.partition(",")
     each = {
