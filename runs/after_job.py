@@ -8,9 +8,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from remote.layout import RunLayout
-    from runs.job import Inputs
     from runs.spec.after import Evaluate, Infer
     from runs.spec.run_file import RunFile
+    from runs.training_steps import Inputs
 
 BASE = "base"
 CARD_FACTS = "card.json"

@@ -12,8 +12,8 @@ from runs.plan.sizes import find_size
 if TYPE_CHECKING:
     from remote.layout import RunLayout
     from runs.facts import Decided
-    from runs.job import Inputs
     from runs.spec.run_file import RunFile
+    from runs.training_steps import Inputs
 
 # What decides the model; the rest is about machines, money and places, and nobody else's business.
 _RECIPE = {"name", "model", "data", "training", "checkpoints"}

@@ -97,7 +97,7 @@ class Plan:
         run_id: What its id will look like; the last part is drawn when it starts.
         resource_group: What its resource group will be called.
         size: The machine.
-        processes: Training processes.
+        processes: Training processes, on all machines together.
         regions: Where, the first choice first.
         spot: At the spot price.
         is_wish: Whether the plan chose the size.
@@ -124,6 +124,7 @@ class Plan:
         stages: Each stage of a `train` that is a list; none of any other. `steps`, `need` and `time` are then those of
             all stages, `saves` and `memory` those of the worst, and `data` and the figures per step the first one's.
         asked: What happens after the training, in words; empty for nothing.
+        nodes: How many such machines; costs are those of all, disk and memory those of one.
     """
 
     name: str
@@ -157,6 +158,7 @@ class Plan:
     evictions_per_hour: float | None = None
     stages: tuple[StagePlan, ...] = ()
     asked: str = ""
+    nodes: int = 1
 
     @property
     def workspace_gib(self) -> int:

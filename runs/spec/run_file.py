@@ -158,6 +158,8 @@ def _broken_rules(spec: RunFile) -> Iterator[InitErrorDetails]:
     for number, training in enumerate(spec.trainings):
         yield from _of_saves(training, ("train", number) if spec.stages else ())
     yield from _of_stages(spec)
+    if spec.machine.nodes > 1:
+        yield from _not_with_nodes(spec)
     if spec.storage.disk_type == "PremiumV2_LRS" and not spec.machine.zones:
         yield broken_rule(
             ("storage", "disk_type"), "PremiumV2_LRS needs a zone; give machine.zones", spec.storage.disk_type
@@ -171,6 +173,16 @@ def _broken_rules(spec: RunFile) -> Iterator[InitErrorDetails]:
     for name in spec.tags:
         if name.lower().startswith("llamalift-"):
             yield broken_rule(("tags", name), f"tags that start with llamalift- are ours, found: {name}", name)
+
+
+def _not_with_nodes(spec: RunFile) -> Iterator[InitErrorDetails]:
+    """Yield what several machines cannot do together."""
+    nodes = spec.machine.nodes
+    if spec.checkpoints.relaunch:
+        yield broken_rule(("machine", "nodes"), f"relaunch: true is for one machine, found: {nodes}", nodes)
+    if spec.stages:
+        # Each stage's model is on the first machine's disk alone.
+        yield broken_rule(("machine", "nodes"), f"stages are for one machine, found: {nodes}", nodes)
 
 
 def _of_stages(spec: RunFile) -> Iterator[InitErrorDetails]:

@@ -9,10 +9,11 @@ import pytest
 
 from remote.layout import RunLayout
 from runs.errors import SpecError
-from runs.job import Inputs, evictions_file, render_job
+from runs.job import evictions_file, render_job
 from runs.secrets import read_secrets
 from runs.spec.load import load_run_text
 from runs.spec.recipes import write_recipe
+from runs.training_steps import Inputs
 
 if TYPE_CHECKING:
     from pathlib import Path

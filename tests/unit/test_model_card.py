@@ -108,7 +108,7 @@ def test_the_card_at_home_is_in_the_manifest_again(tmp_path: Path) -> None:
 def test_the_client_tells_the_card_what_decides_the_model_and_nothing_else(tmp_path: Path) -> None:
     """Subscription, tags, addresses and limits are nobody else's business."""
     from remote.layout import RunLayout
-    from runs.job import Inputs
+    from runs.training_steps import Inputs
 
     text = (
         "name: two\nsubscription: 00000000-0000-0000-0000-000000000000\ntags: {team: secret}\nmodel: {from: ./m}\n"

@@ -9,9 +9,10 @@ import pytest
 
 from remote.layout import RunLayout
 from runs.errors import SpecError
-from runs.job import Inputs, launch_words, render_job
+from runs.job import launch_words, render_job
 from runs.spec.load import load_run_text
 from runs.spec.run_file import RunFile
+from runs.training_steps import Inputs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -153,3 +154,12 @@ def test_one_training_with_questions_is_not_trained_again_for_them(tmp_path: Pat
     steps = steps_of(load_run_text(text, tmp_path / "run.yaml").spec, questions="/q.jsonl")
     assert [step["name"] for step in steps] == ["train", "verify", "keep-final", "infer", "card"]
     assert steps[0]["argv"][2] == "templates.training.unless_done"
+
+
+def test_several_machines_train_no_stages(tmp_path: Path) -> None:
+    """The model that a stage begins with is on the first machine alone."""
+    with pytest.raises(SpecError) as caught:
+        two(tmp_path, "machine: {nodes: 2}\n")
+    assert [(problem.path, problem.message) for problem in caught.value.problems] == [
+        ("machine.nodes", "stages are for one machine, found: 2")
+    ]
