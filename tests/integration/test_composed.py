@@ -77,7 +77,7 @@ def test_two_stages_are_trained_asked_scored_and_described_whatever_is_killed(
     assert "stage alignment" in terminal.run("status", run_id).stdout
     os.killpg(up.pid, signal.SIGKILL)
     up.wait()
-    os.kill(int(status["agent"]["step"]["pid"]), signal.SIGKILL)
+    terminal.run("ssh", run_id, "--", f"kill -KILL {status['agent']['step']['pid']}")
     resumed = terminal.run("resume", run_id, seconds=600)
     assert "nothing is left" in resumed.stderr
 
