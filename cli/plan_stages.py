@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cli.plan_packing import packing_words
 from cli.plan_saves import draw_ruler, risk_words, save_words
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def stage_lines(plan: Plan, room: int) -> Iterator[tuple[str, str]]:
     """
     for number, stage in enumerate(plan.stages):
         yield "stage", f"{number + 1}. {stage.name}, from {_before(plan, number)}: {_what(stage)}"
+        yield "  batches", packing_words(stage.packing, stage.rows_per_step)
         if stage.saves is not None and stage.steps is not None:
             ruler = draw_ruler(stage.saves.steps, stage.steps, room)
             yield "  saves", save_words(stage.saves, several="#" in ruler)
@@ -36,7 +38,8 @@ def _before(plan: Plan, number: int) -> str:
 
 
 def _what(stage: StagePlan) -> str:
-    step = f"{stage.rows_per_step} rows a step, ZeRO-{stage.zero_stage}, {stage.precision}"
+    adapters = f", adapters of {stage.trained / 1e6:,.1f} million parameters" if stage.has_adapters else ""
+    step = f"{stage.rows_per_step} rows a step, ZeRO-{stage.zero_stage}, {stage.precision}{adapters}"
     if stage.data is None or stage.steps is None:
         return f"{stage.source}, rows unknown before it is on the machine; {step}"
     return f"{stage.source}, {stage.data.rows:,} rows ({stage.data.basis}); {stage.steps:,} steps; {step}"

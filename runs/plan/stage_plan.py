@@ -9,6 +9,7 @@ from runs.plan.steps import rows_per_step
 
 if TYPE_CHECKING:
     from runs.plan.figures import Figures
+    from runs.plan.packing import PackingPlan
     from runs.plan.saves import SavePlan
     from runs.plan.steps import DataSize
     from runs.plan.workload import Workload
@@ -29,6 +30,9 @@ class StagePlan:
         checkpoint_bytes: One complete checkpoint.
         zero_stage: DeepSpeed's ZeRO stage.
         precision: `bf16`, `fp16` or `fp32`.
+        packing: How rows lie in their batches.
+        trained: Parameters that are trained.
+        has_adapters: Whether they are those of adapters.
     """
 
     name: str
@@ -41,6 +45,9 @@ class StagePlan:
     checkpoint_bytes: int
     zero_stage: int
     precision: str
+    packing: PackingPlan
+    trained: int
+    has_adapters: bool = False
 
     @property
     def seconds(self) -> float | None:
@@ -68,4 +75,7 @@ def _one(work: Workload, figures: Figures) -> StagePlan:
         checkpoint_bytes=figures.need.checkpoint,
         zero_stage=figures.config.stage,
         precision=spec.train.precision,
+        packing=figures.packing,
+        trained=figures.trained,
+        has_adapters=spec.train.adapters is not None,
     )
