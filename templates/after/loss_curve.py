@@ -77,6 +77,7 @@ def _frame(low: float, high: float, total: int) -> Iterator[str]:
             f'<text x="{x:.1f}" y="{_HEIGHT - _BOTTOM + 18}" text-anchor="middle" fill="#555555">'
             f"{round(share * total):,}</text>"
         )
+    yield f'<text x="8" y="{_TOP - 10}" fill="#555555">loss</text>'
     middle = (_LEFT + _WIDTH - _RIGHT) / 2
     yield f'<text x="{middle}" y="{_HEIGHT - 6}" text-anchor="middle" fill="#555555">optimizer steps</text>'
 
