@@ -74,7 +74,7 @@ def test_two_stages_are_trained_asked_scored_and_described_whatever_is_killed(
     up = terminal.start("up", str(project(terminal, folder)))
     status = in_stage(terminal, "alignment", 1)
     run_id = status["row"]["run_id"]
-    assert "stage alignment" in terminal.run("status", run_id).stdout
+    assert re.search(r"stage +alignment", terminal.run("status", run_id).stdout)
     os.killpg(up.pid, signal.SIGKILL)
     up.wait()
     terminal.run("ssh", run_id, "--", f"kill -KILL {status['agent']['step']['pid']}")
