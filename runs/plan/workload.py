@@ -56,8 +56,12 @@ def workload_of(loaded: LoadedRunFile, trouble: Trouble) -> Workload:
     """Find out what a run has to do; what cannot work is noted in `trouble`."""
     if loaded.spec.stages:
         return _of_stages(loaded, trouble)
-    spec = loaded.spec
     _check_format(loaded, trouble)
+    return _of_one(loaded, trouble)
+
+
+def _of_one(loaded: LoadedRunFile, trouble: Trouble) -> Workload:
+    spec = loaded.spec
     return Workload(
         loaded,
         _model(loaded, trouble),
@@ -72,7 +76,10 @@ def _of_stages(loaded: LoadedRunFile, trouble: Trouble) -> Workload:
     works = []
     for number, training in enumerate(loaded.trainings):
         found = trouble.of_stage(number)
-        works.append(workload_of(training, found))
+        if number == 0:
+            # A later stage begins with a model that has the format of the one before.
+            _check_format(training, found)
+        works.append(_of_one(training, found))
         trouble.join(found)
     each = {work.loaded.spec.data.source: work.data_bytes or UNKNOWN_DATA_BYTES for work in works}
     return replace(works[0], loaded=loaded, data_bytes=sum(each.values()), stages=tuple(works))
