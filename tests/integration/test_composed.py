@@ -40,10 +40,10 @@ def terminal(tmp_path: Path, machine_python: Path) -> Iterator[Terminal]:
 
 
 def project(terminal: Terminal, folder: Path) -> Path:
-    """The shipped recipe of two stages, one epoch each."""
+    """The shipped recipe of two stages, three steps each."""
     terminal.run("init", str(folder), "--recipe", "composed-cpu")
     run_file = folder / "run.yaml"
-    run_file.write_text(re.sub(r"num_train_epochs: \d+", "num_train_epochs: 1", run_file.read_text()))
+    run_file.write_text(re.sub(r"num_train_epochs: \d+", "max_steps: 3", run_file.read_text()))
     return run_file
 
 
