@@ -13,6 +13,7 @@ from runs.evictions import Eviction, evictions_of
 from runs.facts import Collected, Decided, Pausing, Prepared, Rented
 from runs.journal.charges import Component, charges_of
 from runs.log_copy import LogCopy
+from runs.looking import look_at
 from runs.power import try_settle_power
 from runs.secrets import masker_for
 from runs.switches import Switch, switches_in_force
@@ -105,9 +106,6 @@ def _off_since(run: Run) -> float | None:
 
 
 def _ask(run: Run) -> tuple[AgentStatus | None, str]:
-    from remote.agent import read_status
-    from runs.masking import masked_status
-
     with run.context() as context:
         if context.get(Prepared) is None:
             return None, ""
@@ -117,9 +115,8 @@ def _ask(run: Run) -> tuple[AgentStatus | None, str]:
         copy = LogCopy(context.folder / "train.log")
         try:
             session = context.session(deadline_seconds=_CONNECT_SECONDS)
-            status = masked_status(context, read_status(session, context.layout(), log_from=copy.size))
+            status = look_at(context, session, copy)
         except RemoteError as error:
             return None, masker_for(context.spec.secrets).text(str(error))
-        copy.append(status.log)
         arm_if_due(context)
         return status, ""
