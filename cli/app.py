@@ -17,6 +17,7 @@ from cli.commands.collect import collect
 from cli.commands.cost import cost
 from cli.commands.doctor import doctor
 from cli.commands.down import down
+from cli.commands.events import events
 from cli.commands.extend import extend
 from cli.commands.init import init
 from cli.commands.logs import logs
@@ -60,6 +61,7 @@ for command in (
     status,
     attempts,
     logs,
+    events,
     ls,
     cost,
     collect,

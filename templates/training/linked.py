@@ -46,3 +46,5 @@ def close_trackers() -> None:
     """
     if (wandb := sys.modules.get("wandb")) is not None and wandb.run is not None and wandb.run.offline:
         wandb.finish()
+        # Else the agent finds its service as a process that the training left behind.
+        wandb.teardown()

@@ -72,7 +72,9 @@ class Metrics:
         """Tell what begins now."""
         self.heartbeat.enter(name)
         self.event("phase", name=name)
-        self._say(f"phase: {name}")
+        stage = os.environ.get("LLAMALIFT_STAGE")
+        # `llamalift logs --stage` goes by these lines.
+        self._say(f"phase: {name} ({stage})" if stage else f"phase: {name}")
 
     def _say(self, text: str) -> None:
         if self._path is not None:

@@ -40,7 +40,7 @@ print(json.dumps([[int(part) for part in tokens_and_pairs(rows)] for rows in (pa
 def test_every_tracker_has_the_same_figures_and_goes_on_after_a_kill(machine_python: Path, tmp_path: Path) -> None:
     """Killed after a save and started again: the same W&B run, one curve, all of it beside the model, no secret."""
     run = TrainingRun.prepare(tmp_path / "tiny-abc123", machine_python, "zero1")
-    (run.folder / "run.yaml").write_text("name: tiny\nsync: [{from: 'https://me:hidden@host/a?sig=hidden'}]\n")
+    (run.folder / "run.yaml").write_text("name: tiny\nsync: [{from: 'https://me:opensesame@host/a?sig=opensesame'}]\n")
     process = run.start(FLAGS, processes=1)
     run.wait_for("save", process)
     process.kill()
@@ -64,6 +64,6 @@ def test_every_tracker_has_the_same_figures_and_goes_on_after_a_kill(machine_pyt
     assert str(told[4]["loss"]).encode() in offline[-1]
     # The one that was killed holds what was written by then.
     assert b"run_file" in offline[-1]
-    assert not any(b"hidden" in data for data in offline)
-    assert not any(b"hidden" in path.read_bytes() for path in (final / "runs").iterdir())
+    assert not any(b"opensesame" in data for data in offline)
+    assert not any(b"opensesame" in path.read_bytes() for path in (final / "runs").iterdir())
     assert json.loads(run.python_says(_COUNTS)) == [[4, 10], [4, 10]]
