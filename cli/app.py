@@ -24,6 +24,7 @@ from cli.commands.logs import logs
 from cli.commands.ls import ls
 from cli.commands.pause import pause
 from cli.commands.plan import plan
+from cli.commands.report import report
 from cli.commands.resume import resume
 from cli.commands.schema import schema
 from cli.commands.secret import secret
@@ -62,6 +63,7 @@ for command in (
     attempts,
     logs,
     events,
+    report,
     ls,
     cost,
     collect,

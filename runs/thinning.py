@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_X = TypeVar("_X", int, float)
 
-
-def thinned(points: Sequence[tuple[_X, float]], most: int) -> list[tuple[_X, float]]:
+def thinned(points: Sequence[tuple[int, float]], most: int) -> list[tuple[int, float]]:
     """At most `most` points (four or more): the first, the last, and the lowest and highest of equal shares between.
 
     So that a spike of one step among 200,000 is still to be seen.
@@ -18,12 +16,12 @@ def thinned(points: Sequence[tuple[_X, float]], most: int) -> list[tuple[_X, flo
     if len(points) <= most:
         return list(points)
     inner, shares = points[1:-1], (most - 2) // 2
-    kept: list[tuple[_X, float]] = [points[0]]
+    kept: list[tuple[int, float]] = [points[0]]
     for share in range(shares):
         part = inner[share * len(inner) // shares : (share + 1) * len(inner) // shares]
         kept += sorted({min(part, key=_value), max(part, key=_value)})
     return [*kept, points[-1]]
 
 
-def _value(point: tuple[float, float]) -> float:
+def _value(point: tuple[int, float]) -> float:
     return point[1]
