@@ -110,11 +110,8 @@ def _tiles(report: Report) -> Iterator[tuple[str, str, str]]:
         share = f"{report.save_seconds / seconds:.1%} of it saving" if seconds else ""
         yield "training took", duration(seconds), share
     planned = "" if history.cost.estimate_dollars is None else f"planned {cents(history.cost.estimate_dollars)}"
-    yield (
-        "cost",
-        cents(history.cost.dollars),
-        f"{planned}{', not paid: rehearsal' if history.row.cloud == 'rehearsal' else ''}",
-    )
+    unpaid = "rehearsal: not paid" if history.row.cloud == "rehearsal" else ""
+    yield "cost", cents(history.cost.dollars), ", ".join(filter(None, (planned, unpaid)))
     lost = sum(training.lost_steps for training in history.trainings)
     yield "faults", str(len(report.faults)), f"{lost} steps trained again" if lost else ""
     if history.collected is not None:
@@ -170,10 +167,9 @@ def _cost_words(report: Report) -> str:
     words = f"{report.receipt.cost_words}." if report.receipt.resources else "Nothing was rented."
     words = words[0].upper() + words[1:]
     if cost.estimate_dollars is not None:
-        less = cost.estimate_dollars - cost.dollars
-        words += (
-            f" Planned: {cents(cost.estimate_dollars)}, {cents(abs(less))} {'more' if less >= 0 else 'less'} than that."
-        )
+        over = cost.dollars - cost.estimate_dollars
+        more_or_less = f"{cents(abs(over))} {'more' if over > 0 else 'less'}"
+        words += f" The plan said {cents(cost.estimate_dollars)}: it was {more_or_less}."
     return words + (f" {report.receipt.evictions}." if report.receipt.evictions else "")
 
 

@@ -53,26 +53,46 @@ def write_report(report: Report, folder: Path, *, now: float | None = None) -> l
 
 def to_html(report: Report, words: dict[str, Any]) -> str:
     """The page: nothing in it is fetched from anywhere, and it runs no script."""
+    import jinja2
     from markupsafe import Markup
 
-    style = (files("cli.report") / "report.css").read_text(encoding="utf-8")
-    return _rendered("report.html", {**words, "style": Markup(style), "trainings": _parts(report)}, escape=True)  # noqa: S704 - our own file
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    style = Markup(_packaged("report.css"))  # noqa: S704 - our own file
+    return environment.from_string(_packaged("report.html")).render(words, style=style, trainings=_parts(report))
+
+
+class _Verbatim(str):
+    """Text for Markdown that is shown as it is: it stands in a block of code, or is a row of a table already."""
+
+    __slots__ = ()
 
 
 def to_markdown(report: Report, words: dict[str, Any], chart: Chart | None) -> str:
     """The same for a chat, an issue or a wiki; only the loss curve is a picture beside it."""
-    safe = {name: _in_table(value) for name, value in words.items() if name not in {"run_file", "commands"}}
-    picture = {"picture": PICTURE if chart else "", "picture_words": chart.words if chart else ""}
-    raw = {"run_file": words["run_file"], "commands": words["commands"]}
-    return _rendered("report.md", {**safe, **raw, **picture, "trainings": _parts(report)}, escape=False)
-
-
-def _rendered(name: str, values: dict[str, Any], *, escape: bool) -> str:
     import jinja2
 
-    environment = jinja2.Environment(autoescape=escape, undefined=jinja2.StrictUndefined, trim_blocks=True)  # noqa: S701 - Markdown is not HTML
-    template = environment.from_string((files("cli.report") / name).read_text(encoding="utf-8"))
-    return template.render(values)
+    environment = jinja2.Environment(
+        autoescape=False,  # noqa: S701 - Markdown is no HTML; `_escaped` does what it needs
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        finalize=_escaped,
+    )
+    environment.filters["cells"] = lambda row: _Verbatim(" | ".join(map(_escaped, row)))
+    verbatim = {name: _Verbatim(words[name]) for name in ("run_file", "commands")}
+    picture = {"picture": PICTURE if chart else "", "picture_words": chart.words if chart else ""}
+    template = environment.from_string(_packaged("report.md"))
+    return template.render({**words, **verbatim, **picture, "trainings": _parts(report)})
+
+
+def _escaped(value: Any) -> Any:  # noqa: ANN401 - whatever a template shows
+    """No word may end a cell of a table, or become a tag."""
+    if not isinstance(value, str) or isinstance(value, _Verbatim):
+        return value
+    return value.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+
+
+def _packaged(name: str) -> str:
+    return (files("cli.report") / name).read_text(encoding="utf-8")
 
 
 def _parts(report: Report) -> list[Part]:
@@ -93,12 +113,3 @@ def _part(training: Training) -> Part:
         saves_words=words,
         saves=rows,
     )
-
-
-def _in_table(value: Any) -> Any:  # noqa: ANN401 - words at any depth
-    """No word may end a cell of a table, or become a tag."""
-    if isinstance(value, str):
-        return value.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
-    if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
-        return [_in_table(part) for part in value]
-    return value
