@@ -156,7 +156,9 @@ def saves_rows(training: Training) -> tuple[str, list[tuple[str, ...]]]:
         return "", []
     seconds = sum(save.seconds for save in found)
     words = f"{len(found)} complete checkpoints, {duration(seconds)} in all"
-    rows = [(f"{save.step:,}", clock(save.at), f"{save.seconds:.1f} s", size(save.size_bytes)) for save in found]
+    rows: list[tuple[str, ...]] = [
+        (f"{save.step:,}", clock(save.at), f"{save.seconds:.1f} s", size(save.size_bytes)) for save in found
+    ]
     if len(rows) > 2 * _SHOWN_SAVES:
         rows = [*rows[:_SHOWN_SAVES], ("...", "", "", ""), *rows[-_SHOWN_SAVES:]]
     return words, rows

@@ -93,7 +93,7 @@ def test_it_draws_over_itself_follows_a_resize_and_leaves_a_line(state: Path) ->
     watched.read_until(lambda out: out.count(_HOME) > 3 and b"Ctrl-C ends watching" in out, "some frames")
     assert watched.out.count(_OTHER_SCREEN) == 1
     assert _CLEARS_SCREEN not in watched.out
-    assert widest(watched.out.rsplit(_HOME, 2)[1]) == 100
+    assert widest(bytes(watched.out).rsplit(_HOME, 2)[1]) == 100
     resize(watched.master, 70, 20)
     watched.process.send_signal(signal.SIGWINCH)
     watched.read_until(lambda out: out.count(_HOME) > 4 and widest(out.rsplit(_HOME, 2)[1]) == 70, "a narrower frame")
@@ -105,7 +105,7 @@ def test_it_draws_over_itself_follows_a_resize_and_leaves_a_line(state: Path) ->
 def test_into_a_pipe_it_writes_a_line_when_something_changes(state: Path) -> None:
     """Or, with --json, an object for each look, at once and whole."""
     environment = {**os.environ, "LLAMALIFT_STATE_DIR": str(state)}
-    words = [LLAMALIFT, "status", RUN_ID, "--watch", "--json"]
+    words = [str(LLAMALIFT), "status", RUN_ID, "--watch", "--json"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, env=environment, start_new_session=True) as process:
         assert process.stdout is not None
         told = [json.loads(process.stdout.readline()) for _ in range(2)]
