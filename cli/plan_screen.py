@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+from cli.plan_packing import packing_words
 from cli.plan_saves import save_lines
 from cli.plan_terms import account_words, assumption_words, cost_words, limit_words, switch_words
 from runs.plan.memory_fit import Fit
@@ -85,6 +86,8 @@ def _lines(plan: Plan, now: float, room: int) -> Iterator[tuple[str, str]]:
         f"{_count(plan.model.parameters)} parameters ({plan.model.basis}), ZeRO-{plan.zero_stage}, {plan.precision}",
     )
     yield "data", _data(plan)
+    if plan.packing is not None:
+        yield "batches", packing_words(plan.packing, plan.rows_per_step)
     yield "disk", _disk(plan)
     if plan.save_seconds >= _WORTH_ANOTHER_DISK_SECONDS:
         yield "other disks", _disk_options(plan)
@@ -114,7 +117,8 @@ def _data(plan: Plan) -> str:
     step = f"{plan.rows_per_step} rows a step on {plan.processes} process{'es' if plan.processes > 1 else ''}"
     if plan.data is None or plan.steps is None:
         return f"rows unknown before it is on the machine; {step}"
-    return f"{plan.data.rows:,} rows ({plan.data.basis}); {plan.steps:,} steps; {step}"
+    about = "" if plan.packing is None or plan.packing.is_exact else "about "
+    return f"{plan.data.rows:,} rows ({plan.data.basis}); {about}{plan.steps:,} steps; {step}"
 
 
 def _disk(plan: Plan) -> str:

@@ -90,5 +90,8 @@ def _plan(
         limits=limits_of(spec.limits, figures.time, cost),
         notes=notes,
         evictions_per_hour=rate,
+        packing=figures.packing,
+        trained=figures.trained,
+        offload=figures.offload,
         nodes=spec.machine.nodes,
     )

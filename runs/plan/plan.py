@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from runs.plan.facts import Facts
     from runs.plan.memory_fit import MemoryFit
     from runs.plan.model_size import ModelSize
+    from runs.plan.offload import Offload
+    from runs.plan.packing import PackingPlan
     from runs.plan.placements import PricedPlacement
     from runs.plan.saves import SavePlan
     from runs.plan.sizes import VmSize
@@ -120,6 +122,9 @@ class Plan:
         limits: When the machine ends itself.
         notes: What is worth knowing.
         evictions_per_hour: How often the machine is lost where it is chosen to be; 0 for never, None when not known.
+        packing: How rows lie in their batches.
+        trained: Parameters that are trained.
+        offload: What offloading to main memory does; None without it.
         nodes: How many such machines; costs are those of all, disk and memory those of one.
     """
 
@@ -152,6 +157,9 @@ class Plan:
     limits: LimitsInForce
     notes: tuple[str, ...]
     evictions_per_hour: float | None = None
+    packing: PackingPlan | None = None
+    trained: int = 0
+    offload: Offload | None = None
     nodes: int = 1
 
     @property

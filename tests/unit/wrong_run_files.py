@@ -116,7 +116,7 @@ WRONG: dict[str, str] = {
     "data without a file": GOOD.replace("./rows.json", "hf://datasets/a/b"),
     "data is parquet": GOOD.replace("./rows.json", "./rows.parquet"),
     "data is not there": GOOD.replace("./rows.json", "./gone.json"),
-    "unknown prompt format": GOOD.replace("./rows.json", "./rows.json, prompt_format: vicuna"),
+    "unknown prompt format": GOOD.replace("./rows.json", "./rows.json, prompt_format: wizard"),
     "sync to an absolute path": _with("sync: [{from: ./rows.json, to: /etc/x}]\n"),
     "sync out of the workspace": _with("sync: [{from: ./rows.json, to: ../x}]\n"),
     "sync over the runs": _with("sync: [{from: ./rows.json, to: llamalift/x}]\n"),
