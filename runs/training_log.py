@@ -248,8 +248,18 @@ class TrainingReader:
             return
         # What is told without a stage (by the drain, for example) belongs to the one that runs.
         if "stage" in event:
-            self._newest = printable(str(event["stage"]))
+            self._enter(event["stage"])
+        elif event.get("event") == "stage" and event.get("of") != 1:
+            self._enter(event.get("name"))
         self._parts.setdefault(self._newest, _Part(self._newest)).take(event)
+
+    def _enter(self, stage: object) -> None:
+        """A stage begins, or goes on. What was told before the first one belongs to it."""
+        self._newest = printable(str(stage))
+        before = self._parts.get("")
+        if before is not None and not before.starts and not self._parts.keys() - {""}:
+            before.stage = self._newest
+            self._parts = {self._newest: before}
 
 
 def event_of(line: bytes) -> dict[str, Any] | None:

@@ -100,3 +100,17 @@ def test_each_stage_of_training_has_its_own_curve(tmp_path: Path) -> None:
     first, second = TrainingReader(file).read()
     assert (first.stage, first.curve("loss")) == ("instruct", [(1, 3.0), (2, 2.0)])
     assert (second.stage, second.curve("loss"), len(second.saves)) == ("align", [(1, 5.0)], 1)
+
+
+def test_a_stage_may_be_announced_before_its_steps(tmp_path: Path) -> None:
+    """By an event of its own, whatever began before; the only training of a run is no stage."""
+    file = tmp_path / "metrics.jsonl"
+    tell(file, {"t": 1.0, "event": "note", "text": "first"})
+    tell(file, {"t": 1.0, "event": "stage", "name": "instruct", "number": 1, "of": 2}, step(1, 3.0))
+    tell(file, {"t": 3.0, "event": "stage", "name": "align", "number": 2, "of": 2}, step(1, 5.0))
+    first, second = TrainingReader(file).read()
+    assert (first.stage, first.curve("loss"), first.said[0].text) == ("instruct", [(1, 3.0)], "first")
+    assert (second.stage, second.curve("loss")) == ("align", [(1, 5.0)])
+    file.write_text("")
+    tell(file, {"t": 1.0, "event": "stage", "name": "final", "number": 1, "of": 1}, step(1, 3.0))
+    assert [training.stage for training in TrainingReader(file).read()] == [""]
