@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 from templates.agent.manifest import check_manifest
+from templates.training.tracking import environment
 from tests.fakes.training_run import TrainingRun
+from tests.fakes.wandb_server import wandb_server
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +30,16 @@ import json, sys
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 events = EventAccumulator(sys.argv[1]).Reload()
 print(json.dumps({tag: [[e.step, e.value] for e in events.Scalars(tag)] for tag in events.Tags()["scalars"]}))
+"""
+# One attempt as the Trainer's callback makes it: linked by the environment alone.
+_ATTEMPT = """
+import json, sys, wandb
+wandb.init(project="llamalift")
+wandb.config.update({"llamalift": {"run": sys.argv[1]}})
+for loss in (3.0, 2.0):
+    wandb.log({"train/loss": loss})
+print(json.dumps([wandb.run.id, wandb.run.resumed]))
+wandb.finish()
 """
 # Two rows of 3 and 1 tokens with padding; the same two packed into one row.
 _COUNTS = """
@@ -67,3 +81,25 @@ def test_every_tracker_has_the_same_figures_and_goes_on_after_a_kill(machine_pyt
     assert not any(b"opensesame" in data for data in offline)
     assert not any(b"opensesame" in path.read_bytes() for path in (final / "runs").iterdir())
     assert json.loads(run.python_says(_COUNTS)) == [[4, 10], [4, 10]]
+
+
+def test_online_every_attempt_goes_on_in_the_same_wandb_run(machine_python: Path, tmp_path: Path) -> None:
+    """Against a server on loopback, with the real client: id, name and group are the run's; history goes on."""
+    (tmp_path / "tracking").mkdir()
+    with wandb_server() as (url, kept):
+        linked = environment(tmp_path, "", offline=False) | {"WANDB_BASE_URL": url, "WANDB_API_KEY": "a" * 40}
+        words = [str(machine_python), "-c", _ATTEMPT, tmp_path.name]
+        said = [_run(words, linked) for _ in range(2)]
+    run_id = linked["WANDB_RUN_ID"]
+    assert [json.loads(one.splitlines()[0]) for one in said] == [[run_id, False], [run_id, True]]
+    (told,) = kept.runs.values()
+    assert (told[0]["displayName"], told[0]["groupName"]) == (run_id, run_id)
+    assert "llamalift" in told[-1]["config"]
+    assert [kept.history[run_id][line]["train/loss"] for line in range(4)] == [3.0, 2.0, 3.0, 2.0]
+    assert "output.log" not in kept.files
+
+
+def _run(words: list[str], linked: dict[str, str]) -> str:
+    """What it prints."""
+    whole = os.environ | linked
+    return subprocess.run(words, env=whole, capture_output=True, text=True, check=True, timeout=120).stdout
