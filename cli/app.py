@@ -17,8 +17,10 @@ from cli.commands.collect import collect
 from cli.commands.cost import cost
 from cli.commands.doctor import doctor
 from cli.commands.down import down
+from cli.commands.evaluate import evaluate
 from cli.commands.events import events
 from cli.commands.extend import extend
+from cli.commands.infer import infer
 from cli.commands.init import init
 from cli.commands.logs import logs
 from cli.commands.ls import ls
@@ -78,6 +80,8 @@ for command in (
     secret,
     doctor,
     smoke,
+    infer,
+    evaluate,
 ):
     app.command(cls=QuickCommand, context_settings=_FOREIGN if command is ssh else None)(command)
 

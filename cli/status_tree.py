@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 _MARKS = {StageState.RUNNING: ("●", "cyan"), StageState.DONE: ("✓", "green"), StageState.FAILED: ("✗", "red")}
 _TO_COME = ("○", "bright_black")
-# What the agent's steps are called beside the training itself.
-_STEP_WORDS = {"train": "steps", "verify": "load the model back"}
+# What the agent's steps do; with the stage's name after a dash where there are several.
+_STEP_WORDS = {"train": "steps", "verify": "load the model back", "keep": "keep the model"}
 # Once a run is only torn down, nothing before that is to come.
 _ORDER = (
     StageName.PROVISION,
@@ -106,4 +106,7 @@ def _parts(seen: RunStatus) -> Iterator[tuple[Text, Text, Text]]:
 
 
 def _step_words(name: str) -> str:
-    return launch_words(name) or _STEP_WORDS.get(name, name)
+    kind, _, of = name.partition("-")
+    if not of or of.isdigit():
+        return launch_words(name) or _STEP_WORDS.get(kind, name)
+    return f"{of}: {_STEP_WORDS[kind]}" if kind in _STEP_WORDS else name
