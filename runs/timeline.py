@@ -20,6 +20,8 @@ _PHASES = {
     "training": "training begins",
     "saving_final": "the final model is saved",
     "verifying": "the final model is loaded back and asked",
+    "answering": "the model answers questions",
+    "scoring": "the models are scored",
     "draining": "the last checkpoint moves to the workspace",
     "looking_into_mirror": "the trainer looks for a newer checkpoint in blob storage",
 }

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from runs.timeline import Moment
 
 
 def events(
@@ -26,6 +21,7 @@ def events(
     import time
     from dataclasses import asdict
 
+    from cli.events_screen import print_events
     from runs.history import read_history
     from runs.moments import parse_since
     from runs.run import Run
@@ -38,40 +34,4 @@ def events(
         told = [asdict(moment) for moment in moments]
         typer.echo(json.dumps({"schema": 1, "run_id": opened.run_id, "events": told}))
     else:
-        _print(moments)
-
-
-_STYLES = {"problem": "red", "warning": "yellow", "stage": "bold", "save": "dim", "cloud": "dim", "note": "dim"}
-
-
-def _print(moments: Sequence[Moment]) -> None:
-    """A line each; on a terminal a new day has a line of its own, elsewhere each line has its whole time."""
-    from cli.console import data
-    from cli.words import clock
-
-    if data().is_terminal:
-        _print_days(moments)
-        return
-    for moment in moments:
-        typer.echo(f"{clock(moment.at)}  {moment.kind:<8}  {moment.text}")
-
-
-def _print_days(moments: Sequence[Moment]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from cli.console import data
-    from cli.words import clock
-
-    table, day = Table.grid(padding=(0, 2)), ""
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for moment in moments:
-        today, at = clock(moment.at).split(" ")
-        if today != day:
-            table.add_row(Text(today, "bold"), "", "")
-            day = today
-        style = _STYLES.get(moment.kind, "")
-        table.add_row(Text(at, "dim"), Text(moment.kind, style), Text(moment.text, style))
-    data().print(table)
+        print_events(moments)

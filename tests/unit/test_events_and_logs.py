@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import TYPE_CHECKING
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from cli.app import app
+from cli.events_screen import events_view
 from runs.log_times import LogClock
+from runs.timeline import Moment
 from tests.fakes.lived_runs import LOG, RUN_ID, lived_run
 from tests.fakes.seen_runs import NOW
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from syrupy.assertion import SnapshotAssertion
     from typer.testing import Result
 
 
@@ -125,3 +130,26 @@ def test_events_can_begin_later() -> None:
     late = json.loads(say("events", "--json", "--since", "2026-11-25T23:00:00+00:00", RUN_ID).stdout)["events"]
     assert late
     assert min(event["at"] for event in late) >= NOW - 2400
+
+
+@pytest.mark.usefixtures("utc")
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("colours", [False, True], ids=["plain", "coloured"])
+def test_events_fit_a_terminal(
+    width: int,
+    colours: bool,
+    snapshot: SnapshotAssertion,
+) -> None:
+    """By day; long ones go on below themselves, and colours only help the eye."""
+    moments = [
+        Moment(NOW, "stage", "provision began"),
+        Moment(NOW + 60, "search", "looked for spot Standard_NC96ads_A100_v4 in eastus: no capacity (ZonalAllocation)"),
+        Moment(NOW + 7200, "training", "training from step 308 of 1288, start 2; 11 steps are trained again"),
+        Moment(NOW + 7300, "warning", "the loss jumps: 3.1 after 0.9"),
+        Moment(NOW + 7400, "problem", "training ended without a model: CUDA out of memory; " * 2),
+        Moment(NOW + 7500, "save", "step 172 saved in 61.5 s, 94,000.0 MB"),
+    ]
+    out = io.StringIO()
+    console = Console(file=out, width=width, force_terminal=colours, color_system="standard" if colours else None)
+    console.print(events_view(moments))
+    assert "\n".join(line.rstrip() for line in out.getvalue().splitlines()) == snapshot

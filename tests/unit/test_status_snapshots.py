@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
 
     from runs.status import RunStatus
 
+pytestmark = pytest.mark.usefixtures("utc")
+
 LOOKS = {
     "running": seen_runs.running,
     "silent": seen_runs.silent,
@@ -27,13 +28,6 @@ LOOKS = {
     "verifying": seen_runs.verifying,
     "at home": seen_runs.at_home,
 }
-
-
-@pytest.fixture(autouse=True)
-def _utc(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Times of day are local."""
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
 
 
 def drawn(seen: RunStatus, *, width: int, colours: bool = False) -> str:
