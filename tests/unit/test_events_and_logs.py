@@ -135,11 +135,7 @@ def test_events_can_begin_later() -> None:
 @pytest.mark.usefixtures("utc")
 @pytest.mark.parametrize("width", [80, 120])
 @pytest.mark.parametrize("colours", [False, True], ids=["plain", "coloured"])
-def test_events_fit_a_terminal(
-    width: int,
-    colours: bool,
-    snapshot: SnapshotAssertion,
-) -> None:
+def test_events_fit_a_terminal(snapshot: SnapshotAssertion, width: int, *, colours: bool) -> None:
     """By day; long ones go on below themselves, and colours only help the eye."""
     moments = [
         Moment(NOW, "stage", "provision began"),
