@@ -21,6 +21,8 @@ from runs.journal import Journal
 from runs.journal.lease import lease
 from runs.loss import may_lose_model
 from runs.masking import mask_error
+from runs.notify.settings import check as check_notify
+from runs.notify.tell import tell_done, tell_failed
 from runs.pause import go_on, pause
 from runs.pipeline import OUR_ERRORS, run_stages
 from runs.power import try_settle_power
@@ -66,6 +68,7 @@ class Run:
         # What can be refused is refused here, before anything exists.
         plan = make_plan(loaded)
         read_secrets(loaded.spec.secrets)
+        check_notify(loaded.spec)
         _refuse_full_target(loaded.resolve(loaded.spec.collect.target))
         state = state or StateFolder.of_user()
         journal = Journal(state.journal)
@@ -165,8 +168,11 @@ class Run:
                 raise
             except OUR_ERRORS as error:
                 _settle(context, error, on_failure, ask)
+                tell_failed(context, error)
                 raise
-        return make_receipt(self.journal, self.run_id)
+            receipt = make_receipt(self.journal, self.run_id)
+            tell_done(context, receipt if self.journal.run(self.run_id).state is RunState.ENDED else None)
+        return receipt
 
     def pause(self, reporter: Reporter | None = None, *, at_once: bool = False) -> Paused:
         """Stop the job at a checkpoint and deallocate the machine; its disk stays, and `up` goes on from there.

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import Keep, OnFailure, RetryUntil  # noqa: TC001 - Typer reads them when it runs
+from cli.options import AsEvents, Keep, OnFailure, RetryUntil  # noqa: TC001 - Typer reads them when it runs
 
 
 def up(
@@ -16,10 +16,13 @@ def up(
     keep: Keep = False,
     retry_until: RetryUntil = None,
     on_failure: OnFailure = None,
+    as_json: AsEvents = False,
 ) -> None:
     """Rent, set up, send, train, bring home, delete: the whole journey."""
+    from cli.event_stream import events
     from cli.journey import drive, moment
     from runs.run import Run
 
-    until = moment(retry_until)
-    drive(Run.create(run_file), keep=keep, on_failure=on_failure or "", retry_until=until)
+    with events(wanted=as_json) as stream:
+        until = moment(retry_until)
+        drive(Run.create(run_file), keep=keep, on_failure=on_failure or "", retry_until=until, events=stream)

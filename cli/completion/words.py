@@ -108,6 +108,6 @@ def _flat(annotation: Any) -> Iterator[Any]:  # noqa: ANN401 - a type, whichever
 
 def _first_sentence(text: str) -> str:
     """The first sentence, on one line, without what a shell would take for its own."""
-    line = " ".join(text.split("\n\n")[0].split())
+    line = " ".join(text.split("\n\n", maxsplit=1)[0].split())
     end = line.find(". ")
     return (line if end < 0 else line[: end + 1]).rstrip(".")

@@ -26,7 +26,8 @@ _llamalift_run_ids() {{
 _llamalift() {{
     local context state state_descr line curcontext="$curcontext"
     typeset -A opt_args
-    _arguments -C '--help[Show what there is]' '--version[Print the version]' '1:command:->command' '*::argument:->argument'
+    _arguments -C '--help[Show what there is]' '--version[Print the version]' '1:command:->command' \\
+        '*::argument:->argument'
     case $state in
         command)
             local -a commands

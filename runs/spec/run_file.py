@@ -13,6 +13,7 @@ from runs.spec.data import Data
 from runs.spec.limits import Limits
 from runs.spec.machine import Machine
 from runs.spec.model import Model
+from runs.spec.notify import Notify
 from runs.spec.section import Section, broken_rule, refuse
 from runs.spec.storage import Storage
 from runs.spec.sync import SyncItem
@@ -73,6 +74,9 @@ class RunFile(Section):
         gt=0,
         le=100_000,
         description="Most that files may take of your line, in megabytes a second; null: as fast as it goes.",
+    )
+    notify: Notify = Field(
+        default_factory=Notify, description="Who is told when something has happened; nobody unless you say so."
     )
 
     @model_validator(mode="after")

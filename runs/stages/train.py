@@ -15,6 +15,7 @@ from runs.facts import Decided, Pausing, Prepared, Submitted, Synced, Trained
 from runs.job import evictions_file, launch_words, render_job
 from runs.log_copy import LogCopy
 from runs.masking import masked_status, take_secrets_back, try_to_take_secrets_back
+from runs.notify.tell import tell_budget
 from runs.pause import stop_and_wait
 from runs.power import refuse_if_off
 from runs.types import StageName
@@ -189,6 +190,7 @@ class Train:
         self._said.update(news)
         for note in [*news, *close_evictions(context, status)]:
             context.reporter.note(note)
+        tell_budget(context, status)
 
     def _show(self, context: RunContext, status: AgentStatus) -> None:
         progress = status.progress

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,6 +20,7 @@ from tests.fakes.terminal import LLAMALIFT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 BASH = """
 source "$1"; shift
@@ -82,7 +82,7 @@ CASES: Sequence[tuple[tuple[str, ...], list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("words", "offered"), CASES, ids=lambda one: " ".join(one))
+@pytest.mark.parametrize(("words", "offered"), CASES, ids=" ".join)
 def test_bash_offers_what_fits(
     words: tuple[str, ...], offered: list[str], environment: dict[str, str], scripts: dict[str, Path]
 ) -> None:
@@ -90,7 +90,7 @@ def test_bash_offers_what_fits(
     assert in_bash(needed("bash", scripts), environment, *words) == offered
 
 
-@pytest.mark.parametrize(("words", "offered"), CASES, ids=lambda one: " ".join(one))
+@pytest.mark.parametrize(("words", "offered"), CASES, ids=" ".join)
 def test_fish_offers_what_fits(
     words: tuple[str, ...], offered: list[str], environment: dict[str, str], scripts: dict[str, Path]
 ) -> None:
@@ -166,7 +166,8 @@ def test_the_short_way_loads_little(environment: dict[str, str]) -> None:
     """Asking for run ids loads neither Typer, pydantic nor the journal's module: a key was pressed."""
     code = (
         "import sys; sys.argv = ['llamalift', '__run-ids']; from cli.start import main; main();"
-        "print(sorted({'typer', 'pydantic', 'runs.journal', 'rich', 'dataclasses'} & set(sys.modules)), file=sys.stderr)"
+        "print(sorted({'typer', 'pydantic', 'runs.journal', 'rich', 'dataclasses'} & set(sys.modules)),"
+        "file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["tiny-aaaaaa\trehearsal active", "tidy-bbbbbb\trehearsal ended"]

@@ -1,0 +1,91 @@
+"""The JSON Schema of an answer: Pydantic reads the types, with what they import for type checkers alone."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from cli.answers.known import ANSWERS, Form
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import ModuleType
+
+    from cli.answers.known import Answer
+
+_OURS = ("cli", "runs", "provisioning", "remote", "templates")
+_ATTRIBUTE = re.compile(r"^    (\w+): (.+?)(?=^    \w+: |\Z)", re.MULTILINE | re.DOTALL)
+
+
+def answer_schema(command: str) -> dict[str, Any]:
+    """Give the JSON Schema (draft 2020-12) of what `llamalift COMMAND --json` prints.
+
+    Every key that is described is always there, unless its description says otherwise; keys may be added.
+    """
+    answer = ANSWERS[command]
+    schema = _of_type(answer.kind)
+    definitions = schema.pop("$defs", {})
+    for one in (schema, *definitions.values()):
+        _polish(one)
+    body = _flat(schema, definitions, answer)
+    if answer.more:
+        body["properties"] |= {key: dict(value) for key, value in answer.more.items()}
+    if answer.form is Form.LIST:
+        body = {"type": "array", "items": body}
+    title = f"llamalift {command} --json" + (", each line" if answer.form is Form.LINES else "")
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title}
+    return {**head, **body, **({"$defs": definitions} if definitions else {})}
+
+
+def _of_type(kind: str) -> dict[str, Any]:
+    from pydantic import TypeAdapter
+
+    module, _, name = kind.partition(":")
+    adapter: TypeAdapter[Any] = TypeAdapter(getattr(import_module(module), name))
+    adapter.rebuild(force=True, _types_namespace=dict(_names(import_module(module), set())))
+    return adapter.json_schema(mode="serialization")
+
+
+def _names(module: ModuleType, seen: set[str]) -> Iterator[tuple[str, Any]]:
+    """What a module and those that it imports from import for type checkers alone."""
+    seen.add(module.__name__)
+    guarded: dict[str, Any] = {}
+    for node in ast.walk(ast.parse(inspect.getsource(module))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] in (*_OURS, *_TYPING):
+            source = import_module(node.module)
+            guarded |= {name.name: getattr(source, name.name) for name in node.names if hasattr(source, name.name)}
+            if node.module.split(".")[0] in _OURS and node.module not in seen:
+                yield from _names(sys.modules[node.module], seen)
+    yield from guarded.items()
+
+
+_TYPING = ("collections", "datetime", "pathlib", "typing")
+
+
+def _flat(schema: dict[str, Any], definitions: dict[str, Any], answer: Answer) -> dict[str, Any]:
+    for name in answer.flattened:
+        inner = definitions.pop(schema["properties"].pop(name)["$ref"].rsplit("/", 1)[-1])
+        schema["properties"] = {**inner["properties"], **schema["properties"]}
+        schema["required"] = list(schema["properties"])
+    return schema
+
+
+def _polish(schema: dict[str, Any]) -> None:
+    """Each key with the words of its docstring and without what only repeats its name; what is printed is all there."""
+    about, _, attributes = str(schema.get("description", "")).partition("\n\nAttributes:\n")
+    if about:
+        schema["description"] = about
+    words = {name: " ".join(text.split()) for name, text in _ATTRIBUTE.findall(attributes)}
+    for name, one in schema.get("properties", {}).items():
+        one.pop("title", None)
+        one.pop("default", None)
+        # A piece of log is text in JSON.
+        one.pop("format", None)
+        if name in words:
+            one["description"] = re.sub(r"\bNone\b", "null", words[name])
+    if "properties" in schema:
+        schema["required"] = list(schema["properties"])
