@@ -36,9 +36,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from runs.after_failure import Ask
+    from runs.cost import RunCost
     from runs.facts import Extension
     from runs.pause import Paused
     from runs.stages.base import Stage
+    from runs.status import RunStatus
     from runs.types import Reporter
 
 
@@ -236,6 +238,37 @@ class Run:
             try_settle_power(context)
             run_stages(context, [Teardown()])
         return make_receipt(self.journal, self.run_id)
+
+    @classmethod
+    def all(cls, *, state: StateFolder | None = None) -> list[Run]:
+        """Every run that this computer knows, newest first."""
+        state = state or StateFolder.of_user()
+        if not state.journal.exists():
+            return []
+        journal = Journal(state.journal)
+        return [cls(row, state, journal) for row in journal.runs()]
+
+    def status(self) -> RunStatus:
+        """Where the run stands: what the journal knows, and what the machine says in one SSH round trip."""
+        from runs.status import look
+
+        return look(self)
+
+    def log(self, *, follow: bool = False) -> Iterator[bytes]:
+        """The training log, piece by piece; it is here after the machine is gone, too.
+
+        Args:
+            follow: Go on until the job has ended.
+        """
+        from runs.logs import read_log
+
+        return read_log(self, follow=follow)
+
+    def cost(self) -> RunCost:
+        """What the run has cost until now, component by component; no cloud is asked."""
+        from runs.cost import cost_of_run
+
+        return cost_of_run(self.journal, self.run_id)
 
     def _stages(self, context: RunContext, *, keep: bool) -> list[Stage]:
         """The stages that may still run: after collection, or once teardown was decided on, only teardown."""

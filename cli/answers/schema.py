@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-import sys
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +13,11 @@ from cli.answers.known import ANSWERS, Form
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import ModuleType
 
     from cli.answers.known import Answer
 
+# From others nothing is taken: their types for checkers alone need not be there.
+_OF_PYTHON = ("collections", "datetime", "pathlib", "typing")
 _OURS = ("cli", "runs", "provisioning", "remote", "templates")
 _ATTRIBUTE = re.compile(r"^    (\w+): (.+?)(?=^    \w+: |\Z)", re.MULTILINE | re.DOTALL)
 
@@ -46,24 +47,34 @@ def _of_type(kind: str) -> dict[str, Any]:
 
     module, _, name = kind.partition(":")
     adapter: TypeAdapter[Any] = TypeAdapter(getattr(import_module(module), name))
-    adapter.rebuild(force=True, _types_namespace=dict(_names(import_module(module), set())))
+    adapter.rebuild(force=True, _types_namespace=dict(_names(module, set())))
     return adapter.json_schema(mode="serialization")
 
 
-def _names(module: ModuleType, seen: set[str]) -> Iterator[tuple[str, Any]]:
-    """What a module and those that it imports from import for type checkers alone."""
-    seen.add(module.__name__)
-    guarded: dict[str, Any] = {}
-    for node in ast.walk(ast.parse(inspect.getsource(module))):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] in (*_OURS, *_TYPING):
-            source = import_module(node.module)
-            guarded |= {name.name: getattr(source, name.name) for name in node.names if hasattr(source, name.name)}
-            if node.module.split(".")[0] in _OURS and node.module not in seen:
-                yield from _names(sys.modules[node.module], seen)
-    yield from guarded.items()
+def _names(module: str, seen: set[str]) -> Iterator[tuple[str, Any]]:
+    """What a module and those that it imports from import for type checkers alone; its own word counts last."""
+    seen.add(module)
+    own = _own_names(module)
+    for other in {source for source, _ in own} - seen:
+        if other.partition(".")[0] in _OURS:
+            yield from _names(other, seen)
+    for source, name in own:
+        if hasattr(import_module(source), name):
+            yield name, getattr(import_module(source), name)
 
 
-_TYPING = ("collections", "datetime", "pathlib", "typing")
+@cache
+def _own_names(module: str) -> tuple[tuple[str, str], ...]:
+    """Each name that a module imports for type checkers alone, with where from."""
+    tree = ast.parse(inspect.getsource(import_module(module)))
+    guarded = [node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
+    imports = [node for one in guarded for node in one.body if isinstance(node, ast.ImportFrom) and node.module]
+    return tuple(
+        (str(node.module), name.name)
+        for node in imports
+        if str(node.module).partition(".")[0] in (*_OURS, *_OF_PYTHON)
+        for name in node.names
+    )
 
 
 def _flat(schema: dict[str, Any], definitions: dict[str, Any], answer: Answer) -> dict[str, Any]:

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from runs.cost import CostLine
     from runs.plan.disk import DiskChoice
     from runs.plan.disk_options import DiskOption
-    from runs.plan.limits import Limits
     from runs.plan.model_size import ModelSize
+    from runs.plan.plan import LimitsInForce
     from runs.plan.sizes import VmSize
     from runs.plan.steps import DataSize
     from runs.smoke_promises import Promise
@@ -229,7 +229,7 @@ class PlanAnswer:
     memory: Mapping[str, Any] | None
     time: Mapping[str, Any] | None
     cost: Mapping[str, Any]
-    limits: Limits
+    limits: LimitsInForce
     evictions_per_hour: float | None
     chosen: Mapping[str, Any]
     placements: tuple[Mapping[str, Any], ...]
