@@ -41,7 +41,7 @@ def doctor(
     with said() as progress:
         found = check_up(
             StateFolder.of_user(), progress, cloud=None if offline else named or "azure", is_needed=named is not None,
-            machine=spec and spec.machine, subscription_id=spec and spec.subscription,
+            machine=spec.machine if spec else None, subscription_id=spec.subscription if spec else None,
         )  # fmt: skip
     if as_json:
         typer.echo(json.dumps(asdict(found)))

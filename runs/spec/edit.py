@@ -29,7 +29,8 @@ def with_values(text: str, values: Mapping[tuple[str, ...], _Value]) -> str:
 
 
 def _with_value(text: str, place: tuple[str, ...], value: _Value) -> str:
-    node: yaml.Node = yaml.compose(text, Loader=yaml.SafeLoader)
+    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    assert node is not None  # noqa: S101 - a recipe is not empty
     for depth, key in enumerate(place):
         found = _child(node, key)
         if found is None:

@@ -59,7 +59,7 @@ def needed(shell: str, scripts: dict[str, Path]) -> Path:
 
 def in_bash(file: Path, environment: dict[str, str], *words: str) -> list[str]:
     """What bash offers for the last of `words`."""
-    argv = ["bash", "--norc", "-c", BASH, "bash", file, "llamalift", *words]
+    argv = ["bash", "--norc", "-c", BASH, "bash", str(file), "llamalift", *words]
     return subprocess.run(argv, env=environment, capture_output=True, text=True, check=True).stdout.split()
 
 

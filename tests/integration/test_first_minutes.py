@@ -95,12 +95,12 @@ def test_a_script_is_not_asked_whether_it_may_spend(environment: dict[str, str],
 
 
 def test_the_plan_is_shown_before_a_run_exists(environment: dict[str, str], tmp_path: Path) -> None:
-    """On a terminal; a run whose dollars cannot suffice ends there, and the journal knows nothing of it."""
+    """On a terminal; where there is no machine to be had it ends there, and the journal knows nothing of it."""
     in_script(["init", "t", "--recipe", "tiny-cpu"], environment, tmp_path)
     file = tmp_path / "t" / "run.yaml"
-    file.write_text(f"{file.read_text()}limits: {{dollars: 0.0001}}\n")
+    file.write_text(file.read_text().replace("  processes: 2\n", "  processes: 2\n  regions: [northpole]\n"))
     talked = typed(["up", "t/run.yaml"], [], environment, tmp_path)
-    assert talked.returncode == 2, talked.seen
+    assert talked.returncode == 3, talked.seen
     assert "45 steps" in talked.seen
-    assert "limits.dollars" in talked.seen
+    assert "northpole" in talked.seen
     assert in_script(["ls"], environment, tmp_path).stderr.startswith("no runs yet")

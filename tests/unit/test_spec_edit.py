@@ -13,7 +13,7 @@ from runs.spec.yaml_reader import read_yaml
 def test_every_recipe_takes_every_wish(name: str) -> None:
     """What is set can be read back, everything else is as it was, and no comment is lost."""
     text = recipe_path(name).read_text(encoding="utf-8")
-    wishes = {
+    wishes: dict[tuple[str, ...], str | bool | None] = {
         ("name",): "other", ("cloud",): "azure", ("machine", "spot"): True,
         ("model", "from"): "hf://a/b", ("data", "from"): "./with space.json",
     }  # fmt: skip
