@@ -176,6 +176,7 @@ class PlanAnswer:
         run_id: A run id as it will look.
         resource_group: Its resource group.
         processes: Training processes.
+        nodes: Machines.
         regions: Regions, in the order in which they are tried.
         spot: Whether a spot machine is asked for.
         is_wish: Whether `machine.gpus` or `auto` chooses the size.
@@ -211,6 +212,7 @@ class PlanAnswer:
     run_id: str
     resource_group: str
     processes: int
+    nodes: int
     regions: tuple[str, ...]
     spot: bool
     is_wish: bool
