@@ -70,6 +70,7 @@ class Reader:
 
     def __init__(self, terminal: Terminal, folder: Path, run_id: str = "") -> None:
         self.terminal, self.folder, self.run_id = terminal, folder, run_id
+        self._done: set[tuple[str, ...]] = set()
 
     def place(self, one: Shown) -> Path:
         """The folder of the command's page."""
@@ -78,8 +79,11 @@ class Reader:
             write_recipe("tiny-cpu", place)
         return place
 
-    def does(self, one: Shown) -> str:
-        """Run one command as it stands there, but for what only Azure or another name could answer."""
+    def does(self, one: Shown) -> None:
+        """Run one command as it stands there, but for what only Azure or another name could answer.
+
+        What was done on another page, where it means the same, is not done again.
+        """
         words = [word.replace("RUN.yaml", "run.yaml") for word in one.words[1:]]
         words = [self.run_id if word in {"RUN", "tiny-cpu"} and self.run_id else word for word in words]
         place = self.place(one)
@@ -87,16 +91,18 @@ class Reader:
             words += ["--cloud", "rehearsal"]
         if words[0] == "up":
             # The same command with another file: whether it would begin is what its plan says.
-            words = ["plan", words[1]]
+            words = ["plan", words[1] if (place / words[1]).exists() else "run.yaml"]
         if words[0] == "plan":
             file = place / (words[1] if len(words) > 1 else "run.yaml")
             words += ["--offline"] if "cloud: azure" in file.read_text() else []
+        if tuple(words) in self._done and words[0] != "init":
+            return
+        self._done.add(tuple(words))
         done = subprocess.run(
             [LLAMALIFT, *words], cwd=place, env=self.terminal._environment(), stdin=subprocess.DEVNULL,
             capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
         assert done.returncode == 0, f"{one} -> {done.returncode}\n{done.stdout}\n{done.stderr}"
-        return done.stdout
 
 
 def test_nothing_is_shown_that_nobody_tries(ours: list[Shown]) -> None:
