@@ -18,7 +18,9 @@ from cli.commands.completion import completion
 from cli.commands.cost import cost
 from cli.commands.doctor import doctor
 from cli.commands.down import down
+from cli.commands.evaluate import evaluate
 from cli.commands.extend import extend
+from cli.commands.infer import infer
 from cli.commands.init import init
 from cli.commands.logs import logs
 from cli.commands.ls import ls
@@ -75,6 +77,8 @@ for command in (
     secret,
     doctor,
     smoke,
+    infer,
+    evaluate,
     completion,
 ):
     app.command(cls=QuickCommand, context_settings=_FOREIGN if command is ssh else None)(command)

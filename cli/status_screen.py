@@ -104,7 +104,8 @@ def _gpu(gpu: Gpu) -> str:
 
 def _step_facts(step: RunningStep) -> Iterator[tuple[str, str]]:
     if launch := launch_words(step.name):
-        yield "launch", launch
+        is_stage = launch.startswith("stage ")
+        yield ("stage", launch.removeprefix("stage ")) if is_stage else ("launch", launch)
     if (step.silent_seconds or 0) >= _SILENT_SECONDS:
         yield "silent", f"for {duration(step.silent_seconds or 0)}: a long step or save, or it has hung"
 

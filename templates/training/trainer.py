@@ -38,7 +38,10 @@ class LiftTrainer(SavingTrainer):
     ) -> torch.Tensor:
         """Train on one micro batch and count what it held."""
         loss = super().training_step(model, inputs, *args, **kwargs)
-        self.tokens += inputs["attention_mask"].sum().to(self.tokens.device)
+        # Without padding there is no mask, and every slot holds a token.
+        mask = inputs.get("attention_mask")
+        held = inputs["input_ids"].numel() if mask is None else mask.sum().to(self.tokens.device)
+        self.tokens += held
         self.bad_losses += (~torch.isfinite(loss)).sum()
         return loss
 

@@ -1,142 +1,115 @@
-"""What commands answer with `--json` is of the schema that is documented."""
+"""Questions in the recipe's format, and the file of answers: none lost, none twice, wherever a call is killed."""
 
 from __future__ import annotations
 
-import ast
-import inspect
 import json
-import time
-from dataclasses import asdict, fields
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from jsonschema import Draft202012Validator
-from typer.main import get_command
 
-from cli.answers import shapes
-from cli.answers.known import ANSWERS
-from cli.answers.page import answers_markdown, events_markdown
-from cli.answers.schema import answer_schema
-from cli.app import app
-from cli.commands.attempts import _as_json
-from cli.sweeping import found_json
-from provisioning.types import Placement
-from runs.adoption.adopt import Adoption
-from runs.costs import cost_json, costs
-from runs.journal import Journal
-from runs.journal.attempts import Attempt, Outcome
-from runs.overview import overview
-from runs.plan import make_plan
-from runs.plan.document import plan_json
-from runs.receipt import make_receipt
-from runs.run import Run
-from runs.smoke import SmokeReport
-from runs.spec.load import load_run_file
-from runs.spec.recipes import write_recipe
-from runs.state_folder import StateFolder
-from runs.status import look
-from runs.types import EffectMoment, RunRow, RunState, StageName, StageState
+from templates.after.questions import Answers, Question, read_questions
+from templates.training.errors import DataError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-# What prints JSON anyway, or something else's JSON.
-NO_ANSWERS = frozenset({"schema"})
+QUESTIONS = [Question(2, "two"), Question(1, "one", "with input"), Question(0, "zero")]
+HOW = {"max_new_tokens": 8}
 
 
-def strict(schema: Any) -> Any:  # noqa: ANN401 - any part of a schema
-    """A schema that takes no key beyond those that it describes."""
-    if isinstance(schema, list):
-        return [strict(one) for one in schema]
-    if not isinstance(schema, dict):
-        return schema
-    closed = {"additionalProperties": False} if "properties" in schema and schema.get("type") == "object" else {}
-    return {key: strict(value) for key, value in schema.items()} | closed
+def rows(path: Path) -> list[dict[str, object]]:
+    """The rows of a file of answers."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def check(command: str, answer: object) -> None:
-    """Hold an answer, as it comes out of JSON, to its schema: no key is missing, and none is undocumented."""
-    plain = json.loads(
-        json.dumps(answer, default=lambda value: value.decode() if isinstance(value, bytes) else str(value))
+def test_questions_are_read_as_the_recipe_writes_them(tmp_path: Path) -> None:
+    """`idx` and `Instruction`; further keys are let be, and an `Input` is taken."""
+    file = tmp_path / "q.jsonl"
+    file.write_text(
+        '{"idx": 7, "Instruction": "Say {this}", "Source": "x"}\n\n'
+        '{"idx": "b", "Instruction": "Sum up.", "Input": "A text.\\u2028On two lines."}\n'
     )
-    Draft202012Validator(strict(answer_schema(command))).validate(plain)
+    assert read_questions(file) == [
+        Question(7, "Say {this}"), Question("b", "Sum up.", "A text.\u2028On two lines."),
+    ]  # fmt: skip
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
-    """A run that has ended, with a stage, a resource and an event."""
-    state = StateFolder(tmp_path / "state")
-    journal = Journal(state.journal)
-    row = RunRow("tiny-aaaaaa", "tiny", "rehearsal", 1.0, "run.yaml", "", "0", RunState.ENDED)
-    journal.add_run(row)
-    journal.stage_started(row.run_id, StageName.PROVISION)
-    journal.stage_ended(row.run_id, StageName.PROVISION, StageState.DONE, "rented")
-    journal.note_effect(row.run_id, EffectMoment.CREATE_INTENDED, kind="disk", name="d", resource_id="/d")
-    journal.note_effect(row.run_id, EffectMoment.GONE, kind="disk", name="d", resource_id="/d")
-    return Run(row, state, journal)
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "no questions in the file"),
+        ("[1]\n", "must be an object with idx and Instruction: .*, line 1"),
+        ('{"idx": 1, "Instruction": "a"}\nnope\n', "not JSON: .*, line 2"),
+        ('{"idx": 1, "Instruction": " "}\n', "Instruction must be a text"),
+        ('{"idx": true, "Instruction": "a"}\n', "must be an object with idx"),
+        ('{"idx": 1, "Instruction": "a"}\n{"idx": 1, "Instruction": "b"}\n', "the same idx .*: 1"),
+    ],
+)
+def test_questions_that_cannot_be_asked_are_named_with_their_line(tmp_path: Path, text: str, words: str) -> None:
+    """Before a model is loaded."""
+    file = tmp_path / "q.jsonl"
+    file.write_text(text)
+    with pytest.raises(DataError, match=words):
+        read_questions(file)
 
 
-def test_every_command_with_json_has_a_schema() -> None:
-    """No answer is forgotten, and none is documented that is not there."""
-    commands = get_command(app).commands  # type: ignore[attr-defined]  # a group has commands
-    with_json = {name for name, one in commands.items() if any("--json" in parameter.opts for parameter in one.params)}
-    assert with_json - NO_ANSWERS == set(ANSWERS)
+def test_answers_appear_whole_and_in_the_order_of_idx(tmp_path: Path) -> None:
+    """Until then they are in a part beside it."""
+    output = tmp_path / "new" / "a.jsonl"
+    answers = Answers(output, QUESTIONS, HOW)
+    answers.add([(QUESTIONS[0], "Zwei"), (QUESTIONS[2], "Null")])
+    assert not output.exists()
+    answers.add([(QUESTIONS[1], "Eins")])
+    answers.finish()
+    assert rows(output) == [
+        {"idx": 0, "Instruction": "zero", "Response": "Null"},
+        {"idx": 1, "Instruction": "one", "Input": "with input", "Response": "Eins"},
+        {"idx": 2, "Instruction": "two", "Response": "Zwei"},
+    ]
+    assert [entry.name for entry in output.parent.iterdir()] == ["a.jsonl"]
 
 
-@pytest.mark.parametrize("command", ANSWERS)
-def test_every_schema_is_one_and_every_key_is_explained(command: str) -> None:
-    """Valid JSON Schema; each object says what it is."""
-    schema = answer_schema(command)
-    Draft202012Validator.check_schema(schema)
-    objects = [one for one in (schema.get("items", schema), *schema.get("$defs", {}).values()) if "properties" in one]
-    assert objects
-    assert [one.get("title") for one in objects if not one.get("description")] == []
+@pytest.mark.parametrize("torn", [0, 1, 30], ids=["at a line's end", "after its first byte", "in its middle"])
+def test_a_killed_call_is_gone_on_with(tmp_path: Path, torn: int) -> None:
+    """A torn line is cut off and answered again; what is whole stays, and is not there twice."""
+    output = tmp_path / "a.jsonl"
+    Answers(output, QUESTIONS, HOW).add([(QUESTIONS[0], "Zwei ü")])
+    part = tmp_path / "a.jsonl.part"
+    with part.open("a", encoding="utf-8") as file:
+        file.write('{"idx": 1, "Instruction": "one", "Response": "Ei'[:torn])
+    again = Answers(output, QUESTIONS, HOW)
+    assert again.done == {2: "Zwei ü"}
+    again.add([(question, "new") for question in QUESTIONS])
+    again.finish()
+    assert [(row["idx"], row["Response"]) for row in rows(output)] == [(0, "new"), (1, "new"), (2, "Zwei ü")]
 
 
-def test_answers_of_the_journal_are_of_their_schemas(run: Run) -> None:
-    """`ls`, `status`, `cost`, `down`: what the journal alone can answer."""
-    check("ls", [asdict(line) for line in overview(run.state)])
-    check("ls", [asdict(line) | {"in_cloud": "nothing"} for line in overview(run.state)])
-    check("status", asdict(look(run)))
-    check("cost", cost_json(costs(run.state, None, offline=True)))
-    check("down", asdict(make_receipt(run.journal, run.run_id)))
-    attempt = Attempt(1, 1.0, None, Placement("eastus", None, "Standard_D2s_v5", spot=False), Outcome.OPEN, "", "")
-    check("attempts", [_as_json(attempt)])
+def test_answers_of_another_model_or_other_questions_are_not_gone_on_with(tmp_path: Path) -> None:
+    """What decides the answers is in the part's first line."""
+    output = tmp_path / "a.jsonl"
+    Answers(output, QUESTIONS, HOW).add([(QUESTIONS[0], "Zwei")])
+    assert Answers(output, QUESTIONS, {**HOW, "max_new_tokens": 9}).done == {}
+    Answers(output, QUESTIONS, HOW).add([(QUESTIONS[0], "Zwei")])
+    assert Answers(output, QUESTIONS[:2], HOW).done == {}
 
 
-def test_a_plan_is_of_its_schema(tmp_path: Path) -> None:
-    """Both recipes: with GPUs and without, launched and not."""
-    for recipe in ("tiny-cpu", "wizardlm-7b"):
-        plan = make_plan(load_run_file(write_recipe(recipe, tmp_path / recipe)))
-        check("plan", plan_json(plan, now=time.time()))
-        check("plan", plan_json(plan, now=time.time(), refusal=ValueError("no")))
+def test_two_calls_never_write_one_file(tmp_path: Path) -> None:
+    """The second one says so and leaves."""
+    first = Answers(tmp_path / "a.jsonl", QUESTIONS, HOW)
+    with pytest.raises(DataError, match="another process writes"):
+        Answers(tmp_path / "a.jsonl", QUESTIONS, HOW)
+    first.add([])
 
 
-def test_answers_that_are_put_together_by_hand_have_their_shapes() -> None:
-    """The shapes are for the schema alone, so the keys that the code writes are compared with them."""
-    assert keys_of("cli.sweeping", "_run_json") == names(shapes.SweptLine)
-    assert set(found_json([], {}, cloud="azure", subscription_id="s")) == names(shapes.SweepAnswer)
-    assert names(SmokeReport) | {"passed"} == names(shapes.SmokeAnswer)
-    assert {"run_id", *names(Adoption)} - {"run"} == names(shapes.AdoptAnswer)
-
-
-def keys_of(module: str, function: str) -> set[str]:
-    """The keys of the dictionary that a function returns, as its source has them."""
-    tree = ast.parse(inspect.getsource(getattr(import_module(module), function)))
-    returned = next(node.value for node in ast.walk(tree) if isinstance(node, ast.Return))
-    assert isinstance(returned, ast.Dict)
-    return {str(key.value) for key in returned.keys if isinstance(key, ast.Constant)}
-
-
-def names(kind: type[Any]) -> set[str]:
-    """The names of a dataclass's fields."""
-    return {one.name for one in fields(kind)}
-
-
-def test_the_pages_have_every_answer_and_every_event() -> None:
-    """The reference is made from the same schemas."""
-    page = answers_markdown()
-    assert [command for command, one in ANSWERS.items() if one.form != "one object a line, as things happen"
-            and f"`llamalift {command} --json`" not in page] == []  # fmt: skip
-    assert all(f"## `{kind}`" in events_markdown() for kind in ("run", "stage-progress", "error", "end"))
+def test_a_finished_file_is_known_again_by_its_record(tmp_path: Path) -> None:
+    """A job's step that is started again after its end asks nobody; a changed file is no such file."""
+    output, record = tmp_path / "a.jsonl", tmp_path / "markers" / "a.json"
+    answers = Answers(output, QUESTIONS, HOW, record)
+    answers.add([(question, "yes") for question in QUESTIONS])
+    answers.finish()
+    again = Answers(output, QUESTIONS, HOW, record)
+    assert again.is_finished
+    again.finish()
+    assert len(rows(output)) == 3
+    output.write_text("changed")
+    assert not Answers(output, QUESTIONS, HOW, record).is_finished
