@@ -204,6 +204,11 @@ class PlanAnswer:
         cloud_said: What the cloud was asked and when; null when nobody was.
         can_be_launched: Whether `up` would begin.
         refusal: Why not; null when it would.
+        trained: Parameters that are trained.
+        packing: How rows lie in their batches; null when unknown.
+        offload: What offloading to main memory does; null without it.
+        asked: What happens after the training, in words; empty for nothing.
+        stages: Each stage of a training that has several; empty otherwise.
     """
 
     schema: int
@@ -240,3 +245,8 @@ class PlanAnswer:
     cloud_said: Mapping[str, Any] | None
     can_be_launched: bool
     refusal: Mapping[str, Any] | None
+    trained: int
+    packing: Mapping[str, Any] | None
+    offload: Mapping[str, Any] | None
+    asked: str
+    stages: tuple[Mapping[str, Any], ...]

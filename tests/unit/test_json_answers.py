@@ -41,8 +41,8 @@ from runs.types import EffectMoment, RunRow, RunState, StageName, StageState
 if TYPE_CHECKING:
     from pathlib import Path
 
-# What prints JSON anyway, or something else's JSON.
-NO_ANSWERS = frozenset({"schema"})
+# A schema is none of an answer; scores are lm-evaluation-harness's own file.
+NO_ANSWERS = frozenset({"schema", "evaluate"})
 
 
 def strict(schema: Any) -> Any:  # noqa: ANN401 - any part of a schema
