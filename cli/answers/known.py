@@ -26,23 +26,34 @@ class Answer:
         kind: The type, as `module:Name`.
         form: One of it, or several.
         flattened: Fields whose own fields stand in their place.
+        loose: Fields that are printed in another form than they have; `more` says in which.
         more: Keys beside those of the type: each with its schema. They are there only sometimes.
     """
 
     kind: str
     form: Form = Form.OBJECT
     flattened: tuple[str, ...] = ()
+    loose: tuple[str, ...] = ()
     more: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 _IN_CLOUD = {"in_cloud": {"type": "string", "description": "What the cloud has of it; only with `--cloud`."}}
+
+_TRAININGS = {
+    "schema": {"type": "integer", "description": "Version of this answer."},
+    "trainings": {
+        "type": "array",
+        "description": "Each training of the run: its figures, curves of at most 200 points, saves and starts.",
+    },
+}
 
 ANSWERS: Mapping[str, Answer] = {
     "plan": Answer("cli.answers.shapes:PlanAnswer"),
     "up": Answer("cli.events:Event", Form.LINES),
     "resume": Answer("cli.events:Event", Form.LINES),
     "ls": Answer("runs.overview:OverviewLine", Form.LIST, more=_IN_CLOUD),
-    "status": Answer("runs.status:RunStatus"),
+    "status": Answer("runs.status:RunStatus", loose=("trainings",), more=_TRAININGS),
+    "events": Answer("cli.answers.shapes:EventsAnswer"),
     "attempts": Answer("runs.journal.attempts:Attempt", Form.LIST, flattened=("placement",)),
     "cost": Answer("cli.answers.shapes:CostAnswer"),
     "collect": Answer("runs.facts:Collected"),

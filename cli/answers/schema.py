@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+from dataclasses import fields, make_dataclass
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ def answer_schema(command: str) -> dict[str, Any]:
     Every key that is described is always there, unless its description says otherwise; keys may be added.
     """
     answer = ANSWERS[command]
-    schema = _of_type(answer.kind)
+    schema = _of_type(answer)
     definitions = schema.pop("$defs", {})
     for one in (schema, *definitions.values()):
         _polish(one)
@@ -42,13 +43,20 @@ def answer_schema(command: str) -> dict[str, Any]:
     return {**head, **body, **({"$defs": definitions} if definitions else {})}
 
 
-def _of_type(kind: str) -> dict[str, Any]:
+def _of_type(answer: Answer) -> dict[str, Any]:
     from pydantic import TypeAdapter
 
-    module, _, name = kind.partition(":")
-    adapter: TypeAdapter[Any] = TypeAdapter(getattr(import_module(module), name))
+    module, _, name = answer.kind.partition(":")
+    kind = getattr(import_module(module), name)
+    adapter: TypeAdapter[Any] = TypeAdapter(_without(kind, answer.loose) if answer.loose else kind)
     adapter.rebuild(force=True, _types_namespace=dict(_names(module, set())))
     return adapter.json_schema(mode="serialization")
+
+
+def _without(kind: type[Any], names: tuple[str, ...]) -> type[Any]:
+    """The same dataclass without some of its fields."""
+    kept = [(one.name, one.type) for one in fields(kind) if one.name not in names]
+    return make_dataclass(kind.__name__, kept, namespace={"__doc__": kind.__doc__, "__module__": kind.__module__})
 
 
 def _names(module: str, seen: set[str]) -> Iterator[tuple[str, Any]]:

@@ -60,6 +60,21 @@ class CostAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class EventsAnswer:
+    """What happened in a run.
+
+    Attributes:
+        schema: Version of this answer.
+        run_id: The run.
+        events: Oldest first: each with `at` (seconds since the epoch), `kind` and `text`.
+    """
+
+    schema: int
+    run_id: str
+    events: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AdoptAnswer:
     """What was adopted.
 
