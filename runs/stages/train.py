@@ -19,6 +19,7 @@ from runs.log_copy import LogCopy
 from runs.looking import look_at
 from runs.masking import take_secrets_back, try_to_take_secrets_back
 from runs.nodes import machines_of
+from runs.notify.tell import tell_budget
 from runs.pause import stop_and_wait
 from runs.power import refuse_if_off
 from runs.stages.others import Others, meeting_place, seat_of
@@ -225,6 +226,7 @@ class Train:
         self._said.update(news)
         for note in [*news, *close_evictions(context, status)]:
             context.reporter.note(note)
+        tell_budget(context, status)
 
     def _show(self, context: RunContext, status: AgentStatus) -> None:
         progress = status.progress
