@@ -297,3 +297,14 @@ class Evictions:
     """
 
     rows: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Notified:
+    """What the user was told of, so that it is told once.
+
+    Attributes:
+        budget_level: The highest level of the dollar cap, in per cent.
+    """
+
+    budget_level: int = 0

@@ -14,6 +14,7 @@ from runs.spec.data import Data
 from runs.spec.limits import Limits
 from runs.spec.machine import Machine
 from runs.spec.model import Model
+from runs.spec.notify import Notify
 from runs.spec.section import Section, broken_rule, refuse
 from runs.spec.stage import Stage, Stages, as_written, one_or_several
 from runs.spec.storage import Storage
@@ -85,6 +86,9 @@ class RunFile(Section):
         description="Most that files may take of your line, in megabytes a second; null: as fast as it goes.",
     )
     after: After = Field(default_factory=After, description="Answers and scores of the finished model.")
+    notify: Notify = Field(
+        default_factory=Notify, description="Who is told when something has happened; nobody unless you say so."
+    )
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
