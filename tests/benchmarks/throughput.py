@@ -29,10 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _MODES = ("none", "group_by_length", "flat", "bfd", "bfd_split", "wrapped")
-_QUICKif TYPE_CHECKING:
-    from collections.abc import Sequence
-
-_MODES = ("none", "group_by_length", "bfd")
+_QUICK_MODES = ("none", "group_by_length", "bfd")
 _REPOSITORY = Path(__file__).parents[2]
 _SEED = 20230501
 # Words of a row: their logarithm's mean and deviation, the spread of instruction data (mean 1.4 times the median). With
@@ -55,7 +52,8 @@ def main() -> None:
         prepare(Path(folder), rows)
         results = measured(Path(folder), modes, rounds)
     print_table(results, modes)
-    print(json.dumps(summary(results, modes) | {"rows": rows, "rounds": rounds, "seconds": round(time.monotonic() - began)}))
+    seconds = round(time.monotonic() - began)
+    print(json.dumps(summary(results, modes) | {"rows": rows, "rounds": rounds, "seconds": seconds}))
 
 
 def prepare(folder: Path, rows: int) -> None:
@@ -89,7 +87,7 @@ def measured(folder: Path, modes: Sequence[str], rounds: int) -> list[dict[str, 
 
 def rate(results: list[dict[str, Any]], mode: str, seconds: str = "cpu_seconds") -> float:
     """Give a mode's tokens a second, the median of its rounds."""
-    return statistics.median(float(one["tokens"]) / one[seconds] for one in results if one["mode"] == mode)
+    return statistics.median(float(one["tokens"]) / float(one[seconds]) for one in results if one["mode"] == mode)
 
 
 def fill(results: list[dict[str, Any]], mode: str) -> float:
