@@ -44,17 +44,19 @@ class Clock(TrainerCallback):  # type: ignore[misc]  # the library has no types
 
 
 class Counted:
-    """A collator that counts the slots of its batches."""
+    """A collator that counts the slots of its batches, and the tokens in them."""
 
     def __init__(self, collate: Callable[[list[Any]], dict[str, Any]]) -> None:
         """Count for `collate`."""
         self._collate = collate
-        self.slots = 0
+        self.slots = self.tokens = 0
 
     def __call__(self, features: list[Any]) -> dict[str, Any]:
         """Make a batch."""
         batch = self._collate(features)
+        mask = batch.get("attention_mask")
         self.slots += batch["input_ids"].numel()
+        self.tokens += batch["input_ids"].numel() if mask is None else int(mask.sum())
         return batch
 
 
@@ -73,7 +75,7 @@ def train(folder: Path, mode: str, data: str, longest: int) -> dict[str, object]
     trainer.train()
     return {
         "mode": mode,
-        "tokens": int(trainer.tokens),
+        "tokens": counted.tokens,
         "slots": counted.slots,
         "steps": trainer.state.global_step,
         "cpu_seconds": clock.cpu_seconds,
