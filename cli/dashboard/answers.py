@@ -1,0 +1,62 @@
+"""What is sent to the browser: pages from their files, everything else as JSON, and nothing twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.responses import Response
+
+from cli.words import age, cents, clock, dollars, duration, size
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.requests import Request
+
+
+@cache
+def _pages() -> Environment:
+    """Whatever a page shows is text: everything is escaped, and nothing is ever marked as safe."""
+    pages = Environment(
+        loader=PackageLoader("cli.dashboard", "pages"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    pages.filters |= {
+        "age": age, "cents": cents, "clock": clock, "dollars": dollars, "duration": duration, "size": size,
+    }  # fmt: skip
+    pages.globals["version"] = assets_version()
+    return pages
+
+
+@cache
+def assets_version() -> str:
+    """Changes with any of the page's own files: an open page that finds another one loads itself anew."""
+    digest = hashlib.sha256()
+    for file in sorted(files("cli.dashboard").joinpath("assets").iterdir(), key=lambda file: file.name):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def page(request: Request, name: str, values: Mapping[str, object], *, status: int = 200) -> Response:
+    """A page, or the part of one, from its file in `pages`."""
+    body = _pages().get_template(name).render(values).encode()
+    return _unless_known(request, body, "text/html; charset=utf-8", status)
+
+
+def data(request: Request, value: Any) -> Response:  # noqa: ANN401 - whatever JSON can say
+    """JSON."""
+    return _unless_known(request, json.dumps(value, separators=(",", ":")).encode(), "application/json", 200)
+
+
+def _unless_known(request: Request, body: bytes, kind: str, status: int) -> Response:
+    """`body`, or 304 for a browser that has it."""
+    tag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
+    headers = {"etag": tag, "x-assets": assets_version()}
+    if status == 200 and request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    return Response(body, status_code=status, media_type=kind, headers=headers)
