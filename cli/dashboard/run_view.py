@@ -111,9 +111,9 @@ def _money(history: RunHistory) -> Tile:
     cost, cap = history.cost, history.decided.dollars_cap if history.decided else None
     rehearsal = "on Azure it would have been" if history.row.cloud == "rehearsal" else ""
     hourly = f"{cents(cost.dollars_per_hour)} an hour goes on" if cost.dollars_per_hour else "nothing goes on"
-    of = f" of {dollars(cap)}" if cap else ""
+    of = f"of {dollars(cap)}" if cap else ""
     share = 100 * min(1.0, cost.dollars / cap) if cap else None
-    return Tile("Cost", cents(cost.dollars) + of, "; ".join(filter(None, (hourly, rehearsal))), share)
+    return Tile("Cost", cents(cost.dollars), "; ".join(filter(None, (of, hourly, rehearsal))), share)
 
 
 def _limits(history: RunHistory, now: float) -> Iterator[Tile]:

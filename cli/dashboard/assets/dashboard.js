@@ -166,9 +166,11 @@
   });
 
   tellTimes();
-  tellContact();
   setInterval(() => { tellTimes(); tellContact(); }, 1000);
   const box = document.getElementById("log-lines");
   if (box) box.scrollTop = box.scrollHeight;
-  look();
+  // The page has just been made; only the curves are still to come.
+  if (window.plots) window.plots.look();
+  if (every) timer = setTimeout(look, every);
+  heard();
 })();

@@ -29,12 +29,15 @@
     const pieces = Math.round(box.clientWidth * Math.min(devicePixelRatio, 2) / 2);
     const asked = new URLSearchParams({ pieces });
     if (which()) asked.set("training", which().value);
-    if (zoom.first !== null) asked.set("first", zoom.first).toString(), asked.set("last", zoom.last);
+    if (zoom.first !== null) {
+      asked.set("first", zoom.first);
+      asked.set("last", zoom.last);
+    }
     return `${box.dataset.curves}?${asked}`;
   }
 
   async function look() {
-    if (busy) return;
+    if (busy || box.clientWidth < 50) return;
     busy = true;
     const asked = address();
     try {
@@ -89,8 +92,13 @@
         { label: isLoss ? "batch" : "value", stroke: () => ink(isLoss ? "raw" : "smooth"), width: isLoss ? 1 : 1.5, points: { show: false }, value: (_, value) => round(value) },
         ...(isLoss ? [{ label: "mean of late", stroke: () => ink("smooth"), width: 2, points: { show: false }, value: (_, value) => round(value) }] : []),
       ],
-      hooks: { draw: [marks], setSelect: [chosen] },
+      hooks: { draw: [marks], setSelect: [chosen], setCursor: [idle] },
     };
+  }
+
+  // Where nobody points, the legend says what is newest.
+  function idle(plot) {
+    if (plot.cursor.idx == null && plot.data[0].length) plot.setLegend({ idx: plot.data[0].length - 1 }, false);
   }
 
   function chosen(plot) {
@@ -125,14 +133,23 @@
       plot = new uPlot(options(place, isLoss), data, place);
       plot.over.addEventListener("dblclick", () => { zoom.first = zoom.last = null; look(); });
       drawn.set(name, plot);
-      new ResizeObserver(() => place.clientWidth && place.clientWidth !== plot.width && plot.setSize({ width: place.clientWidth, height: plot.height })).observe(place);
     }
+    fit(plot, place);
+    idle(plot);
     const last = curve.x.length - 1;
     const words = `${figure.querySelector("figcaption").textContent}: ${round(curve.y[0])} at step ${count(curve.x[0])}, ${round(curve.y[last])} at step ${count(curve.x[last])}`;
     place.setAttribute("aria-label", words);
   }
 
+  function fit(plot, place) {
+    if (place.clientWidth && place.clientWidth !== plot.width) plot.setSize({ width: place.clientWidth, height: plot.height });
+  }
+
+  new ResizeObserver(() => {
+    drawn.forEach((plot, name) => fit(plot, box.querySelector(`[data-name=${name}] .canvas`)));
+    look();
+  }).observe(box);
+
   if (which()) which().addEventListener("change", () => { zoom.first = zoom.last = null; look(); });
-  addEventListener("resize", () => look());
   window.plots = { look, repaint: () => drawn.forEach((plot) => plot.redraw(false)) };
 })();
