@@ -18,7 +18,7 @@
     probe.className = `ink-${name}`;
     return getComputedStyle(probe).color;
   }
-  const round = (value) => (value == null ? "" : Math.abs(value) >= 1e4 ? Math.round(value).toLocaleString("en") : String(Number(value.toPrecision(4))));
+  const round = (value) => (value == null ? "" : Math.abs(value) >= 1e4 ? Math.round(value).toLocaleString("en") : value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(3) : String(Number(value.toPrecision(4))));
   const count = (value) => (value == null ? "" : Math.round(value).toLocaleString("en"));
   const short = (value) => (Math.abs(value) >= 1e6 ? `${value / 1e6}M` : Math.abs(value) >= 1e4 ? `${value / 1e3}k` : value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential() : String(Number(value.toPrecision(6))));
 
@@ -90,7 +90,7 @@
       series: [
         { label: "step", value: (_, value) => count(value) },
         { label: isLoss ? "batch" : "value", stroke: () => ink(isLoss ? "raw" : "smooth"), width: isLoss ? 1 : 1.5, points: { show: false }, value: (_, value) => round(value) },
-        ...(isLoss ? [{ label: "mean of late", stroke: () => ink("smooth"), width: 2, points: { show: false }, value: (_, value) => round(value) }] : []),
+        ...(isLoss ? [{ label: "smoothed", stroke: () => ink("smooth"), width: 2, points: { show: false }, value: (_, value) => round(value) }] : []),
       ],
       hooks: { draw: [marks], setSelect: [chosen], setCursor: [idle] },
     };
