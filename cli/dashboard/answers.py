@@ -1,4 +1,4 @@
-"""What is sent to the browser: pages from their files, everything else as JSON, and nothing twice."""
+"""What is sent to the browser: pages from their files, curves as JSON, and nothing twice."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import json
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import Response
@@ -14,7 +14,7 @@ from starlette.responses import Response
 from cli.words import age, cents, clock, dollars, duration, size
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from starlette.requests import Request
 
@@ -45,18 +45,28 @@ def assets_version() -> str:
 def page(request: Request, name: str, values: Mapping[str, object], *, status: int = 200) -> Response:
     """A page, or the part of one, from its file in `pages`."""
     body = _pages().get_template(name).render(values).encode()
-    return _unless_known(request, body, "text/html; charset=utf-8", status)
-
-
-def data(request: Request, value: Any) -> Response:  # noqa: ANN401 - whatever JSON can say
-    """JSON."""
-    return _unless_known(request, json.dumps(value, separators=(",", ":")).encode(), "application/json", 200)
-
-
-def _unless_known(request: Request, body: bytes, kind: str, status: int) -> Response:
-    """`body`, or 304 for a browser that has it."""
-    tag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
-    headers = {"etag": tag, "x-assets": assets_version()}
+    tag = _tag(body)
     if status == 200 and request.headers.get("if-none-match") == tag:
-        return Response(status_code=304, headers=headers)
-    return Response(body, status_code=status, media_type=kind, headers=headers)
+        return _nothing_new(tag)
+    return Response(body, status_code=status, media_type="text/html; charset=utf-8", headers=_headers(tag))
+
+
+def data(request: Request, version: object, make: Callable[[], object]) -> Response:
+    """JSON, made only for a browser that has not this `version` of what it asks for."""
+    tag = _tag(f"{version!r} {request.url.query}".encode())
+    if request.headers.get("if-none-match") == tag:
+        return _nothing_new(tag)
+    body = json.dumps(make(), separators=(",", ":")).encode()
+    return Response(body, media_type="application/json", headers=_headers(tag))
+
+
+def _nothing_new(tag: str) -> Response:
+    return Response(status_code=304, headers=_headers(tag))
+
+
+def _tag(content: bytes) -> str:
+    return f'"{hashlib.sha256(content).hexdigest()[:20]}"'
+
+
+def _headers(tag: str) -> dict[str, str]:
+    return {"etag": tag, "x-assets": assets_version()}

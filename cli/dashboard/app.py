@@ -93,7 +93,7 @@ class Dashboard:
         trainings = self._book(request).history().trainings
         which = _number(request, "training", -1)
         training = trainings[int(which)] if trainings and -len(trainings) <= which < len(trainings) else None
-        return data(request, _curves(training, request))
+        return data(request, _version(training), lambda: _curves(training, request))
 
     def _book(self, request: Request) -> Book:
         return self.books.book(request.path_params["run_id"])
@@ -177,6 +177,13 @@ def _log(book: Book, request: Request) -> dict[str, object]:
     return {"log": view_log(book.log, word, book.masker.masked), "word": word, "run_id": book.run.run_id}
 
 
+def _version(training: Training | None) -> object:
+    """Changes with whatever a curve shows."""
+    if training is None:
+        return None
+    return training.stage, training.points, training.newest("at"), len(training.starts), len(training.saves)
+
+
 def _curves(training: Training | None, request: Request) -> dict[str, object]:
     if training is None:
         return {"points": 0, "total_steps": None, "curves": {}, "restarts": [], "saves": []}
@@ -186,7 +193,10 @@ def _curves(training: Training | None, request: Request) -> dict[str, object]:
         "points": training.points,
         "total_steps": training.total_steps,
         "curves": {
-            name: asdict(curve(training.columns, name, pieces=pieces, first=first, last=last)) for name, _ in CURVES
+            name: asdict(
+                curve(training.columns, name, pieces=pieces, first=first, last=last, with_smooth=name == "loss")
+            )
+            for name, _ in CURVES
         },
         "restarts": [start.step for start in training.starts[1:]],
         "saves": [save.step for save in training.saves][-200:],

@@ -23,7 +23,7 @@ class Curve:
     Attributes:
         x: Steps, rising.
         y: The lowest and the highest value of each piece of the curve, in order.
-        smooth: The exponential moving average at the same steps.
+        smooth: The exponential moving average at the same steps; empty where it was not asked for.
     """
 
     x: list[float]
@@ -32,15 +32,23 @@ class Curve:
 
 
 def curve(
-    columns: Mapping[str, Sequence[float]], name: str, *, pieces: int, first: float = -math.inf, last: float = math.inf
+    columns: Mapping[str, Sequence[float]],
+    name: str,
+    *,
+    pieces: int,
+    first: float = -math.inf,
+    last: float = math.inf,
+    with_smooth: bool = False,
 ) -> Curve:
-    """A column of `runs.training_log.Training` between two steps, in at most twice `pieces` points."""
+    """A column of `runs.training_log.Training` between two steps, in at most twice `pieces` points and both ends."""
     steps, values = _told(columns["step"], columns[name])
     begin, end = bisect_left(steps, first), bisect_right(steps, last)
-    smooth = _smoothed(values, begin, end)
     chosen = _extremes(values, begin, end, pieces)
+    smooth = _smoothed(values, begin, end) if with_smooth else []
     return Curve(
-        [steps[i] for i in chosen], [_short(values[i]) for i in chosen], [_short(smooth[i - begin]) for i in chosen]
+        [steps[i] for i in chosen],
+        [_short(values[i]) for i in chosen],
+        [_short(smooth[i - begin]) for i in chosen] if with_smooth else [],
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from itertools import filterfalse
 from typing import TYPE_CHECKING
 
 from cli.words import cents, clock, dollars, duration, size
@@ -95,7 +97,7 @@ def _training(history: RunHistory, agent: AgentStatus | None) -> Iterator[Tile]:
     yield Tile("Step", of, left, 100 * step / total if total else None)
     loss = training.newest("loss")
     if loss is not None:
-        yield Tile("Loss", f"{loss:.4g}", f"lowest {min(v for _, v in training.curve('loss')):.4g}")
+        yield Tile("Loss", f"{loss:.4g}", f"lowest {min(filterfalse(math.isnan, training.columns['loss'])):.4g}")
     speed = training.newest("tokens_per_second")
     if speed is not None:
         mfu = training.newest("mfu")

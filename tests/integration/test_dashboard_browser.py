@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("chromium")
 
+# A busy computer is no fault of the page.
+expect.set_options(timeout=15_000)
 AXE = ROOT / ".work" / "axe" / "node_modules" / "axe-core" / "axe.min.js"
 RUN = "wizardlm-7b-k3m9qp"
 HOSTILE = "<img src=x onerror=\"document.title='hacked'\"> <script>document.title='hacked'</script> \u202eevil {{7*7}}"
@@ -133,7 +135,7 @@ def test_an_open_page_follows_the_training(seen: Seen) -> None:
         metrics.write(json.dumps(event) + "\n")
         log.write("a line that is new\n")
     expect(page.locator("#plots")).to_have_attribute("data-points", "301")
-    expect(page.locator(".tile", has_text="Step")).to_contain_text("301 of 1,288")
+    expect(page.locator(".tile").first).to_contain_text("301 of 1,288")
     expect(page.locator("#log-lines")).to_contain_text("a line that is new")
     expect(page.locator("#plots .canvas").first).to_have_attribute(
         "aria-label", "Loss: 2.1 at step 1, 0.4321 at step 301"
@@ -168,12 +170,12 @@ def test_a_page_goes_on_after_a_restart(tmp_path_factory: pytest.TempPathFactory
         page = Seen(board, state, seen.browser).look()
         port = board.port
     contact = page.locator("#contact")
-    expect(contact).to_contain_text("does not answer; shown is from", timeout=15_000)
+    expect(contact).to_contain_text("does not answer; shown is from")
     expect(page.locator(".runs tbody tr")).to_have_count(1)
     ToldRun(state, "second-aaaaaa", steps=5).write()
     with served_dashboard(state.root, port=port):
-        expect(contact).to_have_text("live", timeout=20_000)
-        expect(page.locator(".runs tbody tr")).to_have_count(2, timeout=15_000)
+        expect(contact).to_have_text("live")
+        expect(page.locator(".runs tbody tr")).to_have_count(2)
 
 
 def test_light_and_dark(seen: Seen) -> None:

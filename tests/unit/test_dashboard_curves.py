@@ -22,7 +22,7 @@ def columns(values: list[float]) -> dict[str, array[float]]:
 def test_few_points_with_every_extreme(values: list[float], pieces: int) -> None:
     """At most two points a piece and both ends; the lowest and the highest value are shown; steps rise."""
     told = [value for value in values if not math.isnan(value)]
-    drawn = curve(columns(values), "loss", pieces=pieces)
+    drawn = curve(columns(values), "loss", pieces=pieces, with_smooth=True)
     assert len(drawn.x) == len(drawn.y) == len(drawn.smooth) <= 2 * pieces + 2
     assert drawn.x == sorted(set(drawn.x))
     if told:
@@ -49,7 +49,8 @@ def test_a_part_is_cut_out() -> None:
 @given(st.floats(-1e3, 1e3), st.integers(1, 300))
 def test_the_smooth_line_of_a_flat_curve_is_flat(value: float, count: int) -> None:
     """It starts at the first value and not at zero."""
-    drawn = curve(columns([value] * count), "loss", pieces=500)
+    drawn = curve(columns([value] * count), "loss", pieces=500, with_smooth=True)
+    assert drawn.smooth
     assert all(math.isclose(smooth, value, rel_tol=1e-4, abs_tol=1e-6) for smooth in drawn.smooth)
 
 

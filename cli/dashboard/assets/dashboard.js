@@ -52,6 +52,7 @@
 
   document.addEventListener("htmx:config:request", (event) => {
     const { sourceElement, request } = event.detail.ctx;
+    if (sourceElement.matches("form")) return;
     const known = tags.get(sourceElement.id);
     if (known && known.action === address(request)) request.headers["If-None-Match"] = known.tag;
   });
@@ -61,8 +62,9 @@
     const assets = response.headers.get("x-assets");
     if (assets && assets !== document.querySelector("meta[name=assets]").content) return location.reload();
     const tag = response.headers.get("etag");
-    if (tag) tags.set(sourceElement.id, { tag, action: request.action });
+    // What somebody types replaces a region, which then has to be asked for anew.
     if (sourceElement.matches("form")) tags.delete(sourceElement.dataset.hxTarget.slice(1));
+    else if (tag) tags.set(sourceElement.id, { tag, action: request.action });
     heard();
   });
   document.addEventListener("htmx:before:swap", (event) => {
