@@ -8,6 +8,8 @@ from array import array
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from remote.text import printable
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -165,7 +167,7 @@ class _Part:
             self.saves.append(Save(at, step, seconds, size, _HOMES[kind]))
         elif kind in _WORDS and len(self.said) < _MOST_SAID:
             said = "warning" if event.get("warning") else str(kind)
-            self.said.append(Said(at, said, str(event.get(_WORDS[kind]) or "")))
+            self.said.append(Said(at, said, printable(str(event.get(_WORDS[kind]) or ""))))
 
     def _step(self, event: Mapping[str, Any], at: float) -> None:
         step = _count(event.get("step"))
@@ -234,16 +236,22 @@ class TrainingReader:
             self._begin_again()
 
     def _take(self, line: bytes) -> None:
-        try:
-            # NaN is not JSON: a loss that is not a number becomes null.
-            event = json.loads(line, parse_constant=lambda _: None) if line else None
-        except (ValueError, RecursionError):
-            return
-        if not isinstance(event, dict):
+        event = event_of(line)
+        if event is None:
             return
         # What is told without a stage (by the drain, for example) belongs to the one that runs.
-        self._newest = str(event.get("stage", self._newest))
+        self._newest = printable(str(event.get("stage", self._newest)))
         self._parts.setdefault(self._newest, _Part(self._newest)).take(event)
+
+
+def event_of(line: bytes) -> dict[str, Any] | None:
+    """The event in one line of `metrics.jsonl`; None for a line that is damaged (its writer was killed) or empty."""
+    try:
+        # NaN is not JSON: a loss that is not a number becomes null.
+        event = json.loads(line, parse_constant=lambda _: None) if line else None
+    except (ValueError, RecursionError):
+        return None
+    return event if isinstance(event, dict) else None
 
 
 def _number(value: object) -> float:

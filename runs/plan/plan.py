@@ -96,7 +96,7 @@ class Plan:
         run_id: What its id will look like; the last part is drawn when it starts.
         resource_group: What its resource group will be called.
         size: The machine.
-        processes: Training processes.
+        processes: Training processes, on all machines together.
         regions: Where, the first choice first.
         spot: At the spot price.
         is_wish: Whether the plan chose the size.
@@ -120,6 +120,7 @@ class Plan:
         limits: When the machine ends itself.
         notes: What is worth knowing.
         evictions_per_hour: How often the machine is lost where it is chosen to be; 0 for never, None when not known.
+        nodes: How many such machines; costs are those of all, disk and memory those of one.
     """
 
     name: str
@@ -151,6 +152,7 @@ class Plan:
     limits: LimitsInForce
     notes: tuple[str, ...]
     evictions_per_hour: float | None = None
+    nodes: int = 1
 
     @property
     def workspace_gib(self) -> int:
