@@ -97,7 +97,7 @@ def timeline(history: RunHistory, now: float) -> Timeline:
     ended = [stage.ended_at for stage in history.stages if stage.ended_at is not None]
     is_over = history.row.state is RunState.ENDED and ended
     scale = _Scale(history.row.created_at, max(ended) if is_over else now)
-    return Timeline(tuple(_lanes(history, faults, scale)), tuple(_ticks(scale)), faults)
+    return Timeline(tuple(_lanes(history, faults, scale)), tuple(axis(scale.end - scale.begin)), faults)
 
 
 def _lanes(history: RunHistory, faults: tuple[Fault, ...], scale: _Scale) -> Iterator[Lane]:
@@ -154,12 +154,14 @@ def _faults(history: RunHistory) -> Iterator[Fault]:
             yield Fault(stage.ended_at or stage.started_at, "failed", f"{stage.stage}: {stage.summary}")
 
 
-def _ticks(scale: _Scale) -> Iterator[tuple[float, str]]:
-    length = max(scale.end - scale.begin, 1.0)
+def axis(length_seconds: float) -> Iterator[tuple[float, str]]:
+    """Ticks along a time of some length, at whole numbers of a unit: (percent, words)."""
+    length = max(length_seconds, 1.0)
+    week = _NICE_SECONDS[-1]
     nice = (one for one in _NICE_SECONDS if length / one <= _TICKS)
-    every = next(nice, _NICE_SECONDS[-1] * math.ceil(length / _NICE_SECONDS[-1] / _TICKS))
+    every = next(nice, week * math.ceil(length / week / _TICKS))
     for number in range(int(length // every) + 1):
-        yield scale.percent(scale.begin + number * every), _offset(number * every)
+        yield round(100 * number * every / length, 3), _offset(number * every)
 
 
 def _offset(seconds: int) -> str:
