@@ -120,7 +120,7 @@ def _money(history: RunHistory) -> Tile:
 
 def _limits(history: RunHistory, now: float) -> Iterator[Tile]:
     decided = history.decided
-    if decided is not None and history.row.state is RunState.ACTIVE:
+    if decided is not None and history.cost.dollars_per_hour:
         left = decided.deadline_at - now
         words = f"in {duration(left)}" if left > 0 else "over"
         yield Tile("Deadline", words, clock(decided.deadline_at))
