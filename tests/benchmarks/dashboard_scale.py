@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from tests.fakes.served_dashboard import ServedDashboard
 
-_RUNS, _STEPS = 1000, 200_000
+_RUNS, _STEPS, _QUICK_STEPS = 1000, 200_000, 40_000
 _LONG = "long-run-llllll"
 _DEADLINE_MS = 180_000
 _WRITER = Path(__file__).parents[1] / "fakes" / "told_to_tensorboard.py"
@@ -58,21 +58,21 @@ class Figures:
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer rounds")
-    rounds = 2 if parser.parse_args().quick else 10
+    parser.add_argument("--quick", action="store_true", help="40,000 steps, fewer rounds")
+    rounds, steps = (2, _QUICK_STEPS) if parser.parse_args().quick else (10, _STEPS)
     python = training_python()
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         state = StateFolder(Path(folder, "state"))
-        fill(state)
-        subprocess.run([python, _WRITER, f"{folder}/events", str(_STEPS)], check=True)
-        ours, more = measure_ours(browser, state, rounds)
-        peer = measure_peer(browser, python, f"{folder}/events", rounds)
+        fill(state, steps)
+        subprocess.run([python, _WRITER, f"{folder}/events", str(steps)], check=True)
+        ours, more = measure_ours(browser, state, steps, rounds)
+        peer = measure_peer(browser, python, f"{folder}/events", steps, rounds)
     for name, one in (("dashboard", ours), ("TensorBoard", peer)):
         print(
             f"{name:<12} drawn {statistics.median(one.drawn_ms):7.0f} ms (of {rounds}), from the server's start "
             f"{one.cold_ms:7.0f} ms; server {one.server_mb:.0f} MB, page {one.heap_mb:.0f} MB"
         )
-    print(json.dumps(result(ours, peer) | more | {"runs": _RUNS, "points": _STEPS, "rounds": rounds}))
+    print(json.dumps(result(ours, peer) | more | {"runs": _RUNS, "points": steps, "rounds": rounds}))
 
 
 def result(ours: Figures, peer: Figures) -> dict[str, float]:
@@ -92,7 +92,7 @@ def result(ours: Figures, peer: Figures) -> dict[str, float]:
     }
 
 
-def fill(state: StateFolder) -> None:
+def fill(state: StateFolder, steps: int) -> None:
     """A thousand runs, each with curves of its own, and the long one."""
     runs = [
         ToldRun(state, f"sweep-{number:06}", hours_ago=6 + number, standing="finished") for number in range(_RUNS - 1)
@@ -101,10 +101,10 @@ def fill(state: StateFolder) -> None:
     for run in runs:
         write_metrics(run.folder / "metrics.jsonl", 150, 1288, begun=run.begun)
     ToldRun(state, _LONG, steps=1).write()
-    write_metrics(state.run(_LONG) / "metrics.jsonl", _STEPS, 2 * _STEPS, begun=time.time() - _STEPS, step_seconds=1)
+    write_metrics(state.run(_LONG) / "metrics.jsonl", steps, 2 * steps, begun=time.time() - steps, step_seconds=1)
 
 
-def measure_ours(browser: Browser, state: StateFolder, rounds: int) -> tuple[Figures, dict[str, float]]:
+def measure_ours(browser: Browser, state: StateFolder, steps: int, rounds: int) -> tuple[Figures, dict[str, float]]:
     """The dashboard: the long run cold and warm, the list, an update, memory."""
     began = time.perf_counter()
     with served_dashboard(state.root) as board:
@@ -118,7 +118,7 @@ def measure_ours(browser: Browser, state: StateFolder, rounds: int) -> tuple[Fig
                 drawn.append(_draw_ours(page, board))
         with _page(browser, board) as page:
             _draw_ours(page, board)
-            updates = [_update(page, state, _STEPS + number) for number in range(1, rounds + 1)]
+            updates = [_update(page, state, steps + number) for number in range(1, rounds + 1)]
             heap = _heap_mb(page)
         figures = Figures(cold, drawn, _resident_mb(board.process.pid), heap)
     more: dict[str, float] = {
@@ -151,7 +151,7 @@ def _draw_ours(page: Page, board: ServedDashboard) -> float:
 
 def _update(page: Page, state: StateFolder, step: int) -> float:
     """Milliseconds from a new line of metrics until it is drawn."""
-    event = {"t": time.time(), "event": "step", "step": step, "total_steps": 2 * _STEPS, "loss": 0.5}
+    event = {"t": time.time(), "event": "step", "step": step, "total_steps": 2 * step, "loss": 0.5}
     began = time.perf_counter()
     with (state.run(_LONG) / "metrics.jsonl").open("a") as metrics:
         metrics.write(json.dumps(event) + "\n")
@@ -159,7 +159,7 @@ def _update(page: Page, state: StateFolder, step: int) -> float:
     return (time.perf_counter() - began) * 1000
 
 
-def measure_peer(browser: Browser, python: Path, events: str, rounds: int) -> Figures:
+def measure_peer(browser: Browser, python: Path, events: str, steps: int, rounds: int) -> Figures:
     """TensorBoard: the same loss, cold and warm."""
     port = _free_port()
     argv = [str(python), "-m", "tensorboard.main", "--logdir", events, "--host", "127.0.0.1", "--port", str(port)]
@@ -167,7 +167,7 @@ def measure_peer(browser: Browser, python: Path, events: str, rounds: int) -> Fi
     began = time.perf_counter()
     server = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        _wait_until_read(base)
+        _wait_until_read(base, steps)
         _draw_peer(browser, base)
         cold = (time.perf_counter() - began) * 1000
         drawn = [_draw_peer(browser, base)[0] for _ in range(rounds)]
@@ -200,7 +200,7 @@ def _draw_peer(browser: Browser, base: str) -> tuple[float, float]:
         context.close()
 
 
-def _wait_until_read(base: str) -> None:
+def _wait_until_read(base: str, steps: int) -> None:
     """Until TensorBoard has read the last step."""
     deadline = time.monotonic() + _DEADLINE_MS / 1000
     while time.monotonic() < deadline:
@@ -209,10 +209,10 @@ def _wait_until_read(base: str) -> None:
                 points = json.load(answer)
         except (OSError, ValueError):
             points = []
-        if points and points[-1][1] >= _STEPS:
+        if points and points[-1][1] >= steps:
             return
         time.sleep(0.1)
-    sys.exit(f"TensorBoard did not read {_STEPS} points in time")
+    sys.exit(f"TensorBoard did not read {steps} points in time")
 
 
 def _family(pid: int) -> list[int]:
