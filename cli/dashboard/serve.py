@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import secrets
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -49,7 +50,8 @@ def serve(state: StateFolder, port: int | None, welcome: Callable[[str], None]) 
         )  # fmt: skip
         # The listener takes connections already: whoever opens the address now waits for the first answer.
         welcome(address)
-        uvicorn.Server(config).run(sockets=[listener])
+        with suppress(KeyboardInterrupt):  # Ctrl-C is how it is meant to end
+            uvicorn.Server(config).run(sockets=[listener])
 
 
 def _cookie(state: StateFolder) -> str:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import stat
+import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -132,6 +135,21 @@ def test_the_key_is_private(served: Served) -> None:
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     token = served.board.address.partition("token=")[2].encode()
     assert not [found for found in served.state.root.rglob("*") if found.is_file() and token in found.read_bytes()]
+
+
+def test_it_ends_with_ctrl_c(tmp_path: Path) -> None:
+    """At once and without complaint, also for an empty state folder; a port that is taken is a usage error."""
+    with served_dashboard(tmp_path) as board:
+        assert b"No runs yet" in board.get("/")[1]
+        taken = subprocess.run(
+            [sys.executable, "-c", "from cli.app import main; main()", "dashboard", "--port", str(board.port)],
+            env=os.environ | {"LLAMALIFT_STATE_DIR": str(tmp_path)}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        board.end()
+        assert board.process.returncode == 0
+    assert taken.returncode == 2
+    assert "the port is taken" in taken.stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["dashboard.key"]
 
 
 def test_a_silent_machine_blocks_nothing(served: Served) -> None:
