@@ -18,8 +18,13 @@ from cli.commands.cost import cost
 from cli.commands.dashboard import dashboard
 from cli.commands.doctor import doctor
 from cli.commands.down import down
+<<<<<<< HEAD
 from cli.commands.events import events
+=======
+from cli.commands.evaluate import evaluate
+>>>>>>> main
 from cli.commands.extend import extend
+from cli.commands.infer import infer
 from cli.commands.init import init
 from cli.commands.logs import logs
 from cli.commands.ls import ls
@@ -79,7 +84,12 @@ for command in (
     secret,
     doctor,
     smoke,
+<<<<<<< HEAD
     dashboard,
+=======
+    infer,
+    evaluate,
+>>>>>>> main
 ):
     app.command(cls=QuickCommand, context_settings=_FOREIGN if command is ssh else None)(command)
 

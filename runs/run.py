@@ -66,7 +66,8 @@ class Run:
         # What can be refused is refused here, before anything exists.
         plan = make_plan(loaded)
         read_secrets(loaded.spec.secrets)
-        _refuse_full_target(loaded.resolve(loaded.spec.collect.target))
+        for target, key in loaded.targets().items():
+            _refuse_full_target(target, key)
         state = state or StateFolder.of_user()
         journal = Journal(state.journal)
         row = RunRow(
@@ -253,12 +254,13 @@ def _suffix() -> str:
     return base64.b32encode(secrets.token_bytes(5)).decode().lower()[:6]
 
 
-def _refuse_full_target(target: Path) -> None:
-    hint = "move it away, or choose another `collect.to` and check it with `llamalift plan RUN.yaml`"
+def _refuse_full_target(target: Path, key: str) -> None:
+    what = "results" if key == "after.to" else "model"
+    hint = f"move it away, or choose another `{key}` and check it with `llamalift plan RUN.yaml`"
     if target.exists() and not target.is_dir():
-        raise SpecError(f"the place for the model is a file, not a folder: {target}", hint=hint)
+        raise SpecError(f"the place for the {what} is a file, not a folder: {target}", hint=hint)
     if target.exists() and any(target.iterdir()):
-        raise SpecError(f"the place for the model is not empty: {target}", hint=hint)
+        raise SpecError(f"the place for the {what} is not empty: {target}", hint=hint)
 
 
 def _settle(context: RunContext, error: Exception, policy: str, ask: Ask | None) -> None:

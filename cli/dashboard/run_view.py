@@ -111,7 +111,7 @@ def _training(history: RunHistory, agent: AgentStatus | None) -> Iterator[Tile]:
 
 def _money(history: RunHistory) -> Tile:
     cost, cap = history.cost, history.decided.dollars_cap if history.decided else None
-    rehearsal = "on Azure it would have been" if history.row.cloud == "rehearsal" else ""
+    rehearsal = "what Azure would have taken" if history.row.cloud == "rehearsal" else ""
     hourly = f"{cents(cost.dollars_per_hour)} an hour goes on" if cost.dollars_per_hour else "nothing goes on"
     of = f"of {dollars(cap)}" if cap else ""
     share = 100 * min(1.0, cost.dollars / cap) if cap else None

@@ -106,7 +106,7 @@ def _lanes(history: RunHistory, faults: tuple[Fault, ...], scale: _Scale) -> Ite
         marks = scale.marks([(fault.at, f"{fault.kind}: {fault.words}") for fault in inside], "fault")
         yield Lane(stage.stage.value, (_stage_span(stage, scale),), marks, _how_long(stage, scale.end))
     saves = [
-        (save.at, f"saved step {save.step} at {clock(save.at)}, took {duration(save.seconds)}")
+        (save.at, f"saved step {save.step} at {clock(save.at)}, took {save.seconds:.1f} s")
         for training in history.trainings
         for save in training.saves
         if save.home == "saved"

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runs.spec.sources import HubSource, parse_source
-from templates.training.alpaca import prompt, read_rows
+from templates.training.conversations import read_conversations
+from templates.training.prompts import characters
 
 if TYPE_CHECKING:
     from runs.spec.load import LoadedRunFile
@@ -18,8 +19,6 @@ _KNOWN_ROWS = {"ehartford/wizardlm_alpaca_evol_instruct_70k_unfiltered": 54_974}
 
 # Characters per token of English text in a LLaMA vocabulary, low on purpose: an estimate should not be too short.
 _CHARACTERS_PER_TOKEN = 3.0
-# A batch is as long as its longest row: 48.7 % of the slots held tokens in a measured data set.
-_PADDING = 2.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ class DataSize:
     Attributes:
         rows: Number of rows.
         stored_bytes: Bytes of the file; 0 when it is not on this computer.
-        tokens_per_row: Slots that one row takes in a padded batch, estimated and at most `train.model_max_length`.
+        tokens_per_row: Tokens of a row on average, estimated; `train.model_max_length` when nothing tells.
         basis: Where the number of rows comes from, in words.
     """
 
@@ -43,7 +42,7 @@ def data_size(loaded: LoadedRunFile) -> DataSize | None:
     """Find out how much data a run has; None when nothing tells.
 
     Raises:
-        DataError: A local file does not hold Alpaca rows.
+        DataError: A local file does not hold conversations.
     """
     source = parse_source(loaded.spec.data.source)
     longest = loaded.spec.train.model_max_length
@@ -51,10 +50,9 @@ def data_size(loaded: LoadedRunFile) -> DataSize | None:
         rows = _KNOWN_ROWS.get(source.repository.lower())
         return None if rows is None else DataSize(rows, 0, longest, "known data set")
     file = loaded.resolve(source.path)
-    texts = (prompt(row.instruction, row.input) + row.output for row in read_rows(file))
-    lengths = [min(longest, len(text) / _CHARACTERS_PER_TOKEN) for text in texts]
-    mean = sum(lengths) / len(lengths)
-    return DataSize(len(lengths), file.stat().st_size, min(longest, mean * _PADDING), "counted in the file")
+    name = loaded.spec.data.prompt_format
+    lengths = [min(longest, characters(name, row) / _CHARACTERS_PER_TOKEN) for row in read_conversations(file)]
+    return DataSize(len(lengths), file.stat().st_size, sum(lengths) / len(lengths), "counted in the file")
 
 
 def rows_per_step(train: Train, processes: int) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from runs.plan.adapters import trained_parameters
+from runs.plan.disk import UNKNOWN_DATA_BYTES
 from runs.plan.model_shape import ModelShape, model_shape
 from runs.plan.model_size import ModelSize, model_size
 from runs.plan.steps import DataSize, data_size
@@ -32,6 +34,8 @@ class Workload:
         data: The data; None when it cannot be known before it is on the machine.
         data_bytes: Bytes of the data set on this computer; 0 when it comes from elsewhere.
         synced_bytes: Bytes of the further files.
+        stages: The work of each stage of a `train` that is a list; none of any other. The figures above are then those
+            of the first, but for `data_bytes`, which counts every data set once.
     """
 
     loaded: LoadedRunFile
@@ -40,11 +44,20 @@ class Workload:
     data: DataSize | None
     data_bytes: int
     synced_bytes: int
+    stages: tuple[Workload, ...] = ()
+
+    @property
+    def trained(self) -> int:
+        """Parameters that are trained: all of the model's, or those of the adapters."""
+        return trained_parameters(self.loaded.spec.train, self.model.parameters, self.shape)
 
 
 def workload_of(loaded: LoadedRunFile, trouble: Trouble) -> Workload:
     """Find out what a run has to do; what cannot work is noted in `trouble`."""
+    if loaded.spec.stages:
+        return _of_stages(loaded, trouble)
     spec = loaded.spec
+    _check_format(loaded, trouble)
     return Workload(
         loaded,
         _model(loaded, trouble),
@@ -53,6 +66,16 @@ def workload_of(loaded: LoadedRunFile, trouble: Trouble) -> Workload:
         _local_bytes(loaded, spec.data.source),
         sum(_local_bytes(loaded, item.source) for item in spec.sync),
     )
+
+
+def _of_stages(loaded: LoadedRunFile, trouble: Trouble) -> Workload:
+    works = []
+    for number, training in enumerate(loaded.trainings):
+        found = trouble.of_stage(number)
+        works.append(workload_of(training, found))
+        trouble.join(found)
+    each = {work.loaded.spec.data.source: work.data_bytes or UNKNOWN_DATA_BYTES for work in works}
+    return replace(works[0], loaded=loaded, data_bytes=sum(each.values()), stages=tuple(works))
 
 
 def _model(loaded: LoadedRunFile, trouble: Trouble) -> ModelSize:
@@ -67,6 +90,21 @@ def _model(loaded: LoadedRunFile, trouble: Trouble) -> ModelSize:
             f"a rehearsal trains on this computer's CPU: at most 0.5 billion parameters, found: {billions:.1f}",
         )
     return found
+
+
+def _check_format(loaded: LoadedRunFile, trouble: Trouble) -> None:
+    """A local base that brings no chat template has none on the machine either."""
+    source = parse_source(loaded.spec.model.source)
+    if loaded.spec.data.prompt_format != "tokenizer" or not isinstance(source, LocalSource):
+        return
+    folder = loaded.resolve(source.path)
+    config = folder / "tokenizer_config.json"
+    has_own = (folder / "chat_template.jinja").is_file() or (
+        config.is_file() and b'"chat_template"' in config.read_bytes()
+    )
+    if not has_own:
+        found = "the model's tokenizer has no chat template; take alpaca, vicuna or chatml, found: tokenizer"
+        trouble.add(("data", "prompt_format"), found)
 
 
 def _data(loaded: LoadedRunFile, trouble: Trouble) -> DataSize | None:

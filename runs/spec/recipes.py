@@ -36,17 +36,27 @@ class Recipe:
 _SUMMARIES: Mapping[str, str] = {
     "starter": "every section and key with its default, explained",
     "tiny-cpu": "the whole journey on your own computer, in minutes and for nothing",
+    "composed-cpu": "two stages on your own computer, one from the other, asked and scored",
     "wizardlm-7b": "the published WizardLM recipe: LLaMA-7B on four A100 GPUs",
 }
 
 
-def _instructions(target: Path) -> None:
-    shutil.copyfile(_TEMPLATES / "data" / "instructions.json", target)
+def _data(target: Path) -> None:
+    """Write the shipped file or folder of this name."""
+    source = _TEMPLATES / "data" / target.name
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+    else:
+        shutil.copyfile(source, target)
 
 
 # What a recipe's run file names beside itself, each with what writes it.
 _ASSETS: Mapping[str, Mapping[str, Callable[[Path], None]]] = {
-    "tiny-cpu": {"instructions.json": _instructions, "tiny-llama": write_tiny_llama},
+    "tiny-cpu": {"instructions.json": _data, "tiny-llama": write_tiny_llama},
+    "composed-cpu": {
+        **dict.fromkeys(("instructions.json", "alignment.json", "questions.jsonl", "tasks"), _data),
+        "tiny-llama": write_tiny_llama,
+    },
 }
 
 

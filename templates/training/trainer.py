@@ -40,7 +40,14 @@ class LiftTrainer(SavingTrainer):
     ) -> torch.Tensor:
         """Train on one micro batch and count what it held."""
         loss = super().training_step(model, inputs, *args, **kwargs)
+<<<<<<< HEAD
         self.gauges.count(inputs)
+=======
+        # Without padding there is no mask, and every slot holds a token.
+        mask = inputs.get("attention_mask")
+        held = inputs["input_ids"].numel() if mask is None else mask.sum().to(self.tokens.device)
+        self.tokens += held
+>>>>>>> main
         self.bad_losses += (~torch.isfinite(loss)).sum()
         return loss
 

@@ -26,7 +26,7 @@ LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)(?:#[^)]*)?\)")
 CODE = re.compile(r"^```[^\n]*\n(.*?)^```|`([^`\n]+)`", re.MULTILINE | re.DOTALL)
 COMMAND_LINE = re.compile(r"^(?:\.venv/bin/)?llamalift ([^\n#]+)", re.MULTILINE)
 EMPTY_WORDS = re.compile(r"\b(simply|seamless\w*|powerful|blazing\w*|effortless\w*|magic\w*)\b", re.IGNORECASE)
-SECTIONS = ("machine", "storage", "model", "data", "train", "checkpoints", "collect", "limits")
+SECTIONS = ("machine", "storage", "model", "data", "train", "checkpoints", "collect", "limits", "after")
 RUN_FILE_KEY = re.compile(rf"`(?!\S*\.(?:py|json)`)((?:{'|'.join(SECTIONS)})(?:\.[a-z_0-9]+)+)`")
 
 
