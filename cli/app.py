@@ -16,9 +16,11 @@ from cli.commands.attempts import attempts
 from cli.commands.collect import collect
 from cli.commands.completion import completion
 from cli.commands.cost import cost
+from cli.commands.dashboard import dashboard
 from cli.commands.doctor import doctor
 from cli.commands.down import down
 from cli.commands.evaluate import evaluate
+from cli.commands.events import events
 from cli.commands.extend import extend
 from cli.commands.infer import infer
 from cli.commands.init import init
@@ -26,6 +28,7 @@ from cli.commands.logs import logs
 from cli.commands.ls import ls
 from cli.commands.pause import pause
 from cli.commands.plan import plan
+from cli.commands.report import report
 from cli.commands.resume import resume
 from cli.commands.schema import schema
 from cli.commands.secret import secret
@@ -63,6 +66,8 @@ for command in (
     status,
     attempts,
     logs,
+    events,
+    report,
     ls,
     cost,
     collect,
@@ -77,6 +82,7 @@ for command in (
     secret,
     doctor,
     smoke,
+    dashboard,
     infer,
     evaluate,
     completion,

@@ -82,10 +82,7 @@ def _lines(plan: Plan, now: float, room: int) -> Iterator[tuple[str, str]]:
     """Yield one line per thing: its name, and the figure with its reason."""
     yield "account", account_words(plan, now)
     yield "creates", f"resource group {plan.resource_group} with everything in it{_image(plan)}"
-    yield (
-        "model",
-        f"{_count(plan.model.parameters)} parameters ({plan.model.basis}), ZeRO-{plan.zero_stage}, {plan.precision}",
-    )
+    yield "model", _model(plan)
     if not plan.stages:
         yield "data", _data(plan)
         if plan.packing is not None:
@@ -113,6 +110,12 @@ def _image(plan: Plan) -> str:
     found = () if plan.survey is None else plan.survey.regions
     image = next((one.image for one in found if one.region == plan.chosen.placement.region), None)
     return f"; image {image}" if image else ""
+
+
+def _model(plan: Plan) -> str:
+    adapters = f", {_count(plan.trained)} of adapters trained" if plan.trained < plan.model.parameters else ""
+    size = f"{_count(plan.model.parameters)} parameters ({plan.model.basis}){adapters}"
+    return f"{size}, ZeRO-{plan.zero_stage}, {plan.precision}"
 
 
 def _count(number: int) -> str:

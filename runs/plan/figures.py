@@ -151,7 +151,8 @@ def disk_of(work: Workload, size: VmSize, need: DiskNeed, trouble: Trouble) -> D
         storage.disk_type,
         wanted_gib=wanted,
         machine_mb_per_second=size.disk_mb_per_second,
-        parameters=work.model.parameters,
+        # Adapters' checkpoints are small, whatever the base is.
+        parameters=work.trained,
     )
 
 

@@ -11,6 +11,7 @@ from runs.plan.model_shape import ModelShape, model_shape
 from runs.plan.model_size import ModelSize, model_size
 from runs.plan.steps import DataSize, data_size
 from runs.spec.sources import LocalSource, parse_source
+from templates.after.questions import read_questions
 from templates.training.errors import DataError
 
 if TYPE_CHECKING:
@@ -54,10 +55,29 @@ class Workload:
 
 def workload_of(loaded: LoadedRunFile, trouble: Trouble) -> Workload:
     """Find out what a run has to do; what cannot work is noted in `trouble`."""
+    _check_after(loaded, trouble)
     if loaded.spec.stages:
         return _of_stages(loaded, trouble)
-    spec = loaded.spec
     _check_format(loaded, trouble)
+    return _of_one(loaded, trouble)
+
+
+def _check_after(loaded: LoadedRunFile, trouble: Trouble) -> None:
+    """Questions and tasks that would be refused when everything else is paid for."""
+    after = loaded.spec.after
+    if after.infer.questions is not None:
+        try:
+            read_questions(loaded.resolve(after.infer.questions))
+        except DataError as error:
+            trouble.add(("after", "infer", "input"), str(error))
+    if after.evaluate.task_folder is not None:
+        folder = loaded.resolve(after.evaluate.task_folder)
+        if not any(folder.rglob("*.yaml")):
+            trouble.add(("after", "evaluate", "task_folder"), f"no task (.yaml) is in the folder: {folder}")
+
+
+def _of_one(loaded: LoadedRunFile, trouble: Trouble) -> Workload:
+    spec = loaded.spec
     return Workload(
         loaded,
         _model(loaded, trouble),
@@ -72,7 +92,10 @@ def _of_stages(loaded: LoadedRunFile, trouble: Trouble) -> Workload:
     works = []
     for number, training in enumerate(loaded.trainings):
         found = trouble.of_stage(number)
-        works.append(workload_of(training, found))
+        if number == 0:
+            # A later stage begins with a model that has the format of the one before.
+            _check_format(training, found)
+        works.append(_of_one(training, found))
         trouble.join(found)
     each = {work.loaded.spec.data.source: work.data_bytes or UNKNOWN_DATA_BYTES for work in works}
     return replace(works[0], loaded=loaded, data_bytes=sum(each.values()), stages=tuple(works))
