@@ -18,6 +18,7 @@ from cli.commands.cost import cost
 from cli.commands.doctor import doctor
 from cli.commands.down import down
 from cli.commands.evaluate import evaluate
+from cli.commands.events import events
 from cli.commands.extend import extend
 from cli.commands.infer import infer
 from cli.commands.init import init
@@ -25,6 +26,7 @@ from cli.commands.logs import logs
 from cli.commands.ls import ls
 from cli.commands.pause import pause
 from cli.commands.plan import plan
+from cli.commands.report import report
 from cli.commands.resume import resume
 from cli.commands.schema import schema
 from cli.commands.secret import secret
@@ -62,6 +64,8 @@ for command in (
     status,
     attempts,
     logs,
+    events,
+    report,
     ls,
     cost,
     collect,

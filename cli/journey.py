@@ -58,6 +58,7 @@ def _conclude(run: Run) -> None:
     collected = run.journal.get(run.run_id, Collected)
     if collected is not None:
         talk().print(f"\nmodel   {collected.target}", markup=False)
+        talk().print(f"report  llamalift report {run.run_id}", markup=False)
     elif run.journal.run(run.run_id).state is RunState.ENDED:
         again = f"llamalift up {run.row.run_file}"
         talk().print(f"\nthis run has ended without a model; begin anew with `{again}`", markup=False)

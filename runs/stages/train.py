@@ -16,7 +16,8 @@ from runs.evictions import close_evictions
 from runs.facts import Decided, Pausing, Prepared, Submitted, Synced, Trained
 from runs.job import evictions_file, launch_words, render_job
 from runs.log_copy import LogCopy
-from runs.masking import masked_status, take_secrets_back, try_to_take_secrets_back
+from runs.looking import look_at
+from runs.masking import take_secrets_back, try_to_take_secrets_back
 from runs.nodes import machines_of
 from runs.pause import stop_and_wait
 from runs.power import refuse_if_off
@@ -202,13 +203,11 @@ class Train:
 
     def _look(self, context: RunContext, copy: LogCopy) -> AgentStatus:
         """One status, over a new connection where the old one is gone."""
-        from remote.agent import read_status
-
         lost = False
         while True:
             try:
                 session = context.session(self.name, deadline_seconds=_RECONNECT_SECONDS, fresh=lost)
-                status = masked_status(context, read_status(session, context.layout(), log_from=copy.size))
+                status = look_at(context, session, copy)
             except UnreachableError:
                 if lost:
                     raise
@@ -217,7 +216,6 @@ class Train:
                 context.journal.event(context.run_id, "connection lost, reconnecting")
                 refuse_if_off(context)
             else:
-                copy.append(status.log)
                 return status
 
     def _tell(self, context: RunContext, status: AgentStatus) -> None:

@@ -11,8 +11,10 @@ from safetensors import safe_open
 from templates.training import alpaca, checkpoints, lora, prompts
 from templates.training.consolidate import consolidated
 from templates.training.errors import ModelError
+from templates.training.linked import close_trackers
 from templates.training.merge import merge_apart
 from templates.training.model import DTYPES
+from templates.training.tracking import pack
 from templates.training.versions import versions
 
 if TYPE_CHECKING:
@@ -87,6 +89,9 @@ def _complete(
     # The Trainer's pickled arguments: of no use to a model's user, and a pickle that nobody should load.
     (written / "training_args.bin").unlink(missing_ok=True)
     _write_prompt_format(written, prompt_format, trainer.processing_class)
+    if trainer.metrics.run_folder:
+        close_trackers()
+        pack(trainer.metrics.run_folder, written)
     # The shapes are the model's at hand: making another one here would wait for the other ranks under ZeRO-3.
     if problems := list(tensor_problems(written, trainer.shapes)):
         raise ModelError(f"the saved model is not whole: {'; '.join(problems[:5])}")

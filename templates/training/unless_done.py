@@ -31,6 +31,9 @@ def main(argv: list[str]) -> int:
     model = done_model(run_dir, asked.stage)
     if model is None:
         Metrics(run_dir / "metrics.jsonl").event("stage", name=asked.stage, number=asked.number, of=asked.of)
+        if asked.of > 1:
+            # Its events name it, and each tracker has a run for each stage.
+            os.environ["LLAMALIFT_STAGE"] = asked.stage
         os.execvp(asked.program[0], asked.program)  # noqa: S606 - no shell is wanted
     marker = run_dir / asked.marker
     marker.parent.mkdir(exist_ok=True)
