@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runs.spec.sources import HubSource, parse_source
+from runs.spec.sources import HubSource, LocalSource, parse_source
 from templates.training.alpaca import prompt, read_rows
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ def data_size(loaded: LoadedRunFile) -> DataSize | None:
     if isinstance(source, HubSource):
         rows = _KNOWN_ROWS.get(source.repository.lower())
         return None if rows is None else DataSize(rows, 0, longest, "known data set")
+    if not isinstance(source, LocalSource):
+        return None
     file = loaded.resolve(source.path)
     texts = (prompt(row.instruction, row.input) + row.output for row in read_rows(file))
     lengths = [min(longest, len(text) / _CHARACTERS_PER_TOKEN) for text in texts]

@@ -1,20 +1,28 @@
 """Section `data`: what to train on."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from runs.spec.section import Section
-from runs.spec.sources import DataSource
+from runs.spec import patterns
+from runs.spec.section import Section, refuse
+from runs.spec.sources import SHA256_WORDS, DataSource, sha256_rule
 
 
 class Data(Section):
     """What to train on."""
 
     source: DataSource = Field(
-        alias="from", description="A local .json or .jsonl file, or hf://datasets/owner/name[@revision]/file.json."
+        alias="from",
+        description="A local .json or .jsonl file, hf://datasets/owner/name[@revision]/file.json, https:// or az://.",
     )
     prompt_format: Literal["alpaca"] = Field(
         default="alpaca",
         description="alpaca: rows of instruction, optional input, and output; the prompt takes no part in the loss.",
     )
+    sha256: str | None = Field(default=None, pattern=patterns.SHA256, description=SHA256_WORDS)
+
+    @model_validator(mode="after")
+    def _source_rules(self) -> Self:
+        refuse("data", sha256_rule(self.source, self.sha256))
+        return self
