@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from runs.plan.disk_options import DiskOption
     from runs.plan.plan import Plan
+    from runs.plan.source_checks import SourceAnswer
 
 _LABEL_WIDTH, _LEAST_ROOM = 14, 40
 # A save that takes no longer is no reason for another disk.
@@ -84,6 +85,8 @@ def _lines(plan: Plan, now: float, room: int) -> Iterator[tuple[str, str]]:
         f"{_count(plan.model.parameters)} parameters ({plan.model.basis}), ZeRO-{plan.zero_stage}, {plan.precision}",
     )
     yield "data", _data(plan)
+    for number, source in enumerate(plan.sources):
+        yield ("sources" if number == 0 else ""), _source(source)
     yield "disk", _disk(plan)
     if plan.save_seconds >= _WORTH_ANOTHER_DISK_SECONDS:
         yield "other disks", _disk_options(plan)
@@ -114,6 +117,15 @@ def _data(plan: Plan) -> str:
     if plan.data is None or plan.steps is None:
         return f"rows unknown before it is on the machine; {step}"
     return f"{plan.data.rows:,} rows ({plan.data.basis}); {plan.steps:,} steps; {step}"
+
+
+def _source(source: SourceAnswer) -> str:
+    from cli.words import size
+
+    if source.verdict != "there":
+        return f"{source.source}: {source.verdict}, {source.words}"
+    files = "" if source.files is None else f", {source.files} file{'' if source.files == 1 else 's'}"
+    return f"{source.source}: there{files}{'' if source.size_bytes is None else f', {size(source.size_bytes)}'}"
 
 
 def _disk(plan: Plan) -> str:

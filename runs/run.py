@@ -61,11 +61,14 @@ class Run:
             SpecError: The run file is wrong; nothing was entered.
         """
         from runs.plan import make_plan
+        from runs.plan.source_checks import check_sources, refusal_of_sources
 
         loaded = load_run_file(run_file)
         # What can be refused is refused here, before anything exists.
         plan = make_plan(loaded)
         read_secrets(loaded.spec.secrets)
+        if (missing := refusal_of_sources(loaded, check_sources(loaded))) is not None:
+            raise missing
         _refuse_full_target(loaded.resolve(loaded.spec.collect.target))
         state = state or StateFolder.of_user()
         journal = Journal(state.journal)

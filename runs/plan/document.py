@@ -50,6 +50,7 @@ def plan_json(plan: Plan, *, now: float, refusal: Exception | None = None) -> di
     values["chosen"] = _placement(plan.chosen, plan.survey)
     values["placements"] = [_placement(one, plan.survey) for one in plan.placements]
     values["other_way"] = [_placement(one, plan.survey) for one in plan.other_way]
+    values["sources"] = [asdict(one) for one in plan.sources]
     values["switches"] = _switches(plan, now)
     values["cloud_said"] = _cloud_said(plan)
     values["can_be_launched"] = refusal is None

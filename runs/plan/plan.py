@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from runs.plan.placements import PricedPlacement
     from runs.plan.saves import SavePlan
     from runs.plan.sizes import VmSize
+    from runs.plan.source_checks import SourceAnswer
     from runs.plan.steps import DataSize
 
 
@@ -120,6 +121,7 @@ class Plan:
         limits: When the machine ends itself.
         notes: What is worth knowing.
         evictions_per_hour: How often the machine is lost where it is chosen to be; 0 for never, None when not known.
+        sources: What those sources said that the machine fetches; empty when nobody was asked.
     """
 
     name: str
@@ -151,6 +153,7 @@ class Plan:
     limits: LimitsInForce
     notes: tuple[str, ...]
     evictions_per_hour: float | None = None
+    sources: tuple[SourceAnswer, ...] = ()
 
     @property
     def workspace_gib(self) -> int:
