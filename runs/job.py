@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from runs.delivery import deliver_step, promised
 from templates.training.save_schedule import ladder
 
 if TYPE_CHECKING:
@@ -81,7 +82,9 @@ def render_job(
                 "hang": {"save_seconds": save_seconds} if name in programs else None,
             }
             for name, argv in {**programs, "verify": verify}.items()
-        ],
+        ]
+        + deliver_step(spec, layout, python, environment),
+        "promised": promised(spec),
         "grace_seconds": grace_seconds(save_seconds),
         "save_seconds": save_seconds,
         "secrets_file": secrets_file,

@@ -26,6 +26,7 @@ from runs.pipeline import OUR_ERRORS, run_stages
 from runs.power import try_settle_power
 from runs.receipt import Receipt, make_receipt
 from runs.secrets import masker_for, read_secrets
+from runs.spec.collect import beside
 from runs.spec.load import load_run_file, load_run_text
 from runs.state_folder import StateFolder
 from runs.types import RunRow, RunState, Silent
@@ -69,7 +70,10 @@ class Run:
         read_secrets(loaded.spec.secrets)
         if (missing := refusal_of_sources(loaded, check_sources(loaded))) is not None:
             raise missing
-        _refuse_full_target(loaded.resolve(loaded.spec.collect.target))
+        if loaded.spec.collect.home is not None:
+            home = loaded.resolve(loaded.spec.collect.home)
+            _refuse_full_target(home)
+            _refuse_full_target(home.with_name(beside(home)))
         state = state or StateFolder.of_user()
         journal = Journal(state.journal)
         row = RunRow(
@@ -259,9 +263,9 @@ def _suffix() -> str:
 def _refuse_full_target(target: Path) -> None:
     hint = "move it away, or choose another `collect.to` and check it with `llamalift plan RUN.yaml`"
     if target.exists() and not target.is_dir():
-        raise SpecError(f"the place for the model is a file, not a folder: {target}", hint=hint)
+        raise SpecError(f"the place for what comes home is a file, not a folder: {target}", hint=hint)
     if target.exists() and any(target.iterdir()):
-        raise SpecError(f"the place for the model is not empty: {target}", hint=hint)
+        raise SpecError(f"the place for what comes home is not empty: {target}", hint=hint)
 
 
 def _settle(context: RunContext, error: Exception, policy: str, ask: Ask | None) -> None:

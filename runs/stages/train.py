@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from runs.masking import masked_status, take_secrets_back, try_to_take_secrets_b
 from runs.pause import stop_and_wait
 from runs.power import refuse_if_off
 from runs.types import StageName
+from templates.training.prune import WANTED
 
 if TYPE_CHECKING:
     from remote.agent import AgentStatus
@@ -107,6 +109,9 @@ class Train:
         synced, decided = context.require(Synced), context.require(Decided)
         send_bytes(session, context.loaded.deepspeed_config(), layout.path("job", "deepspeed.json"), mode=0o644)
         self._tell_evictions(context)
+        if steps := spec.collect.wanted_steps:
+            wanted = json.dumps({"steps": steps}).encode()
+            send_bytes(session, wanted, layout.path("checkpoints", WANTED), mode=0o644)
         job = render_job(
             spec, layout, python=context.require(Prepared).python, model=synced.model, data=synced.data,
             processes=processes_of(spec.machine, decided.size), save_seconds=decided.save_seconds,

@@ -7,7 +7,7 @@ import io
 import os
 import tarfile
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -186,7 +186,7 @@ def test_links_in_the_way_are_not_followed(web: WebServer, tmp_path: Path) -> No
 def test_an_archive_is_unpacked_once(web: WebServer, tmp_path: Path) -> None:
     """Its one folder is left out; a second time it is known to be there; a damaged file brings it again."""
     web.files["m.tar.gz"] = _tar({"model/config.json": b"{}", "model/sub/w.safetensors": b"w"})
-    words = {"url": f"{web.url}/m.tar.gz", "name": "m.tar.gz", "unpack": True}
+    words: dict[str, Any] = {"url": f"{web.url}/m.tar.gz", "name": "m.tar.gz", "unpack": True}
     assert pull("web", tmp_path, **words).path == str(tmp_path)
     assert (tmp_path / "sub" / "w.safetensors").read_bytes() == b"w"
     assert not (tmp_path / "m.tar.gz").exists()
