@@ -1,8 +1,8 @@
 """What a run promises beside its model: logs, metrics and chosen checkpoints, each file with its size and SHA-256.
 
 `python -m templates.training.outputs --run-dir DIR …` prints it as JSON: `{"files": {path: {"size", "sha256"}},
-"copied": [path], "missing": [step]}`, paths relative to the run's folder. What may grow while it is fetched is copied to
-`outputs/` first, and fetched from there.
+"copied": [path], "missing": [step]}`, paths relative to the run's folder. What may grow while it is fetched is copied
+to `outputs/` first, and fetched from there.
 """
 
 from __future__ import annotations

@@ -90,7 +90,9 @@ def test_a_lying_machine_cannot_send_other_files(session: Session, run: RunLayou
     """Only what was asked for has a place here."""
     liar = tmp_path / "python"
     liar.write_text(
-        '#!/bin/sh\necho \'{"files": {"../../evil": {"size": 1, "sha256": "' + "0" * 64 + '"}}, "missing": []}\'\n'
+        '#!/bin/sh\necho \'{"files": {"../../evil": {"size": 1, "sha256": "'
+        + "0" * 64
+        + '"}}, "copied": [], "missing": []}\'\n'
     )
     liar.chmod(0o755)
     with pytest.raises(TransferError, match="not asked for"):

@@ -99,6 +99,10 @@ WRONG: dict[str, str] = {
     "mirror on another cloud": _with("checkpoints: {mirror: s3://bucket/prefix}\n"),
     "unknown scratch": _with("storage: {scratch: /scratch}\n"),
     "other mount in rehearsal": _with("storage: {mount: /data}\n"),
+    "collect to two folders": _with("collect: {to: [./a, ./b]}\n"),
+    "collect to another cloud": _with("collect: {to: s3://bucket/x}\n"),
+    "collect to an account alone": _with("collect: {to: [./a, az://account]}\n"),
+    "collect an unknown choice of checkpoints": _with("collect: {checkpoints: newest}\n"),
     # sources
     "model as a bare hub name": GOOD.replace("./weights", "huggyllama/llama-7b"),
     "model is a data set": GOOD.replace("./weights", "hf://datasets/a/b"),
