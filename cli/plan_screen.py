@@ -73,7 +73,8 @@ def _heading(plan: Plan) -> str:
     tried = [one for one in plan.placements if one.obstacle is None] or [plan.chosen]
     regions = dict.fromkeys(one.placement.region for one in tried)
     places = plan.chosen.placement.region if plan.is_wish else " -> ".join(regions)
-    return f"{plan.name}   {plan.size.words}   {plan.size.name}   {terms}, {plan.cloud} {places}"
+    count = f"{plan.nodes} machines of " if plan.nodes > 1 else ""
+    return f"{plan.name}   {count}{plan.size.words}   {plan.size.name}   {terms}, {plan.cloud} {places}"
 
 
 def _lines(plan: Plan, now: float, room: int) -> Iterator[tuple[str, str]]:
@@ -141,8 +142,10 @@ def _disk(plan: Plan) -> str:
         f"{size(need.headroom)} free",
     ]
     save = duration(plan.save_seconds)
+    each = " on each machine" if plan.nodes > 1 else ""
     chosen = " ".join(part for part in (f"{plan.disk.gib:,} GiB", plan.disk.disk_type, plan.disk.tier) if part)
-    return f"{' + '.join(parts)} = {size(need.total)} -> {chosen} ({plan.disk.mb_per_second} MB/s: a save takes {save})"
+    speed = f"({plan.disk.mb_per_second} MB/s: a save takes {save})"
+    return f"{' + '.join(parts)} = {size(need.total)} -> {chosen}{each} {speed}"
 
 
 def _disk_options(plan: Plan) -> str:

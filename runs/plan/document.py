@@ -19,7 +19,7 @@ SCHEMA = 2
 # Values of a plan that are written as they are.
 _PLAIN = (
     "name", "cloud", "run_id", "resource_group", "processes", "regions", "spot", "is_wish", "zero_stage", "precision",
-    "rows_per_step", "steps", "notes",
+    "rows_per_step", "steps", "notes", "nodes",
 )  # fmt: skip
 _PARTS = ("size", "model", "data", "saves", "need", "disk", "disk_options", "memory", "time", "cost", "limits")
 

@@ -42,7 +42,7 @@ class Figures:
 
     Attributes:
         size: The machine.
-        processes: Training processes.
+        processes: Training processes, on all machines together.
         config: What the DeepSpeed config says.
         need: What must fit on the workspace disk.
         disk: The workspace disk.
@@ -70,7 +70,7 @@ def figures_of(work: Workload, size: VmSize, trouble: Trouble) -> Figures:
     spec = work.loaded.spec
     if size.gpus and spec.cloud == "rehearsal":
         trouble.add(("machine", "size"), f"a rehearsal machine has no GPU; take Standard_D2s_v5, found: {size.name}")
-    processes = _processes(work, size, trouble)
+    processes = _processes(work, size, trouble) * spec.machine.nodes
     config = lint(work.loaded.deepspeed_config(), spec.train, processes, gpus=size.gpus)
     for fault in config.faults:
         trouble.add(("train", "deepspeed"), fault)

@@ -97,7 +97,7 @@ class Plan:
         run_id: What its id will look like; the last part is drawn when it starts.
         resource_group: What its resource group will be called.
         size: The machine.
-        processes: Training processes.
+        processes: Training processes, on all machines together.
         regions: Where, the first choice first.
         spot: At the spot price.
         is_wish: Whether the plan chose the size.
@@ -122,6 +122,7 @@ class Plan:
         notes: What is worth knowing.
         evictions_per_hour: How often the machine is lost where it is chosen to be; 0 for never, None when not known.
         sources: What those sources said that the machine fetches; empty when nobody was asked.
+        nodes: How many such machines; costs are those of all, disk and memory those of one.
     """
 
     name: str
@@ -154,6 +155,7 @@ class Plan:
     notes: tuple[str, ...]
     evictions_per_hour: float | None = None
     sources: tuple[SourceAnswer, ...] = ()
+    nodes: int = 1
 
     @property
     def workspace_gib(self) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from transformers import Trainer
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
-from templates.training import checkpoints, prune
+from templates.training import checkpoints, node_files, prune
 from templates.training.coherence import incoherences
 from templates.training.errors import NoSpaceError, SaveBrokenError
 from templates.training.save_guard import SaveGuard, guarded
@@ -119,13 +119,15 @@ class SavingTrainer(Trainer):
         step = self.state.global_step
         target = checkpoints.checkpoint_folder(self.args.output_dir, step)
         guard = SaveGuard(checkpoints.staging_folder(target))
-        if self.ranks.is_first:
+        if self.ranks.is_leader:
             guard.attempt(lambda: checkpoints.begin(target))
         self._write(guard, lambda: super(SavingTrainer, self)._save_checkpoint(model, trial))
         written = 0
-        if not self.ranks.any(guard.error is not None) and self.ranks.is_first:
-            guard.attempt(lambda: self._seal(target, step))
-            written = prune.newest_bytes(target.parent)
+        if not self.ranks.any(guard.error is not None):
+            node_files.gather(self.ranks, guard.folder / target.name, guard)
+            if self.ranks.is_first:
+                guard.attempt(lambda: self._seal(target, step))
+                written = prune.newest_bytes(target.parent)
         if failures := self.ranks.gather(guard.failure()):
             self._give_up_save(step, failures[0])
             return
@@ -180,7 +182,7 @@ class SavingTrainer(Trainer):
         self._all_written = True
 
     def _give_up_save(self, step: int, failure: Failure) -> None:
-        if self.ranks.is_first:
+        if self.ranks.is_leader:
             staging = checkpoints.staging_folder(checkpoints.checkpoint_folder(self.args.output_dir, step))
             shutil.rmtree(staging, ignore_errors=True)
         text = f"the checkpoint of step {step} could not be written, training goes on without it: {failure.text}"

@@ -79,7 +79,7 @@ def prepare(argv: list[str]) -> Run:
     folders = RunFolders.beside(training.output_dir, asked.llamalift_scratch)
     for root in folders.roots:
         root.mkdir(parents=True, exist_ok=True)
-    metrics = _metrics(folders, is_first=training.process_index == 0)
+    metrics = _metrics(folders, is_first=training.process_index == 0, beats=training.local_process_index == 0)
     for note in (*translated.notes, *notes, *([smaller_note] if smaller_note else [])):
         metrics.note(note)
     if config is not None:
@@ -126,9 +126,10 @@ def _open_ranks() -> Ranks:
     return Ranks()
 
 
-def _metrics(folders: RunFolders, *, is_first: bool) -> Metrics:
+def _metrics(folders: RunFolders, *, is_first: bool, beats: bool) -> Metrics:
+    """Events are told on the first rank of all; signs of life on the first of each machine, to that machine's agent."""
     records = os.environ.get("LLAMALIFT_ATTEMPT_DIR")
-    heartbeat = Heartbeat(Path(records) / "heartbeat.json" if records and is_first else None)
+    heartbeat = Heartbeat(Path(records) / "heartbeat.json" if records and beats else None)
     return Metrics(folders.metrics if is_first else None, heartbeat)
 
 

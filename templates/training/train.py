@@ -21,6 +21,7 @@ from templates.training import (
     fence,
     leftovers,
     losses,
+    node_files,
     rank_report,
     relaunching,
     setup,
@@ -75,7 +76,8 @@ def _prepare_and_train(argv: list[str]) -> int:
         return rank_report.end_with(error, None, heartbeat=None, micro_batch=0)
     try:
         is_over = relaunching.is_over if run.asked.llamalift_relaunch else is_finished
-        return exit_codes.OK if run.ranks.first(lambda: is_over(run)) else _train(run)
+        code = exit_codes.OK if run.ranks.first(lambda: is_over(run)) else _train(run)
+        return node_files.with_marker(run, code)
     except Exception as error:  # noqa: BLE001 - as above
         micro_batch = run.training.per_device_train_batch_size
         return rank_report.end_with(error, run.metrics, heartbeat=run.metrics.heartbeat, micro_batch=micro_batch)
@@ -84,14 +86,15 @@ def _prepare_and_train(argv: list[str]) -> int:
 def _train(run: Run) -> int:
     from templates.training.homes import Homes, newest_start
     from templates.training.pulse import Pulse
-    from templates.training.trainer import Discard, Report, StepEnd
+    from templates.training.trainer import Discard, Forget, Report, StepEnd
 
     run.metrics.phase("loading")
     run.ranks.first(lambda: leftovers.clear(run.folders.final.parent, run.metrics.note))
     identity = _identity(run)
     start = run.ranks.first(lambda: newest_start(run, identity))
     run = setup.going_on(run, start, universal=universal.is_needed(run, start))
-    folder = universal.folder_for(run, start)
+    source = universal.folder_for(run, start)
+    folder = node_files.fetch(run, source)
     trainer, facts = _make_trainer(run, identity)
     parameters = facts["parameters"]
     saves = Path(trainer.args.output_dir)
@@ -107,8 +110,10 @@ def _train(run: Run) -> int:
     trainer.add_callback(homes)
     trainer.add_callback(Report(trainer))
     trainer.add_callback(Pulse(run.metrics))
-    if folder and folder != start.folder:
-        trainer.add_callback(Discard(trainer, folder))
+    if source and source != start.folder:
+        trainer.add_callback(Discard(trainer, source))
+    if folder and folder != source:
+        trainer.add_callback(Forget(trainer, folder))
     if start.folder:
         run.metrics.note(f"going on from {start.folder.name}")
     run.metrics.phase("training")
@@ -198,7 +203,7 @@ def _rows(run: Run, tokenizer: PreTrainedTokenizerBase) -> datasets.Dataset:
     from templates.training import dataset
 
     asked = run.asked
-    with run.training.main_process_first(local=False, desc="tokenising"):
+    with run.training.main_process_first(local=True, desc="tokenising"):
         folder = dataset.prepare(Path(asked.data_path), tokenizer, asked.model_max_length, run.folders.data)
     rows, counts = dataset.load(folder)
     if counts.truncated:

@@ -161,6 +161,20 @@ class Discard(TrainerCallback):
         self.on_step_end(args, state)
 
 
+class Forget(TrainerCallback):
+    """Removes this machine's copy of a checkpoint that another one has, when every rank has read it."""
+
+    def __init__(self, trainer: LiftTrainer, folder: Path) -> None:
+        """Remove `folder`, which `trainer` goes on from."""
+        self._trainer = trainer
+        self._folder = folder
+
+    def on_step_end(self, *_args: object, **_kwargs: object) -> None:
+        """Remove it."""
+        if self._trainer.ranks.is_leader and self._folder.exists():
+            shutil.rmtree(self._folder)
+
+
 class Report(TrainerCallback):
     """Tells metrics.jsonl of each logged step."""
 

@@ -49,7 +49,10 @@ WRONG: dict[str, str] = {
     "key of a nested section": _with("factor: 3\n"),
     "key in the wrong case": _with("Limits: {hours: 3}\n"),
     "not yet: after": _with("after: {infer: prompts.jsonl}\n"),
-    "not yet: nodes": _with("machine: {nodes: 2}\n"),
+    "nodes as spot": _with("machine: {nodes: 2, spot: true}\n"),
+    "nodes in a zone": _with("machine: {nodes: 2, zones: [1]}\n"),
+    "nodes that move": _with("machine: {nodes: 2, move: region}\n"),
+    "nodes and relaunch": _with("machine: {nodes: 2}\ncheckpoints: {relaunch: true}\n"),
     "not yet: curation": "name: x\nmodel: {from: ./weights}\ndata: {from: ./rows.json, curation: []}\n",
     # name, cloud, account
     "name in capitals": GOOD.replace("fine", "Fine"),
