@@ -287,3 +287,24 @@ class Evictions:
     """
 
     rows: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """The disk is filled from a small machine before the run's own is rented.
+
+    Attributes:
+        at: When that began, in seconds since the epoch.
+        phase: `begun`, `filled` (the small machine is of no use any more) or `over` (it is gone).
+        size: The small machine.
+        region: Where it is.
+        zone: Its zone, or None.
+        workspace_gib: Size of the disk in GiB, as the run's own machine wants it.
+    """
+
+    at: float
+    phase: str
+    size: str
+    region: str
+    zone: str | None
+    workspace_gib: int

@@ -243,6 +243,7 @@ class Run:
         from runs.stages.bootstrap import Bootstrap
         from runs.stages.collect import Collect
         from runs.stages.provision import Provision
+        from runs.stages.staging import Staging
         from runs.stages.sync import Sync
         from runs.stages.teardown import Teardown
         from runs.stages.train import Train
@@ -252,7 +253,8 @@ class Run:
         end: list[Stage] = [] if keep else [Teardown()]
         if Collect().is_done(context):
             return end
-        return [Provision(), Bootstrap(), Sync(), Train(), Collect(), *end]
+        first: list[Stage] = [] if context.spec.storage.stage == "never" else [Staging()]
+        return [*first, Provision(), Bootstrap(), Sync(), Train(), Collect(), *end]
 
 
 def _suffix() -> str:

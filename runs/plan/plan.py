@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from runs.plan.saves import SavePlan
     from runs.plan.sizes import VmSize
     from runs.plan.source_checks import SourceAnswer
+    from runs.plan.staging import Staging
     from runs.plan.steps import DataSize
 
 
@@ -123,6 +124,7 @@ class Plan:
         evictions_per_hour: How often the machine is lost where it is chosen to be; 0 for never, None when not known.
         sources: What those sources said that the machine fetches; empty when nobody was asked.
         nodes: How many such machines; costs are those of all, disk and memory those of one.
+        staging: What filling the disk from a small machine would save; None where that is not done.
     """
 
     name: str
@@ -156,6 +158,7 @@ class Plan:
     evictions_per_hour: float | None = None
     sources: tuple[SourceAnswer, ...] = ()
     nodes: int = 1
+    staging: Staging | None = None
 
     @property
     def workspace_gib(self) -> int:

@@ -136,6 +136,11 @@ def _broken_rules(spec: RunFile) -> Iterator[InitErrorDetails]:
     if spec.cloud == "rehearsal" and spec.storage.mount != "/workspace":
         mount = spec.storage.mount
         yield broken_rule(("storage", "mount"), f"a rehearsal machine has only /workspace, found: {mount}", mount)
+    if spec.storage.stage != "never" and spec.machine.nodes > 1:
+        stage = spec.storage.stage
+        yield broken_rule(
+            ("storage", "stage"), f"several machines fetch side by side and do not stage, found: {stage}", stage
+        )
     for name in spec.tags:
         if name.lower().startswith("llamalift-"):
             yield broken_rule(("tags", name), f"tags that start with llamalift- are ours, found: {name}", name)
