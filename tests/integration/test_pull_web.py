@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import os
@@ -16,6 +17,7 @@ from templates.training.pull.ranges import RemoteFile, pull_files
 from templates.training.pull.staged import CELL_BYTES
 from templates.training.pull.web import shown
 from tests.fakes.pull_program import begin, pull
+from tests.fakes.small_disk import small_disk
 from tests.fakes.web_server import WebServer, web_server
 
 if TYPE_CHECKING:
@@ -156,6 +158,29 @@ def test_an_orphan_gives_way(web: WebServer, tmp_path: Path) -> None:
     assert pull("web", tmp_path, url=f"{web.url}/big.bin", name="big.bin").error == ""
     assert (tmp_path / "big.bin").read_bytes() == BIG
     _reap(orphan)
+
+
+def test_a_full_disk_keeps_what_it_has(web: WebServer, tmp_path: Path) -> None:
+    """Too large is said before the first byte; a disk that fills up meanwhile, when it happens; room mends both."""
+    with small_disk(tmp_path, 40) as disk:
+        ballast = disk / "ballast"
+        ballast.write_bytes(bytes(20 << 20))
+        assert pull("web", disk / "t", url=f"{web.url}/big.bin", name="big.bin").error == "space"
+        assert web.sent_bytes == 0
+        ballast.unlink()
+        # It fits when it begins; what is written beside it takes the room.
+        web.hold = threading.Event()
+        process = begin({"kind": "web", "target": str(disk / "t"), "url": f"{web.url}/big.bin", "name": "big.bin"})
+        assert web.held.wait(20)
+        with contextlib.suppress(OSError):
+            ballast.write_bytes(bytes(35 << 20))
+        web.hold.set()
+        web.hold = None
+        assert b'"space"' in process.communicate(timeout=60)[0]
+        assert not (disk / "t" / "big.bin").exists()
+        ballast.unlink()
+        assert pull("web", disk / "t", url=f"{web.url}/big.bin", name="big.bin").error == ""
+        assert (disk / "t" / "big.bin").read_bytes() == BIG
 
 
 @pytest.mark.parametrize(
