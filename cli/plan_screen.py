@@ -5,7 +5,9 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+from cli.plan_packing import packing_words
 from cli.plan_saves import save_lines
+from cli.plan_stages import stage_lines
 from cli.plan_terms import account_words, assumption_words, cost_words, limit_words, switch_words
 from runs.plan.memory_fit import Fit
 
@@ -81,11 +83,11 @@ def _lines(plan: Plan, now: float, room: int) -> Iterator[tuple[str, str]]:
     """Yield one line per thing: its name, and the figure with its reason."""
     yield "account", account_words(plan, now)
     yield "creates", f"resource group {plan.resource_group} with everything in it{_image(plan)}"
-    yield (
-        "model",
-        f"{_count(plan.model.parameters)} parameters ({plan.model.basis}), ZeRO-{plan.zero_stage}, {plan.precision}",
-    )
-    yield "data", _data(plan)
+    yield "model", _model(plan)
+    if not plan.stages:
+        yield "data", _data(plan)
+        if plan.packing is not None:
+            yield "batches", packing_words(plan.packing, plan.rows_per_step)
     for number, source in enumerate(plan.sources):
         yield ("sources" if number == 0 else ""), _source(source)
     yield "disk", _disk(plan)
@@ -94,8 +96,12 @@ def _lines(plan: Plan, now: float, room: int) -> Iterator[tuple[str, str]]:
     if plan.memory is not None:
         yield "memory", _memory(plan)
         yield "stages", _stages(plan)
-    if plan.saves:
+    if plan.stages:
+        yield from stage_lines(plan, room)
+    elif plan.saves:
         yield from save_lines(plan, plan.saves, room)
+    if plan.asked:
+        yield "after", _after(plan)
     yield "time", _time(plan)
     yield "cost", cost_words(plan)
     yield "", assumption_words(plan)
@@ -109,6 +115,12 @@ def _image(plan: Plan) -> str:
     return f"; image {image}" if image else ""
 
 
+def _model(plan: Plan) -> str:
+    adapters = f", {_count(plan.trained)} of adapters trained" if plan.trained < plan.model.parameters else ""
+    size = f"{_count(plan.model.parameters)} parameters ({plan.model.basis}){adapters}"
+    return f"{size}, ZeRO-{plan.zero_stage}, {plan.precision}"
+
+
 def _count(number: int) -> str:
     return f"{number / 1e9:.2f} billion" if number >= 1e9 else f"{number / 1e6:.2f} million"
 
@@ -117,7 +129,8 @@ def _data(plan: Plan) -> str:
     step = f"{plan.rows_per_step} rows a step on {plan.processes} process{'es' if plan.processes > 1 else ''}"
     if plan.data is None or plan.steps is None:
         return f"rows unknown before it is on the machine; {step}"
-    return f"{plan.data.rows:,} rows ({plan.data.basis}); {plan.steps:,} steps; {step}"
+    about = "" if plan.packing is None or plan.packing.is_exact else "about "
+    return f"{plan.data.rows:,} rows ({plan.data.basis}); {about}{plan.steps:,} steps; {step}"
 
 
 def _source(source: SourceAnswer) -> str:
@@ -136,7 +149,7 @@ def _disk(plan: Plan) -> str:
     parts = [
         f"{size(need.checkpoint)} a checkpoint x {need.checkpoints}",
         f"{size(need.weights)} weights",
-        f"{size(need.final)} final model",
+        f"{size(need.final)} final model{f's of {len(plan.stages)} stages' if plan.stages else ''}",
         f"{size(need.data)} data",
         f"{size(need.environment)} environment",
         f"{size(need.headroom)} free",
@@ -186,6 +199,12 @@ def _stages(plan: Plan) -> str:
         words.append(f"{stage.words} {stage.taken_bytes / 1e9:.0f}{too_large}")
     known = " (longest rows in tokens)" if memory.activations_bytes is not None else ""
     return f"GB{known}: {', '.join(words)}"
+
+
+def _after(plan: Plan) -> str:
+    from cli.words import duration
+
+    return plan.asked if plan.time is None else f"{plan.asked}: about {duration(plan.time.after_seconds)} (rough)"
 
 
 def _time(plan: Plan) -> str:

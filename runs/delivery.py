@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from remote.layout import RunLayout
     from runs.spec.collect import Collect
     from runs.spec.run_file import RunFile
@@ -25,30 +23,29 @@ def output_flags(collect: Collect) -> list[str]:
     return ["--checkpoints", steps, *logs, *metrics]
 
 
-def deliver_argv(spec: RunFile, layout: RunLayout, python: str) -> list[str] | None:
-    """The job's last step, by which the machine itself brings everything to blob storage; None without any."""
-    place = blob_place(spec, layout.run_id)
-    if place is None:
-        return None
-    where = ["--run-dir", layout.run_folder, "--to", place]
-    return [python, "-m", "templates.training.deliver", *where, *output_flags(spec.collect)]
-
-
 def promised(spec: RunFile) -> list[str]:
     """The words that must be in `control/` before the machine may delete everything: one for each destination."""
     home, blob = spec.collect.home is not None, spec.collect.blob is not None
     return ["collected"] * home + ["delivered"] * blob
 
 
-def deliver_step(spec: RunFile, layout: RunLayout, python: str, environment: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The same as the agent reads it: no step, or one."""
-    argv = deliver_argv(spec, layout, python)
-    if argv is None:
+def further_folders(spec: RunFile) -> list[str]:
+    """Folders with manifests that are promised beside the model, relative to the run's folder."""
+    stages = [f"stages/{stage.name}" for stage in spec.stages[:-1]] if spec.collect.stages == "all" else []
+    return stages + ["after/results"] * spec.after.has_results
+
+
+def deliver_flags(spec: RunFile) -> list[str]:
+    """What `templates.training.deliver` is told beside where to."""
+    folders = further_folders(spec)
+    return [*output_flags(spec.collect), *(["--also", *folders] if folders else [])]
+
+
+def deliver_steps(spec: RunFile, layout: RunLayout, python: str) -> list[dict[str, Any]]:
+    """The job's last step, by which the machine itself brings everything to blob storage; none without any."""
+    place = blob_place(spec, layout.run_id)
+    if place is None:
         return []
-    masked = [python, "-m", "templates.training.masked", ",".join(spec.secrets)] if spec.secrets else []
-    return [
-        {
-            "name": "deliver", "argv": [*masked, *argv], "env": dict(environment), "cwd": layout.run_folder,
-            "marker": "markers/deliver.json", "max_restarts": 3, "hang": None,
-        }
-    ]  # fmt: skip
+    where = ["--run-dir", layout.run_folder, "--to", place]
+    argv = [python, "-m", "templates.training.deliver", *where, *deliver_flags(spec)]
+    return [{"name": "deliver", "argv": argv, "marker": "markers/deliver.json", "max_restarts": 3, "hang": None}]

@@ -5,7 +5,7 @@ Each fact is a flat frozen dataclass of JSON values; the journal stores the newe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -100,11 +100,23 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Synced:
-    """Everything that training reads is on the machine, verified."""
+    """Everything that training reads is on the machine, verified.
+
+    Attributes:
+        model: The base model.
+        data: The run's data.
+        bytes_sent: What was sent from here.
+        stage_data: The data of each stage that has its own, by the stage's name.
+        questions: What the finished model is asked; empty for nothing.
+        task_folder: Tasks of the user's own; empty for none.
+    """
 
     model: str
     data: str
     bytes_sent: int
+    stage_data: dict[str, str] = field(default_factory=dict)
+    questions: str = ""
+    task_folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +164,17 @@ class Collected:
     blob: str = ""
     beside: str = ""
     home_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CollectedMore:
+    """What came home beside the model: other stages' models, answers and scores.
+
+    Attributes:
+        sha256: SHA-256 of the manifest of each, by the folder that it is in.
+    """
+
+    sha256: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,3 +331,14 @@ class Staged:
     region: str
     zone: str | None
     workspace_gib: int
+
+
+@dataclass(frozen=True, slots=True)
+class Notified:
+    """What the user was told of, so that it is told once.
+
+    Attributes:
+        budget_level: The highest level of the dollar cap, in per cent.
+    """
+
+    budget_level: int = 0

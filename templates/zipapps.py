@@ -40,12 +40,13 @@ def agent_zipapp() -> bytes:
 
 
 def trainer_zipapp() -> bytes:
-    """The trainer with the modules that it shares with the agent: the manifest, and how disks are looked at."""
+    """The trainer, and what comes after it, with the modules that they share with the agent."""
     return _zipped(
         {
             **_module("__init__.py"),
             **{path: data for name in _SHARED for path, data in _module("agent", name).items()},
             **_package("training"),
+            **_package("after"),
         }
     )
 

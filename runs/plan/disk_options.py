@@ -40,16 +40,17 @@ def disk_options(figures: Figures, machine_dollars_per_hour: float, nodes: int =
         machine_dollars_per_hour: The price of all its machines.
         nodes: How many there are; each has such a disk.
     """
-    return tuple(_option(figures, disk, machine_dollars_per_hour, nodes) for disk in _others(figures))
+    return tuple(_option(figures, disk, machine_dollars_per_hour, nodes) for disk in _others(figures, nodes))
 
 
-def _others(figures: Figures) -> Iterator[DiskChoice]:
+def _others(figures: Figures, nodes: int) -> Iterator[DiskChoice]:
     own, most = figures.disk, figures.size.disk_mb_per_second
     if own.mb_per_second < most:
         for tier, gib, speed in faster_tiers(own.mb_per_second, figures.need.total)[:_FASTER_TIERS]:
             yield DiskChoice(gib, "Premium_LRS", tier, min(speed, most))
     for disk_type in ("PremiumV2_LRS", "StandardSSD_LRS"):
-        if disk_type != own.disk_type:
+        # Premium SSD v2 needs a zone, and an availability set has none.
+        if disk_type != own.disk_type and not (nodes > 1 and disk_type == "PremiumV2_LRS"):
             yield DiskChoice(own.gib, disk_type, "", min(flat_speed(disk_type), most))
 
 

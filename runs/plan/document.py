@@ -19,9 +19,12 @@ SCHEMA = 2
 # Values of a plan that are written as they are.
 _PLAIN = (
     "name", "cloud", "run_id", "resource_group", "processes", "regions", "spot", "is_wish", "zero_stage", "precision",
-    "rows_per_step", "steps", "notes", "nodes",
+    "rows_per_step", "steps", "notes", "nodes", "trained",
 )  # fmt: skip
-_PARTS = ("size", "model", "data", "saves", "need", "disk", "disk_options", "memory", "time", "cost", "limits")
+_PARTS = (
+    "size", "model", "data", "saves", "need", "disk", "disk_options", "memory", "time", "cost", "limits", "packing",
+    "offload",
+)  # fmt: skip
 
 
 def plan_json(plan: Plan, *, now: float, refusal: Exception | None = None) -> dict[str, Any]:
@@ -47,6 +50,8 @@ def plan_json(plan: Plan, *, now: float, refusal: Exception | None = None) -> di
         values["time"]["total_seconds"] = plan.time.total_seconds
     if plan.memory:
         values["memory"]["taken_bytes"] = plan.memory.taken_bytes
+    values["asked"] = plan.asked
+    values["stages"] = [asdict(stage) | {"seconds": stage.seconds} for stage in plan.stages]
     values["chosen"] = _placement(plan.chosen, plan.survey)
     values["placements"] = [_placement(one, plan.survey) for one in plan.placements]
     values["other_way"] = [_placement(one, plan.survey) for one in plan.other_way]

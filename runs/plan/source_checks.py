@@ -100,6 +100,11 @@ def _remote(loaded: LoadedRunFile) -> Iterator[tuple[Place, str]]:
     spec = loaded.spec
     named: list[tuple[Place, str]] = [(("model", "from"), spec.model.source), (("data", "from"), spec.data.source)]
     named += [(("sync", number, "from"), item.source) for number, item in enumerate(spec.sync)]
+    named += [
+        (("train", number, "data", "from"), stage.data.source)
+        for number, stage in enumerate(spec.stages)
+        if stage.data is not None
+    ]
     return ((place, text) for place, text in named if not isinstance(parse_source(text), LocalSource))
 
 

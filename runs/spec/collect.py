@@ -32,6 +32,11 @@ class Collect(Section):
     logs: bool = Field(default=True, description="Whether the logs come, too: into the folder MODEL.run beside it.")
     metrics: bool = Field(default=True, description="Whether metrics.jsonl comes, too.")
 
+    stages: Literal["last", "all"] = Field(
+        default="last",
+        description="Of several stages: the last one's model comes home, or all; the others as TO-NAME beside it.",
+    )
+
     @model_validator(mode="after")
     def _rules(self) -> Self:
         targets = self.targets

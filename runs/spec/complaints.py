@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 # What the design promises and later versions bring; said instead of "unknown key".
 _NOT_YET: Mapping[tuple[str, ...], str] = {
-    ("after",): "not yet: inference and evaluation after training",
     ("data", "curation"): "not yet: curation rules",
 }
 
@@ -104,7 +103,7 @@ def _unknown_key(place: Place) -> tuple[str, str]:
     if promised := _NOT_YET.get(tuple(str(part) for part in place)):
         return promised, ""
     siblings = known_keys(section)
-    if section == ("train",):
+    if section[:1] == ("train",) and len(section) == 1 + isinstance(section[-1], int):
         siblings = [*siblings, *(flag for flag in known_flags() if flag not in OUR_FLAGS)]
     if near := difflib.get_close_matches(key, siblings, n=1, cutoff=0.6):
         return f"unknown key: {key}", near[0]

@@ -14,11 +14,11 @@ class Data(Section):
 
     source: DataSource = Field(
         alias="from",
-        description="A local .json or .jsonl file, hf://datasets/owner/name[@revision]/file.json, https:// or az://.",
+        description="A .json or .jsonl file of Alpaca, ShareGPT or messages rows: local, hf://datasets/, https:// or az://.",
     )
-    prompt_format: Literal["alpaca"] = Field(
+    prompt_format: Literal["alpaca", "vicuna", "chatml", "tokenizer"] = Field(
         default="alpaca",
-        description="alpaca: rows of instruction, optional input, and output; the prompt takes no part in the loss.",
+        description="How a conversation becomes text; tokenizer: by the base model's own chat template.",
     )
     sha256: str | None = Field(default=None, pattern=patterns.SHA256, description=SHA256_WORDS)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runs.adoption.carried import carry
 from runs.facts import Prepared, Synced
@@ -85,10 +85,26 @@ class Sync:
         data = moved.take(
             self._bring(context, spec.data.source, layout.path("inputs", "data"), sha256=spec.data.sha256)
         )
-        synced = Synced(model=model, data=data, bytes_sent=moved.sent_bytes)
+        further = self._bring_further(context, moved)
+        synced = Synced(model=model, data=data, bytes_sent=moved.sent_bytes, **further)
         carry(context.session(self.name), layout, synced)
         context.journal.put(context.run_id, synced)
         return moved.words()
+
+    def _bring_further(self, context: RunContext, moved: Moved) -> dict[str, Any]:
+        """The stages' own data, the questions and the tasks, as `Synced` has them."""
+        layout, spec, after = context.layout(), context.spec, context.spec.after
+        stage_data, questions, task_folder = dict[str, str](), "", ""
+        for stage in spec.stages:
+            if stage.data is not None:
+                where = layout.path("inputs", "stages", stage.name)
+                brought = self._bring(context, stage.data.source, where, sha256=stage.data.sha256)
+                stage_data[stage.name] = moved.take(brought)
+        if after.infer.questions is not None:
+            questions = moved.take(self._bring(context, after.infer.questions, layout.path("inputs", "questions")))
+        if after.evaluate.task_folder is not None:
+            task_folder = moved.take(self._bring(context, after.evaluate.task_folder, layout.path("inputs", "tasks")))
+        return {"stage_data": stage_data, "questions": questions, "task_folder": task_folder}
 
     def _bring(
         self,

@@ -9,17 +9,22 @@ from typing import TYPE_CHECKING
 
 from remote.errors import UnreachableError
 from runs.adoption.carried import carry
+from runs.after_job import CARD_FACTS
 from runs.backstop import arm_if_due
+from runs.card_facts import card_facts
 from runs.errors import TrainingFailedError
 from runs.evictions import close_evictions
 from runs.facts import Decided, Pausing, Prepared, Submitted, Synced, Trained
 from runs.job import evictions_file, launch_words, render_job
 from runs.log_copy import LogCopy
-from runs.masking import masked_status, take_secrets_back, try_to_take_secrets_back
+from runs.looking import look_at
+from runs.masking import take_secrets_back, try_to_take_secrets_back
 from runs.nodes import machines_of
+from runs.notify.tell import tell_budget
 from runs.pause import stop_and_wait
 from runs.power import refuse_if_off
 from runs.stages.others import Others, meeting_place, seat_of
+from runs.training_steps import Inputs, deepspeed_path
 from runs.types import StageName
 from templates.training.prune import WANTED
 
@@ -123,18 +128,27 @@ class Train:
 
         layout, session, spec = context.layout(), context.session(self.name), context.spec
         synced, decided = context.require(Synced), context.require(Decided)
-        send_bytes(session, context.loaded.deepspeed_config(), layout.path("job", "deepspeed.json"), mode=0o644)
+        for training in context.loaded.trainings:
+            send_bytes(session, training.deepspeed_config(), deepspeed_path(training.spec, layout), mode=0o644)
         self._tell_evictions(context)
         if steps := spec.collect.wanted_steps:
             wanted = json.dumps({"steps": steps}).encode()
             send_bytes(session, wanted, layout.path("checkpoints", WANTED), mode=0o644)
+        inputs = inputs_of(context.require(Prepared), synced)
+        facts = card_facts(spec, layout, inputs, decided)
+        send_bytes(session, facts, layout.path("job", CARD_FACTS), mode=0o644)
         job = render_job(
-            spec, layout, python=context.require(Prepared).python, model=synced.model, data=synced.data,
-            processes=processes_of(spec.machine, decided.size), save_seconds=decided.save_seconds,
-            secrets_file=self._put_secrets(context), number=submitted.number,
-            evictions_per_hour=decided.evictions_per_hour, on_scratch=has_scratch(spec, decided.size),
+            spec,
+            layout,
+            inputs,
+            processes=processes_of(spec.machine, decided.size),
+            save_seconds=decided.save_seconds,
+            secrets_file=self._put_secrets(context),
+            number=submitted.number,
+            evictions_per_hour=decided.evictions_per_hour,
+            on_scratch=has_scratch(spec, decided.size),
             seat=seat_of(context),
-        )  # fmt: skip
+        )
         context.journal.confirm(context.run_id)
         submitted = replace(submitted, first_address=meeting_place(context))
         context.journal.put(context.run_id, submitted)
@@ -195,13 +209,11 @@ class Train:
 
     def _look(self, context: RunContext, copy: LogCopy) -> AgentStatus:
         """One status, over a new connection where the old one is gone."""
-        from remote.agent import read_status
-
         lost = False
         while True:
             try:
                 session = context.session(self.name, deadline_seconds=_RECONNECT_SECONDS, fresh=lost)
-                status = masked_status(context, read_status(session, context.layout(), log_from=copy.size))
+                status = look_at(context, session, copy)
             except UnreachableError:
                 if lost:
                     raise
@@ -210,7 +222,6 @@ class Train:
                 context.journal.event(context.run_id, "connection lost, reconnecting")
                 refuse_if_off(context)
             else:
-                copy.append(status.log)
                 return status
 
     def _tell(self, context: RunContext, status: AgentStatus) -> None:
@@ -220,6 +231,7 @@ class Train:
         self._said.update(news)
         for note in [*news, *close_evictions(context, status)]:
             context.reporter.note(note)
+        tell_budget(context, status)
 
     def _show(self, context: RunContext, status: AgentStatus) -> None:
         progress = status.progress
@@ -243,6 +255,18 @@ def trained_of(status: AgentStatus, submitted: Submitted) -> Trained:
         steps=(progress.step if progress else None) or 0,
         loss=progress.loss if progress else None,
         seconds=status.now - submitted.at,
+    )
+
+
+def inputs_of(prepared: Prepared, synced: Synced) -> Inputs:
+    """Where on the machine the job finds what it reads."""
+    return Inputs(
+        python=prepared.python,
+        model=synced.model,
+        data=synced.data,
+        stage_data=synced.stage_data,
+        questions=synced.questions,
+        task_folder=synced.task_folder,
     )
 
 

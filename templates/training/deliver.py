@@ -33,6 +33,7 @@ DELIVERED = "delivered"
 # A role that was just given takes Azure some minutes to be known everywhere.
 _PAUSES_SECONDS = (5.0, 15.0, 60.0, 120.0, 300.0, 600.0)
 _DIGEST = "sha256"
+_MAY_BE_MISSING = "after/"
 
 
 class Delivery:
@@ -100,30 +101,40 @@ def _mark(entry: Mapping[str, Any]) -> tuple[int, str]:
     return int(entry["size"]), str(entry["sha256"])
 
 
-def promised_files(run_dir: Path, wanted: Wanted) -> dict[str, dict[str, Any]]:
+def promised_files(run_dir: Path, wanted: Wanted, also: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
     """Everything that is to be delivered, the model last and its manifest after everything else.
 
+    Args:
+        run_dir: The run's folder.
+        wanted: Logs, metrics and checkpoints.
+        also: Further folders with a manifest; answers and scores may have failed, and then there are none.
+
     Raises:
-        ManifestError: The model is not what its manifest says.
+        ManifestError: A folder is not what its manifest says.
     """
-    final = run_dir / "final"
-    # What is sent is marked with the manifest's digests: they must be those of the bytes on this disk.
-    if problems := check_manifest(final):
-        raise ManifestError(problems[0])
     files = dict(outputs_of(run_dir, wanted)["files"])
-    files |= {f"final/{name}": dict(entry) for name, entry in read_manifest(final)["files"].items()}
-    files[f"final/{NAME}"] = measured(final / NAME)
+    for name in (*also, "final"):
+        if not name.startswith(_MAY_BE_MISSING) or (run_dir / name / NAME).is_file():
+            files |= _whole(run_dir / name, name)
     return files
 
 
-def deliver_once(run_dir: Path, url: str, wanted: Wanted) -> dict[str, Any]:
+def _whole(folder: Path, name: str) -> dict[str, dict[str, Any]]:
+    # What is sent is marked with the manifest's digests: they must be those of the bytes on this disk.
+    if problems := check_manifest(folder):
+        raise ManifestError(problems[0])
+    files = {f"{name}/{path}": dict(entry) for path, entry in read_manifest(folder)["files"].items()}
+    return {**files, f"{name}/{NAME}": measured(folder / NAME)}
+
+
+def deliver_once(run_dir: Path, url: str, wanted: Wanted, also: Sequence[str] = ()) -> dict[str, Any]:
     """Deliver everything, and leave word of it.
 
     Raises:
         MirrorError: The storage cannot be had, or refused.
         ManifestError: The model is not whole.
     """
-    files = promised_files(run_dir, wanted)
+    files = promised_files(run_dir, wanted, also)
     sent = Delivery(run_dir, url).deliver(files)
     manifest_sha256 = hashlib.sha256((run_dir / "final" / NAME).read_bytes()).hexdigest()
     size = sum(int(entry["size"]) for entry in files.values())
@@ -132,11 +143,11 @@ def deliver_once(run_dir: Path, url: str, wanted: Wanted) -> dict[str, Any]:
     return word
 
 
-def _patiently(run_dir: Path, url: str, wanted: Wanted, pauses: Sequence[float]) -> dict[str, Any] | None:
-    metrics, told = Metrics(run_dir / "metrics.jsonl"), ""
-    for pause in (*pauses, None):
+def _patiently(asked: argparse.Namespace) -> dict[str, Any] | None:
+    metrics, told = Metrics(asked.run_dir / "metrics.jsonl"), ""
+    for pause in (*asked.pauses, None):
         try:
-            return deliver_once(run_dir, url, wanted)
+            return deliver_once(asked.run_dir, asked.to, Wanted.of(asked), asked.also)
         except (MirrorError, ManifestError, OSError) as error:
             if str(error) != told:
                 told = str(error)
@@ -151,20 +162,21 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     Wanted.add_to(parser)
     parser.add_argument("--to", required=True, help="az://ACCOUNT/CONTAINER/PREFIX.")
+    parser.add_argument("--also", nargs="*", default=[], help="Further folders of the run that have a manifest.")
     parser.add_argument("--now", action="store_true", help="Once, for the client.")
     parser.add_argument("--pauses", type=float, nargs="*", default=list(_PAUSES_SECONDS), help="Between tries.")
     asked = parser.parse_args(argv)
     if asked.now:
-        return _now(asked.run_dir, asked.to, Wanted.of(asked))
-    word = _patiently(asked.run_dir, asked.to, Wanted.of(asked), asked.pauses)
+        return _now(asked)
+    word = _patiently(asked)
     atomic.write_json(asked.run_dir / "markers" / "deliver.json", {"delivered": word is not None})
     return 0
 
 
-def _now(run_dir: Path, url: str, wanted: Wanted) -> int:
+def _now(asked: argparse.Namespace) -> int:
     os.environ.update(json.loads(sys.stdin.readline() or "{}"))
     try:
-        answer = deliver_once(run_dir, url, wanted)
+        answer = deliver_once(asked.run_dir, asked.to, Wanted.of(asked), asked.also)
     except (MirrorError, ManifestError, OSError) as error:
         answer = {"error": str(error)}
     print(json.dumps(answer), flush=True)  # noqa: T201 - the client reads it over SSH
