@@ -14,7 +14,9 @@ from cli.commands.adopt import adopt
 from cli.commands.allow_me import allow_me
 from cli.commands.attempts import attempts
 from cli.commands.collect import collect
+from cli.commands.completion import completion
 from cli.commands.cost import cost
+from cli.commands.dashboard import dashboard
 from cli.commands.doctor import doctor
 from cli.commands.down import down
 from cli.commands.evaluate import evaluate
@@ -44,7 +46,7 @@ app = typer.Typer(
     help="Rent the right Azure GPU machine, fine-tune with DeepSpeed, bring the verified model home, "
     "and prove that nothing is left to pay for.",
     no_args_is_help=True,
-    # Its two options would import pydantic for every command (see cli.quick).
+    # Its two options would import pydantic for every command (see cli.quick); `llamalift completion` is faster, too.
     add_completion=False,
     # Our errors go through cli.boundary; a bug keeps Python's own traceback.
     pretty_exceptions_enable=False,
@@ -80,8 +82,10 @@ for command in (
     secret,
     doctor,
     smoke,
+    dashboard,
     infer,
     evaluate,
+    completion,
 ):
     app.command(cls=QuickCommand, context_settings=_FOREIGN if command is ssh else None)(command)
 

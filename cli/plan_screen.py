@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from runs.plan.disk_options import DiskOption
     from runs.plan.plan import Plan
+    from runs.plan.source_checks import SourceAnswer
 
 _LABEL_WIDTH, _LEAST_ROOM = 14, 40
 # A save that takes no longer is no reason for another disk.
@@ -82,14 +83,13 @@ def _lines(plan: Plan, now: float, room: int) -> Iterator[tuple[str, str]]:
     """Yield one line per thing: its name, and the figure with its reason."""
     yield "account", account_words(plan, now)
     yield "creates", f"resource group {plan.resource_group} with everything in it{_image(plan)}"
-    yield (
-        "model",
-        f"{_count(plan.model.parameters)} parameters ({plan.model.basis}), ZeRO-{plan.zero_stage}, {plan.precision}",
-    )
+    yield "model", _model(plan)
     if not plan.stages:
         yield "data", _data(plan)
         if plan.packing is not None:
             yield "batches", packing_words(plan.packing, plan.rows_per_step)
+    for number, source in enumerate(plan.sources):
+        yield ("sources" if number == 0 else ""), _source(source)
     yield "disk", _disk(plan)
     if plan.save_seconds >= _WORTH_ANOTHER_DISK_SECONDS:
         yield "other disks", _disk_options(plan)
@@ -115,6 +115,12 @@ def _image(plan: Plan) -> str:
     return f"; image {image}" if image else ""
 
 
+def _model(plan: Plan) -> str:
+    adapters = f", {_count(plan.trained)} of adapters trained" if plan.trained < plan.model.parameters else ""
+    size = f"{_count(plan.model.parameters)} parameters ({plan.model.basis}){adapters}"
+    return f"{size}, ZeRO-{plan.zero_stage}, {plan.precision}"
+
+
 def _count(number: int) -> str:
     return f"{number / 1e9:.2f} billion" if number >= 1e9 else f"{number / 1e6:.2f} million"
 
@@ -125,6 +131,15 @@ def _data(plan: Plan) -> str:
         return f"rows unknown before it is on the machine; {step}"
     about = "" if plan.packing is None or plan.packing.is_exact else "about "
     return f"{plan.data.rows:,} rows ({plan.data.basis}); {about}{plan.steps:,} steps; {step}"
+
+
+def _source(source: SourceAnswer) -> str:
+    from cli.words import size
+
+    if source.verdict != "there":
+        return f"{source.source}: {source.verdict}, {source.words}"
+    files = "" if source.files is None else f", {source.files} file{'' if source.files == 1 else 's'}"
+    return f"{source.source}: there{files}{'' if source.size_bytes is None else f', {size(source.size_bytes)}'}"
 
 
 def _disk(plan: Plan) -> str:

@@ -21,6 +21,8 @@ from runs.journal import Journal
 from runs.journal.lease import lease
 from runs.loss import may_lose_model
 from runs.masking import mask_error
+from runs.notify.settings import check as check_notify
+from runs.notify.tell import tell_done, tell_failed
 from runs.pause import go_on, pause
 from runs.pipeline import OUR_ERRORS, run_stages
 from runs.power import try_settle_power
@@ -34,9 +36,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from runs.after_failure import Ask
+    from runs.cost import RunCost
     from runs.facts import Extension
     from runs.pause import Paused
     from runs.stages.base import Stage
+    from runs.status import RunStatus
     from runs.types import Reporter
 
 
@@ -61,11 +65,15 @@ class Run:
             SpecError: The run file is wrong; nothing was entered.
         """
         from runs.plan import make_plan
+        from runs.plan.source_checks import check_sources, refusal_of_sources
 
         loaded = load_run_file(run_file)
         # What can be refused is refused here, before anything exists.
         plan = make_plan(loaded)
         read_secrets(loaded.spec.secrets)
+        if (missing := refusal_of_sources(loaded, check_sources(loaded))) is not None:
+            raise missing
+        check_notify(loaded.spec)
         for target, key in loaded.targets().items():
             _refuse_full_target(target, key)
         state = state or StateFolder.of_user()
@@ -166,8 +174,11 @@ class Run:
                 raise
             except OUR_ERRORS as error:
                 _settle(context, error, on_failure, ask)
+                tell_failed(context, error)
                 raise
-        return make_receipt(self.journal, self.run_id)
+            receipt = make_receipt(self.journal, self.run_id)
+            tell_done(context, receipt if self.journal.run(self.run_id).state is RunState.ENDED else None)
+        return receipt
 
     def pause(self, reporter: Reporter | None = None, *, at_once: bool = False) -> Paused:
         """Stop the job at a checkpoint and deallocate the machine; its disk stays, and `up` goes on from there.
@@ -232,11 +243,43 @@ class Run:
             run_stages(context, [Teardown()])
         return make_receipt(self.journal, self.run_id)
 
+    @classmethod
+    def all(cls, *, state: StateFolder | None = None) -> list[Run]:
+        """Every run that this computer knows, newest first."""
+        state = state or StateFolder.of_user()
+        if not state.journal.exists():
+            return []
+        journal = Journal(state.journal)
+        return [cls(row, state, journal) for row in journal.runs()]
+
+    def status(self) -> RunStatus:
+        """Where the run stands: what the journal knows, and what the machine says in one SSH round trip."""
+        from runs.status import look
+
+        return look(self)
+
+    def log(self, *, follow: bool = False) -> Iterator[bytes]:
+        """The training log, piece by piece; it is here after the machine is gone, too.
+
+        Args:
+            follow: Go on until the job has ended.
+        """
+        from runs.logs import read_log
+
+        return read_log(self, follow=follow)
+
+    def cost(self) -> RunCost:
+        """What the run has cost until now, component by component; no cloud is asked."""
+        from runs.cost import cost_of_run
+
+        return cost_of_run(self.journal, self.run_id)
+
     def _stages(self, context: RunContext, *, keep: bool) -> list[Stage]:
         """The stages that may still run: after collection, or once teardown was decided on, only teardown."""
         from runs.stages.bootstrap import Bootstrap
         from runs.stages.collect import Collect
         from runs.stages.provision import Provision
+        from runs.stages.staging import Staging
         from runs.stages.sync import Sync
         from runs.stages.teardown import Teardown
         from runs.stages.train import Train
@@ -246,7 +289,8 @@ class Run:
         end: list[Stage] = [] if keep else [Teardown()]
         if Collect().is_done(context):
             return end
-        return [Provision(), Bootstrap(), Sync(), Train(), Collect(), *end]
+        first: list[Stage] = [] if context.spec.storage.stage == "never" else [Staging()]
+        return [*first, Provision(), Bootstrap(), Sync(), Train(), Collect(), *end]
 
 
 def _suffix() -> str:

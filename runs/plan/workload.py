@@ -11,6 +11,7 @@ from runs.plan.model_shape import ModelShape, model_shape
 from runs.plan.model_size import ModelSize, model_size
 from runs.plan.steps import DataSize, data_size
 from runs.spec.sources import LocalSource, parse_source
+from templates.after.questions import read_questions
 from templates.training.errors import DataError
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from runs.plan.trouble import Trouble
     from runs.spec.load import LoadedRunFile
+    from runs.spec.sync import SyncItem
 
 # A rehearsal trains on this computer's CPU: beyond this a step takes minutes and the memory is gone.
 MOST_REHEARSAL_PARAMETERS = 500_000_000
@@ -54,17 +56,36 @@ class Workload:
 
 def workload_of(loaded: LoadedRunFile, trouble: Trouble) -> Workload:
     """Find out what a run has to do; what cannot work is noted in `trouble`."""
+    _check_after(loaded, trouble)
     if loaded.spec.stages:
         return _of_stages(loaded, trouble)
-    spec = loaded.spec
     _check_format(loaded, trouble)
+    return _of_one(loaded, trouble)
+
+
+def _check_after(loaded: LoadedRunFile, trouble: Trouble) -> None:
+    """Questions and tasks that would be refused when everything else is paid for."""
+    after = loaded.spec.after
+    if after.infer.questions is not None:
+        try:
+            read_questions(loaded.resolve(after.infer.questions))
+        except DataError as error:
+            trouble.add(("after", "infer", "input"), str(error))
+    if after.evaluate.task_folder is not None:
+        folder = loaded.resolve(after.evaluate.task_folder)
+        if not any(folder.rglob("*.yaml")):
+            trouble.add(("after", "evaluate", "task_folder"), f"no task (.yaml) is in the folder: {folder}")
+
+
+def _of_one(loaded: LoadedRunFile, trouble: Trouble) -> Workload:
+    spec = loaded.spec
     return Workload(
         loaded,
         _model(loaded, trouble),
         model_shape(loaded),
         _data(loaded, trouble),
         _local_bytes(loaded, spec.data.source),
-        sum(_local_bytes(loaded, item.source) for item in spec.sync),
+        sum(_synced_bytes(loaded, item) for item in spec.sync),
     )
 
 
@@ -72,7 +93,10 @@ def _of_stages(loaded: LoadedRunFile, trouble: Trouble) -> Workload:
     works = []
     for number, training in enumerate(loaded.trainings):
         found = trouble.of_stage(number)
-        works.append(workload_of(training, found))
+        if number == 0:
+            # A later stage begins with a model that has the format of the one before.
+            _check_format(training, found)
+        works.append(_of_one(training, found))
         trouble.join(found)
     each = {work.loaded.spec.data.source: work.data_bytes or UNKNOWN_DATA_BYTES for work in works}
     return replace(works[0], loaded=loaded, data_bytes=sum(each.values()), stages=tuple(works))
@@ -118,6 +142,21 @@ def _data(loaded: LoadedRunFile, trouble: Trouble) -> DataSize | None:
 def _local_bytes(loaded: LoadedRunFile, source: str) -> int:
     parsed = parse_source(source)
     return _tree_bytes(loaded.resolve(parsed.path)) if isinstance(parsed, LocalSource) else 0
+
+
+def _synced_bytes(loaded: LoadedRunFile, item: SyncItem) -> int:
+    """What of a local source is sent: its ignore rules count. What cannot be sent is refused when it is tried."""
+    from remote.errors import TransferError
+    from remote.tree import scan
+
+    source = parse_source(item.source)
+    if not isinstance(source, LocalSource):
+        return 0
+    try:
+        tree = scan(loaded.resolve(source.path), f"/{item.target}", ignore=item.ignore, links=item.links)
+    except TransferError:
+        return _tree_bytes(loaded.resolve(source.path))
+    return sum(file.size_bytes for file in tree.files)
 
 
 def _tree_bytes(path: Path) -> int:

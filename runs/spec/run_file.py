@@ -14,6 +14,7 @@ from runs.spec.data import Data
 from runs.spec.limits import Limits
 from runs.spec.machine import Machine
 from runs.spec.model import Model
+from runs.spec.notify import Notify
 from runs.spec.section import Section, broken_rule, refuse
 from runs.spec.stage import Stage, Stages, as_written, one_or_several
 from runs.spec.storage import Storage
@@ -85,6 +86,9 @@ class RunFile(Section):
         description="Most that files may take of your line, in megabytes a second; null: as fast as it goes.",
     )
     after: After = Field(default_factory=After, description="Answers and scores of the finished model.")
+    notify: Notify = Field(
+        default_factory=Notify, description="Who is told when something has happened; nobody unless you say so."
+    )
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
@@ -167,6 +171,11 @@ def _broken_rules(spec: RunFile) -> Iterator[InitErrorDetails]:
     if spec.cloud == "rehearsal" and spec.storage.mount != "/workspace":
         mount = spec.storage.mount
         yield broken_rule(("storage", "mount"), f"a rehearsal machine has only /workspace, found: {mount}", mount)
+    if spec.storage.stage != "never" and spec.machine.nodes > 1:
+        stage = spec.storage.stage
+        yield broken_rule(
+            ("storage", "stage"), f"several machines fetch side by side and do not stage, found: {stage}", stage
+        )
     if spec.after.evaluate.task_folder and not spec.after.evaluate.tasks:
         folder = spec.after.evaluate.task_folder
         yield broken_rule(("after", "evaluate", "tasks"), f"name the tasks to take from the task_folder: {folder}")

@@ -11,12 +11,15 @@ import hashlib
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from templates.after.card_text import CARD, CURVE, CardFacts, Stage, body
 from templates.after.loss_curve import curves, draw
 from templates.agent.manifest import ManifestError, build_manifest, read_manifest, write_manifest
 from templates.training.checkpoints import write_durably
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _HARNESS = "https://github.com/EleutherAI/lm-evaluation-harness"
 _HUB = "hf://"
@@ -78,7 +81,7 @@ def _facts(
         run_id=told["run_id"],
         name=told["name"],
         base=told["base"],
-        stages=[_stage(one, lines, found) for one in told["stages"]],
+        stages=[_stage(one, lines, found, _folder(run_dir, one["name"])) for one in told["stages"]],
         parameters=manifest.get("model", {}).get("parameters"),
         machine=told["machine"],
         cost=f"${spent:.2f} until the model was done, by the machine's own meter ({told['prices']}).",
@@ -92,13 +95,20 @@ def _facts(
     )
 
 
-def _stage(told: dict[str, Any], lines: list[str], found: dict[str, Any]) -> Stage:
+def _folder(run_dir: Path, stage: str) -> Path:
+    """Where a stage's model is."""
+    kept = run_dir / "stages" / stage
+    return kept if kept.is_dir() else run_dir / "final"
+
+
+def _stage(told: dict[str, Any], lines: list[str], found: dict[str, Any], model: Path) -> Stage:
     points = found.get(told["name"], [])
     data, plan = (_last_event(lines, told["name"], kind) for kind in ("data", "plan"))
+    curation = _json(model / "curation.json")
     return Stage(
         name=told["name"],
         data=told["data"],
-        sha256=_digest(Path(told["data_file"])),
+        sha256=curation.get("output_sha256") or _digest(Path(told["data_file"])),
         prompt_format=told["prompt_format"],
         flags=told["flags"],
         deepspeed=told["deepspeed"],
@@ -107,8 +117,18 @@ def _stage(told: dict[str, Any], lines: list[str], found: dict[str, Any]) -> Sta
         steps=plan.get("total_steps"),
         first_loss=points[0][1] if points else None,
         last_loss=points[-1][1] if points else None,
-        rules=told.get("rules", ()),
+        rules=list(rule_lines(curation)),
     )
+
+
+def rule_lines(curation: dict[str, Any]) -> Iterator[str]:
+    """What the report of a curation says, in lines; none where the data was not curated."""
+    if not curation:
+        return
+    kept, rows = curation["kept"], curation["rows"]
+    yield f"`{curation['rules_name']}` (SHA-256 `{curation['rules_sha256'][:16]}…`): {kept:,} of {rows:,} rows kept"
+    yield from (f"{rule['name']}: {rule['dropped']:,} rows dropped" for rule in curation["rules"] if rule["dropped"])
+    yield f"the data as it came has SHA-256 `{curation['input_sha256']}`"
 
 
 def _last_event(lines: list[str], stage: str, kind: str) -> dict[str, Any]:

@@ -79,6 +79,8 @@ def prepare(argv: list[str]) -> Run:
     os.environ.update(_QUIET)
     # DeepSpeed calls torch by names that torch renames: once for each collective, in a log that people read.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"torch\.distributed")
+    # And peft by names that Transformers renames.
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\.modeling_utils")
     translated = flags.translate(argv, machine)
     os.environ.update(translated.environment)
     words, config, notes = _adapt_deepspeed(translated, machine)

@@ -40,10 +40,10 @@ def terminal(tmp_path: Path, machine_python: Path) -> Iterator[Terminal]:
 
 
 def project(terminal: Terminal, folder: Path) -> Path:
-    """The shipped recipe of two stages, one epoch each."""
+    """The shipped recipe of two stages, three steps each."""
     terminal.run("init", str(folder), "--recipe", "composed-cpu")
     run_file = folder / "run.yaml"
-    run_file.write_text(re.sub(r"num_train_epochs: \d+", "num_train_epochs: 1", run_file.read_text()))
+    run_file.write_text(re.sub(r"num_train_epochs: \d+", "max_steps: 3", run_file.read_text()))
     return run_file
 
 
@@ -70,32 +70,44 @@ def test_two_stages_are_trained_asked_scored_and_described_whatever_is_killed(
 
     At the end both models are home, compared with the base; questions are answered in order; the card is valid.
     """
-    folder = tmp_path / "composed"
+    run_id = begin_and_kill(terminal, tmp_path / "composed")
+    resumed = terminal.run("resume", run_id, seconds=600)
+    assert "nothing is left" in resumed.stderr
+    # Each stage came to its end once.
+    assert terminal.run("logs", run_id).stdout.count("'train_runtime'") == 2
+    look_at_models(tmp_path / "composed")
+    look_at_results(tmp_path / "composed")
+    look_at_card(tmp_path / "composed" / "model", machine_python)
+
+
+def begin_and_kill(terminal: Terminal, folder: Path) -> str:
+    """Start the run, and kill client and trainer in its second stage; gives the run's id."""
     up = terminal.start("up", str(project(terminal, folder)))
     status = in_stage(terminal, "alignment", 1)
-    run_id = status["row"]["run_id"]
+    run_id = str(status["row"]["run_id"])
     assert re.search(r"stage +alignment", terminal.run("status", run_id).stdout)
     os.killpg(up.pid, signal.SIGKILL)
     up.wait()
     terminal.run("ssh", run_id, "--", f"kill -KILL {status['agent']['step']['pid']}")
-    resumed = terminal.run("resume", run_id, seconds=600)
-    assert "nothing is left" in resumed.stderr
+    return run_id
 
-    log = terminal.run("logs", run_id).stdout
-    assert log.count("'train_runtime'") == 2  # each stage came to its end once
-    first, last, results = folder / "model-instruct", folder / "model", folder / "results"
-    for place in (first, last, results):
-        assert check_manifest(place) == []
-    # The second stage began with the first one's model, and made another one of it.
-    made_of = read_manifest(last)["model"]["base"]
-    assert Path(made_of).name == "instruct"
+
+def look_at_models(folder: Path) -> None:
+    """Both are whole; the second stage began with the first one's model, and made another one of it."""
+    first, last = folder / "model-instruct", folder / "model"
+    assert check_manifest(first) == check_manifest(last) == []
+    assert Path(read_manifest(last)["model"]["base"]).name == "instruct"
     assert read_manifest(first)["files"]["model.safetensors"] != read_manifest(last)["files"]["model.safetensors"]
 
+
+def look_at_results(folder: Path) -> None:
+    """Every question has its answer, in the order of the questions; every model has its score."""
+    results = folder / "results"
+    assert check_manifest(results) == []
     asked = [json.loads(line) for line in (folder / "questions.jsonl").read_text().splitlines()]
     answers = [json.loads(line) for line in (results / "answers.jsonl").read_text().splitlines()]
     assert [{key: row[key] for key in ("idx", "Instruction")} for row in answers] == asked
     assert all(isinstance(row["Response"], str) for row in answers)
-
     scores = json.loads((results / "evaluation.json").read_text())
     assert scores["models"] == ["base", "instruct", "alignment"]
     (task,) = scores["tasks"]
@@ -103,12 +115,15 @@ def test_two_stages_are_trained_asked_scored_and_described_whatever_is_killed(
     assert task["scores"].keys() == set(scores["models"])
     assert "difference" in task["scores"]["alignment"]
 
-    spoken = terminal_python(machine_python, CARD, str(last / "README.md"))
-    assert spoken["data"]["library_name"] == "transformers"
-    assert spoken["data"]["model-index"][0]["results"][0]["dataset"]["type"] == "plain_words"
-    assert "until the model was home" in spoken["text"]
-    assert all(word in spoken["text"] for word in ("instruct", "alignment", "loss_curve.svg", "./alignment.json"))
-    assert (last / "loss_curve.svg").read_text().startswith("<svg")
+
+def look_at_card(model: Path, machine_python: Path) -> None:
+    """The Hub's own library reads it; it tells of both stages and of what all of it has cost."""
+    card = terminal_python(machine_python, CARD, str(model / "README.md"))
+    assert card["data"]["library_name"] == "transformers"
+    assert card["data"]["model-index"][0]["results"][0]["dataset"]["type"] == "plain_words"
+    assert "until the model was home" in card["text"]
+    assert all(word in card["text"] for word in ("instruct", "alignment", "loss_curve.svg", "./alignment.json"))
+    assert (model / "loss_curve.svg").read_text().startswith("<svg")
 
 
 def terminal_python(python: Path, program: str, *words: str) -> Any:  # noqa: ANN401 - whatever JSON it prints

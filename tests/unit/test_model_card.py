@@ -15,6 +15,7 @@ from runs.journal.charges import Component
 from runs.spec.load import load_run_text
 from runs.types import RunRow, RunState
 from templates.after.card_text import CardFacts, Stage, body
+from templates.after.finish import rule_lines
 from templates.after.loss_curve import curves, draw
 from templates.agent.manifest import build_manifest, check_manifest, read_manifest, write_manifest
 
@@ -71,6 +72,20 @@ def test_a_card_tells_everything_that_made_the_model() -> None:
         "torch 2.13", "No licence is stated here",
     ):  # fmt: skip
         assert words in text, words
+
+
+def test_a_curation_is_told_rule_by_rule() -> None:
+    """What was dropped by what, and what the data was before."""
+    report = {
+        "rules_name": "unfiltered", "rules_sha256": "ab" * 32, "input_sha256": "cd" * 32, "rows": 1000, "kept": 990,
+        "rules": [{"name": "refusals", "dropped": 10}, {"name": "empty", "dropped": 0}],
+    }  # fmt: skip
+    assert list(rule_lines(report)) == [
+        f"`unfiltered` (SHA-256 `{('ab' * 32)[:16]}…`): 990 of 1,000 rows kept",
+        "refusals: 10 rows dropped",
+        f"the data as it came has SHA-256 `{'cd' * 32}`",
+    ]
+    assert list(rule_lines({})) == []
 
 
 def test_the_cost_is_completed_between_its_marks() -> None:

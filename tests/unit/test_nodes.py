@@ -13,10 +13,10 @@ from provisioning.azure.request_models import check_body
 from provisioning.azure.stack import Stack
 from provisioning.types import ResourceKind
 from remote.layout import RunLayout
-from runs.facts import Leaving, Trust
+from runs.facts import Leaving, Trained, Trust
 from runs.job import render_job
 from runs.journal import Journal
-from runs.nodes import NodeJournal, on_each
+from runs.nodes import NodeJournal, machines_of, on_each
 from runs.plan.make import make_plan
 from runs.plan.obstacles import Why
 from runs.plan.sizes import find_size
@@ -141,15 +141,39 @@ def test_facts_of_one_machine_are_its_own(tmp_path: Path) -> None:
     assert journal.get("r-abcdef", Trust) == Trust("first")
 
 
+class _Spec:
+    """As much of a run file as `machines_of` needs."""
+
+    class machine:  # noqa: N801 - as the run file has it
+        """Three of them."""
+
+        nodes = 3
+
+
 class _Machine:
     """As much of a run on a machine as `on_each` needs."""
 
-    def __init__(self, others: list[_Machine] | None = None) -> None:
+    spec = _Spec
+
+    def __init__(self, others: list[_Machine] | None = None, trained: Trained | None = None) -> None:
         self._others = others or []
+        self._trained = trained
 
     def others(self) -> list[_Machine]:
         """The further machines."""
         return self._others
+
+    def get(self, _kind: type[Trained]) -> Trained | None:
+        """Whether training is over."""
+        return self._trained
+
+
+def test_when_training_is_over_one_machine_is_enough() -> None:
+    """Nobody starts the others again to bring the model home from the first one."""
+    run: Any = _Machine([_Machine(), _Machine()])
+    assert len(machines_of(run)) == 3
+    over: Any = _Machine([_Machine(), _Machine()], Trained(steps=1, loss=None, seconds=1.0))
+    assert machines_of(over) == [over]
 
 
 def test_all_come_to_their_end_before_a_failure_is_told() -> None:

@@ -103,3 +103,16 @@ def test_scores_of_a_board_take_hours_that_the_limits_know_of(tmp_path: Path) ->
     assert scored.limits.hours > plain.limits.hours
     assert scored.asked == "6 tasks for 3 models"
     assert few.asked == "6 tasks for 1 model, at most 10 questions of each"
+
+
+def test_questions_and_tasks_that_will_not_do_are_refused_before_anything_is_rented(tmp_path: Path) -> None:
+    """They would be read only after the training was paid for."""
+    folder = write_recipe("composed-cpu", tmp_path).parent
+    (folder / "questions.jsonl").write_text('{"Instruction": "Who are you?"}\n')
+    (folder / "tasks" / "plain_words.yaml").unlink()
+    with pytest.raises(SpecError) as caught:
+        make_plan(load_run_file(folder / "run.yaml"))
+    assert [(problem.path, problem.message.split(":")[0]) for problem in caught.value.problems] == [
+        ("after.infer.input", "a question must be an object with idx and Instruction"),
+        ("after.evaluate.task_folder", "no task (.yaml) is in the folder"),
+    ]
