@@ -16,6 +16,7 @@ from cli.commands.attempts import attempts
 from cli.commands.collect import collect
 from cli.commands.completion import completion
 from cli.commands.cost import cost
+from cli.commands.dashboard import dashboard
 from cli.commands.doctor import doctor
 from cli.commands.down import down
 from cli.commands.evaluate import evaluate
@@ -81,6 +82,7 @@ for command in (
     secret,
     doctor,
     smoke,
+    dashboard,
     infer,
     evaluate,
     completion,
