@@ -1,0 +1,121 @@
+"""Conditions at work: for a batch of rows, which of them meet one, and because of what."""
+
+from __future__ import annotations
+
+import re
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from templates.curation.engine import compiled
+from templates.curation.languages import language_of
+from templates.curation.patterns import normal, phrase_patterns, regex_pattern
+from templates.curation.rules import (
+    Condition,
+    EmptyCondition,
+    LanguageCondition,
+    LengthCondition,
+    TextCondition,
+    TruncatedCondition,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    # For each row of a batch, given its texts: why it meets the condition, or None.
+    Check = Callable[[Sequence[tuple[str, ...]]], list[str | None]]
+
+_FENCE = re.compile(r"^[ \t]*```", re.MULTILINE)
+_LETTER = re.compile(r"[^\W_]")
+# Fewer words than this in the last line may be a heading, an item of a list, a line of a poem or a signature.
+_SENTENCE_WORDS = 8
+_OPEN_ENDS = frozenset(",([{/&=+-–—")
+
+
+def check_of(condition: Condition, engine: str | None = None) -> Check:
+    """Make the check of a condition that looks at one row alone.
+
+    Args:
+        condition: The condition.
+        engine: See `engine.compiled`.
+
+    Raises:
+        PatternError: RE2 does not take one of its regular expressions.
+    """
+    match condition:
+        case TextCondition():
+            return _text_check(condition, engine)
+        case LengthCondition():
+            return lambda rows: [_wrong_length(texts, condition) for texts in rows]
+        case LanguageCondition():
+            return lambda rows: [_language(texts, condition) for texts in rows]
+        case EmptyCondition():
+            return lambda rows: [_first(texts, _emptiness) for texts in rows]
+        case TruncatedCondition():
+            return lambda rows: [_first(texts, truncation) for texts in rows]
+        case _:
+            raise TypeError(f"not about one row: {condition}")
+
+
+def _text_check(condition: TextCondition, engine: str | None) -> Check:
+    phrases = [compiled(pattern, engine) for pattern in phrase_patterns(condition)]
+    regexes = [(regex, compiled(regex_pattern(regex, condition), engine)) for regex in condition.regexes]
+    names = {normal(phrase): phrase for phrase in reversed(condition.phrases)}
+
+    def check(rows: Sequence[tuple[str, ...]]) -> list[str | None]:
+        """Texts of all rows go through the engine together; the first reason of a row is the one given."""
+        texts = [text[: condition.within_first] for text in chain.from_iterable(rows)]
+        why: list[str | None] = [None] * len(texts)
+        for finder in phrases:
+            for number, found in enumerate(finder.found(texts, as_one=not condition.whole_words)):
+                if found is not None and why[number] is None:
+                    why[number] = _named(found, names)
+        for regex, finder in regexes:
+            for number, hit in enumerate(finder.hits(texts)):
+                if hit and why[number] is None:
+                    why[number] = regex
+        reasons = iter(why)
+        return [next((reason for reason in [next(reasons) for _ in row] if reason is not None), None) for row in rows]
+
+    return check
+
+
+def _named(found: str, names: dict[str, str]) -> str:
+    plain = normal(found)
+    # With whole words the letter beside the phrase was found with it.
+    return next((names[form] for form in (plain, plain[1:], plain[:-1], plain[1:-1]) if form.strip() in names), plain)
+
+
+def _wrong_length(texts: tuple[str, ...], condition: LengthCondition) -> str | None:
+    length = sum(len(text.split()) if condition.unit == "words" else len(text) for text in texts)
+    if condition.under is not None and length < condition.under:
+        return f"under {condition.under:,}"
+    if condition.over is not None and length > condition.over:
+        return f"over {condition.over:,}"
+    return None
+
+
+def _language(texts: tuple[str, ...], condition: LanguageCondition) -> str | None:
+    found = language_of("\n".join(texts))
+    return found if found in condition.languages else None
+
+
+def _first(texts: tuple[str, ...], why: Callable[[str], str | None]) -> str | None:
+    return next((reason for reason in map(why, texts) if reason is not None), None)
+
+
+def _emptiness(text: str) -> str | None:
+    return None if _LETTER.search(text) else "no letter and no digit"
+
+
+def truncation(text: str) -> str | None:
+    """Say how a text ends in the middle, or None: an open block of code, or a long last line without an end."""
+    text = text.rstrip()
+    if "```" in text and len(_FENCE.findall(text)) % 2:
+        return "a block of code is not closed"
+    end = text[-1:]
+    if not end.isalpha() and end not in _OPEN_ENDS:
+        return None
+    last = text.rpartition("\n")[2].split()
+    if len(last) >= _SENTENCE_WORDS and "://" not in last[-1]:
+        return "the last sentence has no end"
+    return None

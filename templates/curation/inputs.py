@@ -1,0 +1,109 @@
+"""What is to be curated: one file, or the data files of a folder, each cut into pieces that can be read side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from templates.curation.errors import InputError
+from templates.curation.parquet import row_groups
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+# The rows of a piece are in memory at once, several times over, in each process.
+PIECE_BYTES = 4 << 20
+SUFFIXES = (".json", ".jsonl", ".parquet")
+# Beside the data, repositories of the Hub describe it in files like these.
+_DESCRIPTIONS = ("config.json", "dataset_dict.json", "dataset_info.json", "dataset_infos.json", "state.json")
+_BOM = b"\xef\xbb\xbf"
+_WHITE = b" \t\r\n"
+
+Kind = Literal["lines", "list", "parquet"]
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """One file of rows.
+
+    Attributes:
+        path: Where it is.
+        kind: JSON lines, one JSON list, or Parquet.
+        begin: Offset of the first row in bytes; 0 for Parquet.
+        size_bytes: Its size.
+    """
+
+    path: Path
+    kind: Kind
+    begin: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The rows of a file that begin between two offsets; for Parquet, the row group `begin`."""
+
+    file: InputFile
+    begin: int
+    end: int
+
+
+def find_inputs(path: Path) -> Sequence[InputFile]:
+    """Give the files of an input, in the order of their names.
+
+    Of a folder's files those with `train` in their path are taken where there are any: the others are for testing.
+
+    Raises:
+        InputError: There is none, or one is neither JSON nor Parquet.
+    """
+    if path.is_dir():
+        files = [file for file in sorted(path.rglob("*")) if _is_data(file)]
+        chosen = [file for file in files if "train" in file.relative_to(path).as_posix().lower()] or files
+        if not chosen:
+            raise InputError(f"no {', '.join(SUFFIXES)} file in the folder: {path}")
+        return [_opened(file) for file in chosen]
+    return [_opened(path)]
+
+
+def pieces_of(file: InputFile) -> Iterator[Piece]:
+    """Cut a file; where the cuts are follows from the file alone."""
+    if file.kind == "parquet":
+        for number in range(row_groups(file.path)):
+            yield Piece(file, number, number + 1)
+        return
+    for begin in range(file.begin, file.size_bytes, PIECE_BYTES):
+        yield Piece(file, begin, min(begin + PIECE_BYTES, file.size_bytes))
+
+
+def _is_data(path: Path) -> bool:
+    return path.is_file() and path.suffix in SUFFIXES and path.name not in _DESCRIPTIONS
+
+
+def _opened(path: Path) -> InputFile:
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            head = file.read(len(_BOM) + 1)
+            if head == b"PAR1":
+                return InputFile(path, "parquet", 0, size)
+            begin = len(_BOM) if head.startswith(_BOM) else 0
+            file.seek(begin)
+            begin, first = _first_letter(file.read, begin)
+            if first == b"[":
+                begin, _ = _first_letter(file.read, begin + 1)
+                return InputFile(path, "list", begin, size)
+    except OSError as error:
+        raise InputError(f"cannot read the data: {error}") from error
+    if first == b"{":
+        return InputFile(path, "lines", begin, size)
+    if not first:
+        raise InputError(f"no rows in the data: {path}")
+    raise InputError(f"expected a JSON list, JSON lines or Parquet, found something else: {path}")
+
+
+def _first_letter(read: object, begin: int) -> tuple[int, bytes]:
+    assert callable(read)  # noqa: S101 - a file's own method
+    while (letter := read(1)) and letter in _WHITE:
+        begin += 1
+    return begin, letter
