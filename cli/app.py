@@ -15,6 +15,7 @@ from cli.commands.allow_me import allow_me
 from cli.commands.attempts import attempts
 from cli.commands.collect import collect
 from cli.commands.cost import cost
+from cli.commands.curate import curate
 from cli.commands.doctor import doctor
 from cli.commands.down import down
 from cli.commands.extend import extend
@@ -74,6 +75,7 @@ for command in (
     secret,
     doctor,
     smoke,
+    curate,
 ):
     app.command(cls=QuickCommand, context_settings=_FOREIGN if command is ssh else None)(command)
 

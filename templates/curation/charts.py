@@ -24,7 +24,9 @@ def bars(rows: Sequence[tuple[str, int]], whole: int, name: str) -> str:
     """
     longest = max((count for _, count in rows), default=0) or 1
     room = _WIDTH - _LABEL - _FIGURE
-    body = "".join(_bar(number, label, count, room * count / longest, whole) for number, (label, count) in enumerate(rows))
+    body = "".join(
+        _bar(number, label, count, room * count / longest, whole) for number, (label, count) in enumerate(rows)
+    )
     return _svg(_ROW * len(rows) + 4, body, name)
 
 

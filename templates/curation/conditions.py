@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 _FENCE = re.compile(r"^[ \t]*```", re.MULTILINE)
 _LETTER = re.compile(r"[^\W_]")
-# Fewer words than this in the last line may be a heading, an item of a list, a line of a poem or a signature.
-_SENTENCE_WORDS = 8
-_OPEN_ENDS = frozenset(",([{/&=+-–—")
+# What runs into a limit is long. Fewer words in the last line may be a heading, an item of a list or a signature.
+_LONG_WORDS, _SENTENCE_WORDS = 60, 8
+_OPEN_ENDS = frozenset(",([{/&=+-\u2013\u2014")
 
 
 def check_of(condition: Condition, engine: str | None = None) -> Check:
@@ -108,7 +108,7 @@ def _emptiness(text: str) -> str | None:
 
 
 def truncation(text: str) -> str | None:
-    """Say how a text ends in the middle, or None: an open block of code, or a long last line without an end."""
+    """Say how a text ends in the middle, or None: an open block of code, or a long answer whose last line has no end."""
     text = text.rstrip()
     if "```" in text and len(_FENCE.findall(text)) % 2:
         return "a block of code is not closed"
@@ -116,6 +116,6 @@ def truncation(text: str) -> str | None:
     if not end.isalpha() and end not in _OPEN_ENDS:
         return None
     last = text.rpartition("\n")[2].split()
-    if len(last) >= _SENTENCE_WORDS and "://" not in last[-1]:
+    if len(last) >= _SENTENCE_WORDS and "://" not in last[-1] and len(text.split()) >= _LONG_WORDS:
         return "the last sentence has no end"
     return None

@@ -1,4 +1,4 @@
-"""What is to be curated: one file, or the data files of a folder, each cut into pieces that can be read side by side."""
+"""What is to be curated: a file, or the data files of a folder, each cut into pieces that can be read side by side."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from templates.curation.errors import InputError
 from templates.curation.parquet import row_groups
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 # The rows of a piece are in memory at once, several times over, in each process.
@@ -52,18 +52,25 @@ class Piece:
 def find_inputs(path: Path) -> Sequence[InputFile]:
     """Give the files of an input, in the order of their names.
 
-    Of a folder's files those with `train` in their path are taken where there are any: the others are for testing.
-
     Raises:
         InputError: There is none, or one is neither JSON nor Parquet.
     """
     if path.is_dir():
-        files = [file for file in sorted(path.rglob("*")) if _is_data(file)]
-        chosen = [file for file in files if "train" in file.relative_to(path).as_posix().lower()] or files
+        names = [file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file()]
+        chosen = data_files(names)
         if not chosen:
             raise InputError(f"no {', '.join(SUFFIXES)} file in the folder: {path}")
-        return [_opened(file) for file in chosen]
+        return [_opened(path / name) for name in chosen]
     return [_opened(path)]
+
+
+def data_files(names: Iterable[str]) -> Sequence[str]:
+    """Give those files of a folder that hold its data, in the order of their names.
+
+    Those with `train` in their path are taken where there are any: the others are for testing.
+    """
+    data = sorted(name for name in names if name.endswith(SUFFIXES) and name.rpartition("/")[2] not in _DESCRIPTIONS)
+    return [name for name in data if "train" in name.lower()] or data
 
 
 def pieces_of(file: InputFile) -> Iterator[Piece]:
@@ -74,10 +81,6 @@ def pieces_of(file: InputFile) -> Iterator[Piece]:
         return
     for begin in range(file.begin, file.size_bytes, PIECE_BYTES):
         yield Piece(file, begin, min(begin + PIECE_BYTES, file.size_bytes))
-
-
-def _is_data(path: Path) -> bool:
-    return path.is_file() and path.suffix in SUFFIXES and path.name not in _DESCRIPTIONS
 
 
 def _opened(path: Path) -> InputFile:

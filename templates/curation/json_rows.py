@@ -215,4 +215,3 @@ def _words(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError):
         return error.msg.lower() if error.msg.startswith("Expecting") else error.msg
     return "nested too deeply" if isinstance(error, RecursionError) else str(error)
-

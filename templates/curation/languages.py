@@ -19,26 +19,26 @@ if TYPE_CHECKING:
 _COMMON: Mapping[str, str] = {
     "cs": "a se na v je to že s z do i o k jsou ale jako za by si který která které po tak byl bylo není nebo jeho pro",
     "da": "og i at det er en til af på som for med den der de ikke et har var jeg han kan fra vil men om så også eller",
-    "de": "der die das und ist in zu den nicht von sie es mit sich des auf für als dem ein eine auch werden wird aus bei "
-    "nach oder wie ich wir kann einen durch sind zum zur",
-    "en": "the of and to in a is that for it as was with be by on not this are or at from have you which an they can "
-    "will their has but your we if more i",
-    "es": "de la que el en y a los se del las un por con no una su para es al lo como más o pero sus le ha me sin sobre "
-    "este ya entre cuando muy son también hay",
+    "de": "der die das und ist in zu den nicht von sie es mit sich des auf für als dem ein eine auch werden wird "
+    "aus bei nach oder wie ich wir kann einen durch sind zum zur",
+    "en": "the of and to in a is that for it as was with be by on not this are or at from have you which an they "
+    "can will their has but your we if more i",
+    "es": "de la que el en y a los se del las un por con no una su para es al lo como más o pero sus le ha me sin "
+    "sobre este ya entre cuando muy son también hay",
     "fi": "ja on ei se että oli hän ovat mutta kun joka myös niin kuin tai sen ole voi ovat tämä mukaan jos sitä mikä",
-    "fr": "de la le et les des en un du une que est pour qui dans a par plus pas au sur ne se ce il sont la vous avec "
-    "cette ou être comme mais nous aux ces",
+    "fr": "de la le et les des en un du une que est pour qui dans a par plus pas au sur ne se ce il sont la vous "
+    "avec cette ou être comme mais nous aux ces",
     "hu": "a az és hogy nem is egy ez meg csak de van volt mint ha vagy már még el azt lehet ki ami kell sem amely",
-    "id": "yang dan di untuk dengan dari ini pada adalah tidak dalam akan itu ke dapat juga atau oleh sebagai karena "
-    "mereka anda bisa saya",
-    "it": "di e il la che in un a per è una sono con non si da del le della dei come i nel alla più anche o ma questo gli "
-    "al delle lo se essere può",
-    "nl": "de het een van en in is dat op te zijn met voor niet die aan er om ook als bij door maar naar dan wordt kan uit "
-    "je ze heeft worden deze",
+    "id": "yang dan di untuk dengan dari ini pada adalah tidak dalam akan itu ke dapat juga atau oleh sebagai "
+    "karena mereka anda bisa saya",
+    "it": "di e il la che in un a per è una sono con non si da del le della dei come i nel alla più anche o ma "
+    "questo gli al delle lo se essere può",
+    "nl": "de het een van en in is dat op te zijn met voor niet die aan er om ook als bij door maar naar dan wordt "
+    "kan uit je ze heeft worden deze",
     "no": "og i å det er en til av på som for med den de ikke et har var jeg kan fra vil men om så også eller ved bli",
     "pl": "w i na z się nie do to jest że o jak a po co od za ale dla przez są by może jego tym czy które który także",
-    "pt": "de a o que e do da em um para é com não uma os no se na por mais as dos como mas ao ele das à seu sua ou ser "
-    "quando muito são você também",
+    "pt": "de a o que e do da em um para é com não uma os no se na por mais as dos como mas ao ele das à seu sua ou "
+    "ser quando muito são você também",
     "ro": "de și a în la că nu cu pe se un o din este care mai ca sunt pentru să al ale sau fi fost prin dar acest",
     "sv": "och i att det som en på är av för med den till inte har de om ett var jag från kan men så vi eller man ska",
     "tr": "ve bir bu da de için ile çok daha olarak olan gibi ne o değil kadar sonra ama en var veya her olduğu",

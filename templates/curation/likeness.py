@@ -1,9 +1,9 @@
 """How alike two rows are, and a signature by which rows that are alike meet.
 
 Likeness is the Jaccard similarity of the sets of word triples. The signature is MinHash by one permutation (P. Li,
-A. Owen, C.-H. Zhang, 2012: one hash for each triple, the smallest in each of 64 buckets), with empty buckets filled from
-the next one that is not (A. Shrivastava, P. Li, 2014), cut into bands (A. Broder, 1997; J. Leskovec et al., Mining of
-Massive Datasets, 3.4). Whoever meets in a band is compared exactly, so that nothing is dropped on a guess.
+A. Owen, C.-H. Zhang, 2012: one hash for each triple, the smallest in each of 64 buckets), with empty buckets filled
+from the next one that is not (A. Shrivastava, P. Li, 2014), cut into bands (A. Broder, 1997; J. Leskovec et al.,
+Mining of Massive Datasets, 3.4). Whoever meets in a band is compared exactly, so that nothing is dropped on a guess.
 """
 
 from __future__ import annotations

@@ -28,7 +28,8 @@ p { margin: 4px 0; } .quiet { color: var(--quiet); font-size: 13px; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px; margin: 20px 0; }
 .tile, .rule { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 12px 16px; }
 .tile b { display: block; font-size: 22px; font-variant-numeric: tabular-nums; }
-.rule { margin: 12px 0; } .rule header { display: flex; justify-content: space-between; gap: 12px; align-items: baseline; }
+.rule { margin: 12px 0; }
+.rule header { display: flex; justify-content: space-between; gap: 12px; align-items: baseline; }
 summary { cursor: pointer; color: var(--quiet); font-size: 13px; margin-top: 8px; }
 table { border-collapse: collapse; width: 100%; font-size: 13px; margin-top: 8px; }
 td { border-top: 1px solid var(--line); padding: 4px 8px 4px 0; vertical-align: top; overflow-wrap: anywhere; }
@@ -58,7 +59,7 @@ def _parts(report: Report) -> Iterator[str]:
         f'<h1>{escape(title)}</h1><p class="quiet">{escape(", ".join(report.input_names[:5]))}</p>'
         '<div class="tiles">'
         f"{_tile('rows read', f'{report.rows:,}')}{_tile('kept', f'{report.kept:,}')}{_tile('dropped', f'{gone:,}')}"
-        f"{_tile('kept, share', f'{report.kept / report.rows:.1%}' if report.rows else '–')}</div>"
+        f"{_tile('kept, share', f'{report.kept / report.rows:.1%}' if report.rows else '-')}</div>"
     )
     counts = [("kept", report.kept), *((rule.name, rule.dropped) for rule in report.rules)]
     yield f"<h2>What became of the rows</h2>{bars(counts, report.rows, 'rows kept, and dropped by each rule')}"

@@ -8,15 +8,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from templates.curation.rules import TextCondition
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from templates.curation.rules import TextCondition
 
 # RE2 refuses programs beyond 8 MiB; one of so many characters takes a tenth of that.
 _MOST_CHARACTERS = 12_000
 _SPACE = r"[\s\x{00A0}]+"
-_ALIKE = {"'": "'‘’ʼ", '"': '"“”„', "-": "-‐‑–"}
+# Left and right quotes and their like, by code: on paper they are hard to tell apart.
+_ALIKE = {"'": "'\u2018\u2019\u02bc", '"': '"\u201c\u201d\u201e', "-": "-\u2010\u2011\u2013"}
 _PLAIN = {ord(form): plain for plain, forms in _ALIKE.items() for form in forms}
 # Letters, digits and the underscore in any script: RE2's own \b knows ASCII alone.
 _WORD = r"\pL\pN_"
@@ -33,7 +34,7 @@ def phrase_patterns(condition: TextCondition) -> Iterator[str]:
 
 def regex_pattern(regex: str, condition: TextCondition) -> str:
     """Give the pattern of one of the regular expressions."""
-    return regex if condition.match_case else f"(?i)(?:{regex})"
+    return regex if condition.match_case else f"(?i){regex}"
 
 
 def normal(text: str) -> str:

@@ -115,7 +115,7 @@ class Worker:
             survivors.places.append(done.tally.rows - 1)
             survivors.bins.append(length_bin(texts))
             for keys, rule in zip(survivors.keys, self._duplicates, strict=True):
-                keys += key_of(rule, texts)
+                keys.extend(key_of(rule, texts))
 
     def alike(self, task: tuple[int, Sequence[Pair]]) -> list[bool]:
         """Tell of pairs of rows whether they are as alike as the duplicate rule of this number says."""

@@ -74,7 +74,7 @@ class Report:
 
 def fingerprint_of(rules_sha256: str, input_sha256: str, output_sha256: str) -> str:
     """SHA-256, in hex, of the three digests in hex, one on each line."""
-    return hashlib.sha256("\n".join([rules_sha256, input_sha256, output_sha256, ""]).encode()).hexdigest()
+    return hashlib.sha256(f"{rules_sha256}\n{input_sha256}\n{output_sha256}\n".encode()).hexdigest()
 
 
 def rule_reports(names: Sequence[str], tally: Tally) -> tuple[RuleReport, ...]:

@@ -75,12 +75,7 @@ class DuplicateCondition:
 
 
 Condition = (
-    TextCondition
-    | LengthCondition
-    | LanguageCondition
-    | EmptyCondition
-    | TruncatedCondition
-    | DuplicateCondition
+    TextCondition | LengthCondition | LanguageCondition | EmptyCondition | TruncatedCondition | DuplicateCondition
 )
 
 _KINDS: Mapping[str, type[Any]] = {
