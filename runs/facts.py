@@ -129,6 +129,31 @@ class Trained:
 
 
 @dataclass(frozen=True, slots=True)
+class Curated:
+    """The data was curated before it was trained on.
+
+    Attributes:
+        rules_name: What the rules are called.
+        rules_sha256: SHA-256 of the rules.
+        input_sha256: SHA-256 of the data as it came.
+        output_sha256: SHA-256 of the data that was trained on.
+        fingerprint: SHA-256 over these three.
+        rows: Rows that came.
+        kept: Rows that were trained on.
+        dropped: Rows dropped, by the rule that dropped them.
+    """
+
+    rules_name: str
+    rules_sha256: str
+    input_sha256: str
+    output_sha256: str
+    fingerprint: str
+    rows: int
+    kept: int
+    dropped: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Collected:
     """The model is at its destination and every byte was checked there."""
 

@@ -38,7 +38,7 @@ def render_job(
 ) -> Mapping[str, Any]:
     """`job.json`: the steps in order, each with its argv and the marker that alone proves its success.
 
-    Training is one step, or one for each launch of the recipe's literal way.
+    Training is one step, or one for each launch of the recipe's literal way; data that is to be curated is so before.
 
     Args:
         spec: What the run file asks for.
@@ -59,6 +59,9 @@ def render_job(
     masked = [python, "-m", "templates.training.masked", ",".join(spec.secrets)] if secrets_file else []
     # On scratch a save takes far less: the trainer's own first save tells.
     schedule = spec.save_schedule(evictions_per_hour, 0.0 if on_scratch else save_seconds)
+    first = {"curate": [*masked, python, *curation_words(layout, data)]} if spec.data.rule_sets else {}
+    if first:
+        data = curated_data(layout)
     flags = trainer_flags(spec, layout, schedule, model=model, data=data)
     train = [*launch, "-m", "templates.training.train", *flags]
     if spec.storage.scratch == "auto":
@@ -69,7 +72,7 @@ def render_job(
     programs = {"train": train}
     if spec.checkpoints.relaunch:
         programs = {f"{_LAUNCH}{every}": [*train, "--llamalift_relaunch", str(every)] for every in ladder(schedule)}
-    restarts = {**dict.fromkeys(programs, spec.train.max_restarts), "verify": 1}
+    restarts = {**dict.fromkeys(programs, spec.train.max_restarts), "curate": 1, "verify": 1}
     return {
         "schema": 1,
         "number": number,
@@ -80,12 +83,29 @@ def render_job(
                 # The agent's own figures beside this one: templates/agent/hang.py.
                 "hang": {"save_seconds": save_seconds} if name in programs else None,
             }
-            for name, argv in {**programs, "verify": verify}.items()
+            for name, argv in {**first, **programs, "verify": verify}.items()
         ],
         "grace_seconds": grace_seconds(save_seconds),
         "save_seconds": save_seconds,
         "secrets_file": secrets_file,
     }  # fmt: skip
+
+
+def curation_rules_file(layout: RunLayout) -> str:
+    """Where the rules are that the data is curated by."""
+    return layout.path("job", "curation.json")
+
+
+def curated_data(layout: RunLayout) -> str:
+    """Where the curated data is; what it was curated from stays where it is."""
+    return layout.path("inputs", "curated", "data.jsonl")
+
+
+def curation_words(layout: RunLayout, data: str) -> list[str]:
+    """The arguments of Python that curate the data on the machine."""
+    words = {"run-dir": layout.run_folder, "input": data, "rules": curation_rules_file(layout)}
+    pairs = {**words, "output": curated_data(layout)}.items()
+    return ["-m", "templates.curation.step", *(word for name, value in pairs for word in (f"--{name}", value))]
 
 
 def evictions_file(spec: RunFile, evictions_per_hour: float | None) -> bytes:

@@ -40,12 +40,13 @@ def agent_zipapp() -> bytes:
 
 
 def trainer_zipapp() -> bytes:
-    """The trainer with the modules that it shares with the agent: the manifest, and how disks are looked at."""
+    """The trainer with what curates its data, and the modules that it shares with the agent: manifest, atomic files."""
     return _zipped(
         {
             **_module("__init__.py"),
             **{path: data for name in _SHARED for path, data in _module("agent", name).items()},
             **_package("training"),
+            **_package("curation"),
         }
     )
 

@@ -10,6 +10,8 @@ from runs.spec.sources import HubSource, parse_source
 from templates.training.alpaca import prompt, read_rows
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from runs.spec.load import LoadedRunFile
     from runs.spec.train import Train
 
@@ -49,12 +51,26 @@ def data_size(loaded: LoadedRunFile) -> DataSize | None:
     longest = loaded.spec.train.model_max_length
     if isinstance(source, HubSource):
         rows = _KNOWN_ROWS.get(source.repository.lower())
-        return None if rows is None else DataSize(rows, 0, longest, "known data set")
+        basis = "known data set, before curating" if loaded.spec.data.rule_sets else "known data set"
+        return None if rows is None else DataSize(rows, 0, longest, basis)
     file = loaded.resolve(source.path)
+    rules = loaded.curation_rules()
+    if rules is None:
+        return _counted(file, file, longest, "counted in the file")
+    from runs.plan.curated_data import curated_file
+
+    with curated_file(file, rules) as left:
+        if left is None:
+            return None
+        output, rows = left
+        return _counted(output, file, longest, f"what {rules.name} leaves of {rows:,}")
+
+
+def _counted(file: Path, stored: Path, longest: int, basis: str) -> DataSize:
     texts = (prompt(row.instruction, row.input) + row.output for row in read_rows(file))
     lengths = [min(longest, len(text) / _CHARACTERS_PER_TOKEN) for text in texts]
     mean = sum(lengths) / len(lengths)
-    return DataSize(len(lengths), file.stat().st_size, min(longest, mean * _PADDING), "counted in the file")
+    return DataSize(len(lengths), stored.stat().st_size, min(longest, mean * _PADDING), basis)
 
 
 def rows_per_step(train: Train, processes: int) -> int:

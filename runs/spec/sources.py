@@ -84,11 +84,8 @@ def _checked_model(text: str) -> str:
 
 def _checked_data(text: str) -> str:
     source = parse_source(text)
-    file = source.path if isinstance(source, LocalSource) else source.file
     if isinstance(source, HubSource) and not source.is_dataset:
         raise ValueError(f"expected a data set, such as hf://datasets/owner/name/file.json, found: {text}")
-    if not (file or "").endswith((".json", ".jsonl")):
-        raise ValueError(f"expected one .json or .jsonl file of Alpaca rows, found: {text}")
     return text
 
 

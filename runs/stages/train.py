@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from remote.errors import UnreachableError
 from runs.adoption.carried import carry
 from runs.backstop import arm_if_due
+from runs.curated import note_curation
 from runs.errors import TrainingFailedError
 from runs.evictions import close_evictions
 from runs.facts import Decided, Pausing, Prepared, Submitted, Synced, Trained
-from runs.job import evictions_file, launch_words, render_job
+from runs.job import curation_rules_file, evictions_file, launch_words, render_job
 from runs.log_copy import LogCopy
 from runs.masking import masked_status, take_secrets_back, try_to_take_secrets_back
 from runs.pause import stop_and_wait
@@ -61,6 +62,7 @@ class Train:
             try_to_take_secrets_back(context)
             raise
         take_secrets_back(context)
+        note_curation(context)
         trained = trained_of(status, context.require(Submitted))
         context.journal.put(context.run_id, trained)
         loss = "" if trained.loss is None else f", loss {trained.loss:.3f}"
@@ -106,6 +108,7 @@ class Train:
         layout, session, spec = context.layout(), context.session(self.name), context.spec
         synced, decided = context.require(Synced), context.require(Decided)
         send_bytes(session, context.loaded.deepspeed_config(), layout.path("job", "deepspeed.json"), mode=0o644)
+        self._send_rules(context)
         self._tell_evictions(context)
         job = render_job(
             spec, layout, python=context.require(Prepared).python, model=synced.model, data=synced.data,
@@ -117,6 +120,13 @@ class Train:
         context.journal.put(context.run_id, submitted)
         carry(session, layout, submitted)
         submit_job(session, layout, job)
+
+    def _send_rules(self, context: RunContext) -> None:
+        from remote.transfer import send_bytes
+
+        if rules := context.loaded.curation_rules():
+            target = curation_rules_file(context.layout())
+            send_bytes(context.session(self.name), rules.to_json().encode(), target, mode=0o644)
 
     def _put_secrets(self, context: RunContext) -> str | None:
         """They are in memory there, and gone with each restart of the machine; gives their file, None without any."""

@@ -41,13 +41,16 @@ class Assembled:
         self.tally.add(done.tally)
 
 
-def assemble(files: Sequence[InputFile], pool: Pool, progress: Callable[[int, int], None]) -> Assembled:
+def assemble(
+    files: Sequence[InputFile], pool: Pool, progress: Callable[[int, int], None], piece_bytes: int
+) -> Assembled:
     """Do every piece of every file.
 
     Args:
         files: The input.
         pool: Who does them.
         progress: Told the bytes done and all bytes.
+        piece_bytes: Size of a piece.
 
     Raises:
         InputError: A file is not what it should be; the message names file and row.
@@ -56,7 +59,7 @@ def assemble(files: Sequence[InputFile], pool: Pool, progress: Callable[[int, in
     total = sum(file.size_bytes for file in files)
     finished = 0
     chain = _Chain(pool)
-    for task, done in pool.pieces(_tasks(files)):
+    for task, done in pool.pieces(_tasks(files, piece_bytes)):
         for number, right in chain.checked(task, done):
             before = assembled.tally.rows
             assembled.take(number, right)
@@ -70,10 +73,10 @@ def assemble(files: Sequence[InputFile], pool: Pool, progress: Callable[[int, in
     return assembled
 
 
-def _tasks(files: Sequence[InputFile]) -> Iterator[Task]:
+def _tasks(files: Sequence[InputFile], piece_bytes: int) -> Iterator[Task]:
     number = 0
     for file in files:
-        for piece in pieces_of(file):
+        for piece in pieces_of(file, piece_bytes):
             yield Task(number, piece)
             number += 1
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _WIDTH = 760
-_ROW, _LABEL, _FIGURE = 26, 210, 120
+_ROW, _LABEL, _FIGURE = 26, 235, 120
 _HEIGHT, _FOOT = 180, 22
 _MOST_LETTERS = 32
 

@@ -108,7 +108,7 @@ def _emptiness(text: str) -> str | None:
 
 
 def truncation(text: str) -> str | None:
-    """Say how a text ends in the middle, or None: an open block of code, or a long answer whose last line has no end."""
+    """Say how a text ends in the middle, or None: an open block of code, or a long text whose last line has no end."""
     text = text.rstrip()
     if "```" in text and len(_FENCE.findall(text)) % 2:
         return "a block of code is not closed"

@@ -49,6 +49,7 @@ def curate(
     report_html: Path,
     workers: int | None = None,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
+    piece_bytes: int = PIECE_BYTES,
 ) -> Report:
     """Curate a file, or the data files of a folder. Output and reports appear whole, the output last, or not at all.
 
@@ -60,6 +61,7 @@ def curate(
         report_html: Where the report's page goes.
         workers: Processes; by default as many as there are cores.
         progress: Told the bytes read so far and all bytes.
+        piece_bytes: What a process reads at once; the result does not depend on it.
 
     Raises:
         CurationError: The input cannot be read, no row is left, or another process curates into the same file.
@@ -69,10 +71,10 @@ def curate(
         raise InputError(f"the output would replace the input: {output}")
     over = threading.Event()
     with workplace(output) as folder, ThreadPoolExecutor(1) as aside, _set_at_end(over):
-        digest = aside.submit(_sha256_of, files, over)
+        digest = aside.submit(digest_of, files, over)
         cores = default_workers() if workers is None else workers
-        with Pool(rules, folder, _useful(cores, files)) as pool:
-            assembled = assemble(files, pool, progress)
+        with Pool(rules, folder, _useful(cores, files, piece_bytes)) as pool:
+            assembled = assemble(files, pool, progress, piece_bytes)
             standing, tally = Standing(assembled, folder), assembled.tally
             for number, rule in enumerate(rules.duplicate_rules):
                 _drop_duplicates(standing, number, rule, tally, pool)
@@ -99,9 +101,9 @@ def curate(
     return report
 
 
-def _useful(workers: int, files: Sequence[InputFile]) -> int:
-    """A small input is done before further processes have started."""
-    return workers if sum(file.size_bytes for file in files) > PIECE_BYTES else 1
+def _useful(workers: int, files: Sequence[InputFile], piece_bytes: int) -> int:
+    """What fits into one piece is done before further processes have started."""
+    return workers if sum(file.size_bytes for file in files) > piece_bytes else 1
 
 
 def _drop_duplicates(standing: Standing, number: int, rule: Rule, tally: Tally, pool: Pool) -> None:
@@ -129,14 +131,20 @@ def _set_at_end(event: threading.Event) -> Iterator[None]:
         event.set()
 
 
-def _sha256_of(files: Sequence[InputFile], over: threading.Event) -> str:
+def digest_of(files: Sequence[InputFile], over: threading.Event | None = None) -> str:
+    """SHA-256 of a file in hex; of several, of their digests in hex, one on each line.
+
+    Args:
+        files: The files.
+        over: Once set, nobody waits for the answer any more.
+    """
     digests = [_digest(file, over) for file in files]
     return digests[0] if len(digests) == 1 else hashlib.sha256("\n".join([*digests, ""]).encode()).hexdigest()
 
 
-def _digest(file: InputFile, over: threading.Event) -> str:
+def _digest(file: InputFile, over: threading.Event | None) -> str:
     digest = hashlib.sha256()
     with file.path.open("rb") as opened:
-        while not over.is_set() and (data := opened.read(1 << 20)):
+        while not (over and over.is_set()) and (data := opened.read(1 << 20)):
             digest.update(data)
     return digest.hexdigest()

@@ -83,7 +83,7 @@ def same(standing: Standing, rule: int) -> Iterator[tuple[int, int]]:
 def alike(standing: Standing, rule: int, condition: DuplicateCondition, pool: Pool) -> dict[int, int]:
     """Give each survivor that resembles an earlier one, with that one.
 
-    Candidates are, in each band, the first survivor with a value and each later one that has it.
+    Candidates are, in each band, each survivor with the first and with the last one before it that has its value.
     """
     assert condition.similarity is not None  # noqa: S101 - whoever calls this has looked
     bands, _ = bands_for(condition.similarity)
@@ -93,7 +93,7 @@ def alike(standing: Standing, rule: int, condition: DuplicateCondition, pool: Po
         for (_, task), answers in pool.alike((rule, pairs) for pairs in _tasks(standing, fresh)):
             for pair, is_alike in zip(task, answers, strict=True):
                 if is_alike:
-                    found[pair.later] = pair.earlier
+                    found.setdefault(pair.later, pair.earlier)
     return found
 
 
@@ -107,11 +107,17 @@ def _meetings(standing: Standing, rule: int, band: int, bands: int) -> Iterator[
     passes = 1 + len(standing.flags) // MOST_KEYS
     for number in range(passes):
         first: dict[int, int] = {}
+        last: dict[int, int] = {}
         for piece, begin, _ in standing.pieces():
             values = array("Q")
             values.frombytes(standing.spool.keys(piece, rule))
             for survivor, value in enumerate(values[band::bands], start=begin):
-                if standing.flags[survivor] and value % passes == number:
-                    earlier = first.setdefault(value, survivor)
-                    if earlier != survivor:
-                        yield survivor, earlier
+                if not standing.flags[survivor] or value % passes != number:
+                    continue
+                earlier = first.setdefault(value, survivor)
+                if earlier == survivor:
+                    continue
+                yield survivor, earlier
+                if value in last:
+                    yield survivor, last[value]
+                last[value] = survivor

@@ -73,14 +73,14 @@ def data_files(names: Iterable[str]) -> Sequence[str]:
     return [name for name in data if "train" in name.lower()] or data
 
 
-def pieces_of(file: InputFile) -> Iterator[Piece]:
-    """Cut a file; where the cuts are follows from the file alone."""
+def pieces_of(file: InputFile, piece_bytes: int = PIECE_BYTES) -> Iterator[Piece]:
+    """Cut a file; where the cuts are follows from the file and the size of a piece."""
     if file.kind == "parquet":
         for number in range(row_groups(file.path)):
             yield Piece(file, number, number + 1)
         return
-    for begin in range(file.begin, file.size_bytes, PIECE_BYTES):
-        yield Piece(file, begin, min(begin + PIECE_BYTES, file.size_bytes))
+    for begin in range(file.begin, file.size_bytes, piece_bytes):
+        yield Piece(file, begin, min(begin + piece_bytes, file.size_bytes))
 
 
 def _opened(path: Path) -> InputFile:

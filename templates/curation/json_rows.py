@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
 from templates.curation.errors import InputError
@@ -21,7 +22,9 @@ _DECODER = json.JSONDecoder()
 _WHITE = re.compile(r"[ \t\r\n]*")
 _LINE_END = re.compile(r"[\r\n][ \t\r\n]*")
 # Between two rows of a list; also found inside rows, and in their texts.
-_BETWEEN_ROWS = re.compile(r"\}[ \t\r\n]*,[ \t\r\n]*(?=\{)")
+_BETWEEN_ROWS = re.compile(r'\}[ \t\r\n]*,[ \t\r\n]*(?=\{[ \t\r\n]*["}])')
+# So many turns of a conversation may come before the first row of a piece, until nobody guesses any more.
+_MOST_GUESSES = 300
 # A number or an escape that is cut off is complained of so near to the end.
 _CUT_CHARACTERS = 16
 _LEAST_READ_BYTES = 1 << 16
@@ -103,12 +106,10 @@ def read_list(piece: Piece, begin: int | None = None) -> JsonRows:
 
 
 def _guessed(text: _Text) -> JsonRows:
-    position = 0
-    while (between := _BETWEEN_ROWS.search(text.text, position, text.own)) is not None:
+    for between in islice(_BETWEEN_ROWS.finditer(text.text, 0, text.own), _MOST_GUESSES):
         rows = text.rows(between.end())
         if not rows.error:
             return rows
-        position = between.end()
     return JsonRows(None, text.begin)
 
 

@@ -2,7 +2,7 @@
 
 Likeness is the Jaccard similarity of the sets of word triples. The signature is MinHash by one permutation (P. Li,
 A. Owen, C.-H. Zhang, 2012: one hash for each triple, the smallest in each of 64 buckets), with empty buckets filled
-from the next one that is not (A. Shrivastava, P. Li, 2014), cut into bands (A. Broder, 1997; J. Leskovec et al.,
+from others (optimal densification: A. Shrivastava, 2017), cut into bands (A. Broder, 1997; J. Leskovec et al.,
 Mining of Massive Datasets, 3.4). Whoever meets in a band is compared exactly, so that nothing is dropped on a guess.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from hashlib import blake2b
 from operator import mul
 from typing import TYPE_CHECKING
@@ -55,11 +55,11 @@ def bands_for(least: float) -> tuple[int, int]:
     """Give the number of bands and of values in each, by which rows as alike as `least` meet nearly always.
 
     Of all ways to cut 64 values, the widest bands (so the fewest chance meetings) with which two rows exactly that much
-    alike fail to meet less than once in a thousand times: (1 - least ** width) ** bands < 0.001.
+    alike fail to meet less than once in ten thousand times: (1 - least ** width) ** bands < 0.0001.
     """
     for width in range(16, 1, -1):
         bands = _BUCKETS // width
-        if (1 - least**width) ** bands < 1e-3:
+        if (1 - least**width) ** bands < 1e-4:
             return bands, width
     return _BUCKETS, 1
 
@@ -92,19 +92,21 @@ def _signature(found: frozenset[int]) -> list[int]:
 
 
 def _filled(smallest: Mapping[int, int]) -> list[int]:
-    """Empty buckets get the value of the next one that is not, the first following the last, marked by its distance."""
-    signature = [0] * _BUCKETS
-    filler = distance = 0
-    # Once around for the fillers of those at the end.
-    for bucket in range(2 * _BUCKETS - 1, -1, -1):
-        value = smallest.get(bucket % _BUCKETS)
-        if value is None:
-            distance += 1
-            signature[bucket % _BUCKETS] = (filler + distance * _FACTORS[1]) & _MASK
-        else:
-            filler, distance = value, 0
-            signature[bucket % _BUCKETS] = value
-    return signature
+    """Empty buckets get the value of another one, looked for in an order of their own."""
+    return [
+        smallest[next(other for other in order if other in smallest)] if bucket not in smallest else smallest[bucket]
+        for bucket, order in enumerate(_orders())
+    ]
+
+
+@cache
+def _orders() -> tuple[tuple[int, ...], ...]:
+    """For each bucket, all buckets in an order of its own, the same on every computer."""
+
+    def key(bucket: int, other: int) -> bytes:
+        return blake2b(bytes([bucket, other]), digest_size=8).digest()
+
+    return tuple(tuple(sorted(range(_BUCKETS), key=partial(key, bucket))) for bucket in range(_BUCKETS))
 
 
 @lru_cache(_KNOWN_WORDS)

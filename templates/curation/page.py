@@ -61,7 +61,7 @@ def _parts(report: Report) -> Iterator[str]:
         f"{_tile('rows read', f'{report.rows:,}')}{_tile('kept', f'{report.kept:,}')}{_tile('dropped', f'{gone:,}')}"
         f"{_tile('kept, share', f'{report.kept / report.rows:.1%}' if report.rows else '-')}</div>"
     )
-    counts = [("kept", report.kept), *((rule.name, rule.dropped) for rule in report.rules)]
+    counts = [("kept", report.kept), *((rule.name, rule.dropped) for rule in report.rules if rule.dropped)]
     yield f"<h2>What became of the rows</h2>{bars(counts, report.rows, 'rows kept, and dropped by each rule')}"
     yield (
         "<h2>How long the answers are</h2>"
@@ -70,7 +70,9 @@ def _parts(report: Report) -> Iterator[str]:
         "answers in characters, from the number below each column to its double</p>"
     )
     yield "<h2>Rule by rule</h2>"
-    yield from (_rule(rule) for rule in report.rules)
+    yield from (_rule(rule) for rule in report.rules if rule.dropped)
+    if idle := ", ".join(rule.name for rule in report.rules if not rule.dropped):
+        yield f'<p class="quiet">Found nothing to drop: {escape(idle)}.</p>'
     yield "<h2>Fingerprint</h2><table>"
     for name, digest in (
         ("fingerprint", report.fingerprint),

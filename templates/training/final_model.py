@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from templates.training.trainer import LiftTrainer
 
 PROMPT_FORMAT = "prompt_format.json"
+# Where templates/curation/step.py has left its report.
+CURATION = "curation"
 
 
 def save_final(
@@ -63,6 +66,7 @@ def _complete(
     # The Trainer's pickled arguments: of no use to a model's user, and a pickle that nobody should load.
     (written / "training_args.bin").unlink(missing_ok=True)
     _write_prompt_format(written, trainer.processing_class)
+    _take_curation_along(target.parent / CURATION, written)
     # The shapes are the model's at hand: making another one here would wait for the other ranks under ZeRO-3.
     if problems := list(tensor_problems(written, shapes)):
         raise ModelError(f"the saved model is not whole: {'; '.join(problems[:5])}")
@@ -82,6 +86,12 @@ def tensor_problems(folder: Path, expected: Mapping[str, tuple[int, ...]]) -> It
                 elif not torch.isfinite(tensor).all():
                     yield f"{name} is not finite"
     yield from (f"{name} is missing" for name in sorted(expected.keys() - seen))
+
+
+def _take_curation_along(reports: Path, folder: Path) -> None:
+    """What the data was curated by belongs to the model; there is nothing where it was not."""
+    for report in reports.glob("curation.*"):
+        shutil.copyfile(report, folder / report.name)
 
 
 def _write_prompt_format(folder: Path, tokenizer: PreTrainedTokenizerBase) -> None:
