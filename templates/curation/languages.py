@@ -8,6 +8,7 @@ it for its language.
 from __future__ import annotations
 
 import re
+from collections import Counter, defaultdict
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -70,6 +71,8 @@ _LEAST_LETTERS = 4
 # A Latin text is decided by at least so many words, of which at least this share are among the language's commonest.
 _LEAST_WORDS = 5
 _LEAST_SHARE = 0.15
+# And of different ones with more than a letter, so many.
+_LEAST_LONGER = 2
 
 
 def language_of(text: str) -> str | None:
@@ -99,15 +102,19 @@ def _by_script(text: str, letters: int) -> str | None:
 def _by_words(words: list[str]) -> str | None:
     if len(words) < _LEAST_WORDS:
         return None
-    counts: dict[str, int] = {}
+    counts: Counter[str] = Counter()
+    # Letters alone may be a list, or algebra.
+    longer: defaultdict[str, set[str]] = defaultdict(set)
     languages = _languages_of_words()
     for word in words:
         for language in languages.get(word, ()):
-            counts[language] = counts.get(language, 0) + 1
-    if not counts:
-        return None
-    best, second, *_ = [*sorted(counts.items(), key=lambda item: (-item[1], item[0])), ("", 0)]
-    return best[0] if best[1] >= _LEAST_SHARE * len(words) and best[1] > second[1] else None
+            counts[language] += 1
+            if len(word) > 1:
+                longer[language].add(word)
+    first, second, *_ = [*sorted(counts.items(), key=lambda item: (-item[1], item[0])), ("", 0), ("", 0)]
+    language, count = first
+    enough = count >= _LEAST_SHARE * len(words) and count > second[1] and len(longer[language]) >= _LEAST_LONGER
+    return language if enough else None
 
 
 @cache

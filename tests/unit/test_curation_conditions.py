@@ -165,7 +165,10 @@ def test_every_language_is_recognised() -> None:
     assert found == {language: language for language in found}
 
 
-@pytest.mark.parametrize("text", ["", "42", "x = y + 1", "def f(x): return x", "OK thanks", "!!!", "https://a.example"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "42", "x = y + 1", "def f(x): return x", "OK thanks", "!!!", "https://a.example", "8 (o, o, a, o, e, i, a)"],
+)
 def test_no_language_shows(text: str) -> None:
     """Numbers, code and a word or two have none: no rule drops them for it."""
     assert language_of(text) is None

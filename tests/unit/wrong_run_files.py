@@ -50,7 +50,7 @@ WRONG: dict[str, str] = {
     "key in the wrong case": _with("Limits: {hours: 3}\n"),
     "not yet: after": _with("after: {infer: prompts.jsonl}\n"),
     "not yet: nodes": _with("machine: {nodes: 2}\n"),
-    "not yet: curation": "name: x\nmodel: {from: ./weights}\ndata: {from: ./rows.json, curation: []}\n",
+    "unknown: curation": "name: x\nmodel: {from: ./weights}\ndata: {from: ./rows.json, curation: []}\n",
     # name, cloud, account
     "name in capitals": GOOD.replace("fine", "Fine"),
     "name too long": GOOD.replace("fine", "a" * 25),
@@ -112,6 +112,9 @@ WRONG: dict[str, str] = {
     "data is a model": GOOD.replace("./rows.json", "hf://a/b/c.json"),
     "data without a file": GOOD.replace("./rows.json", "hf://datasets/a/b"),
     "data is parquet": GOOD.replace("./rows.json", "./rows.parquet"),
+    "curated data is text": GOOD.replace("./rows.json}", "./rows.txt, curate: quality}"),
+    "curated by nothing": GOOD.replace("./rows.json}", "./rows.json, curate: []}"),
+    "curated by a number": GOOD.replace("./rows.json}", "./rows.json, curate: 5}"),
     "data is not there": GOOD.replace("./rows.json", "./gone.json"),
     "unknown prompt format": GOOD.replace("./rows.json", "./rows.json, prompt_format: vicuna"),
     "sync to an absolute path": _with("sync: [{from: ./rows.json, to: /etc/x}]\n"),
