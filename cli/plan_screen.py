@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+from cli.plan_packing import packing_words
 from cli.plan_saves import save_lines
 from cli.plan_terms import account_words, assumption_words, cost_words, limit_words, switch_words
 from runs.plan.memory_fit import Fit
@@ -72,7 +73,8 @@ def _heading(plan: Plan) -> str:
     tried = [one for one in plan.placements if one.obstacle is None] or [plan.chosen]
     regions = dict.fromkeys(one.placement.region for one in tried)
     places = plan.chosen.placement.region if plan.is_wish else " -> ".join(regions)
-    return f"{plan.name}   {plan.size.words}   {plan.size.name}   {terms}, {plan.cloud} {places}"
+    count = f"{plan.nodes} machines of " if plan.nodes > 1 else ""
+    return f"{plan.name}   {count}{plan.size.words}   {plan.size.name}   {terms}, {plan.cloud} {places}"
 
 
 def _lines(plan: Plan, now: float, room: int) -> Iterator[tuple[str, str]]:
@@ -84,6 +86,8 @@ def _lines(plan: Plan, now: float, room: int) -> Iterator[tuple[str, str]]:
         f"{_count(plan.model.parameters)} parameters ({plan.model.basis}), ZeRO-{plan.zero_stage}, {plan.precision}",
     )
     yield "data", _data(plan)
+    if plan.packing is not None:
+        yield "batches", packing_words(plan.packing, plan.rows_per_step)
     yield "disk", _disk(plan)
     if plan.save_seconds >= _WORTH_ANOTHER_DISK_SECONDS:
         yield "other disks", _disk_options(plan)
@@ -113,7 +117,8 @@ def _data(plan: Plan) -> str:
     step = f"{plan.rows_per_step} rows a step on {plan.processes} process{'es' if plan.processes > 1 else ''}"
     if plan.data is None or plan.steps is None:
         return f"rows unknown before it is on the machine; {step}"
-    return f"{plan.data.rows:,} rows ({plan.data.basis}); {plan.steps:,} steps; {step}"
+    about = "" if plan.packing is None or plan.packing.is_exact else "about "
+    return f"{plan.data.rows:,} rows ({plan.data.basis}); {about}{plan.steps:,} steps; {step}"
 
 
 def _disk(plan: Plan) -> str:
@@ -129,8 +134,10 @@ def _disk(plan: Plan) -> str:
         f"{size(need.headroom)} free",
     ]
     save = duration(plan.save_seconds)
+    each = " on each machine" if plan.nodes > 1 else ""
     chosen = " ".join(part for part in (f"{plan.disk.gib:,} GiB", plan.disk.disk_type, plan.disk.tier) if part)
-    return f"{' + '.join(parts)} = {size(need.total)} -> {chosen} ({plan.disk.mb_per_second} MB/s: a save takes {save})"
+    speed = f"({plan.disk.mb_per_second} MB/s: a save takes {save})"
+    return f"{' + '.join(parts)} = {size(need.total)} -> {chosen}{each} {speed}"
 
 
 def _disk_options(plan: Plan) -> str:

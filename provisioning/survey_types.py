@@ -104,6 +104,7 @@ class SizeOffer:
         eviction_band: Share of spot machines evicted in an hour, as Azure bands it (`0-5` ... `20+` per cent); empty
             when unknown.
         spot_history: Spot prices of the last 90 days, oldest first; empty when unknown.
+        has_infiniband: Whether its machines reach each other by InfiniBand (Azure's `RdmaEnabled`); None when unknown.
     """
 
     size: str
@@ -121,6 +122,7 @@ class SizeOffer:
     spot_dollars_per_hour: float | None
     eviction_band: str
     spot_history: tuple[SpotPrice, ...]
+    has_infiniband: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

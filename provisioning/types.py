@@ -29,6 +29,7 @@ class ResourceKind(StrEnum):
     SHUTDOWN_SCHEDULE = "shutdown schedule"
     OTHER = "other resource"
     SNAPSHOT = "snapshot"
+    AVAILABILITY_SET = "availability set"
 
 
 class PowerState(StrEnum):
@@ -123,6 +124,8 @@ class MachineRequest:
             schedule.
         group_tags: Tags for the resource group alone, such as change during its life.
         keeps_disk: The workspace disk holds something: it must be there, and no new one is made.
+        others_custom_data: For each further machine of the run what `custom_data` is for the first. They are like it,
+            each with an address, an interface and a workspace disk of its own, in one network and one placement group.
     """
 
     run_id: str
@@ -143,6 +146,12 @@ class MachineRequest:
     shutdown_at: datetime | None = None
     group_tags: Mapping[str, str] = field(default_factory=dict)
     keeps_disk: bool = False
+    others_custom_data: tuple[bytes, ...] = field(default=(), repr=False)
+
+    @property
+    def nodes(self) -> int:
+        """How many machines it asks for."""
+        return 1 + len(self.others_custom_data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,11 +163,13 @@ class Renewal:
         tags: Tags of the resource group to set; its other tags stay.
         shutdown_at: When the auto-shutdown deallocates the machine (UTC; daily, so within 24 h); None takes the
             schedule away.
+        nodes: How many machines the run has.
     """
 
     region: str
     tags: Mapping[str, str]
     shutdown_at: datetime | None
+    nodes: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +210,8 @@ class Machine:
         region: Where it is.
         zone: Its zone, or None.
         power: Its power state when it was looked at.
+        private_address: Where the run's other machines reach it; empty where there are none, or nobody asked.
+        others: The run's further machines, in order.
     """
 
     vm_id: str
@@ -208,6 +221,8 @@ class Machine:
     region: str
     zone: str | None
     power: PowerState
+    private_address: str = ""
+    others: tuple[Machine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,12 +297,12 @@ class Cloud(Protocol):
         """Create whatever of `request` does not exist yet; idempotent, so it also finishes an interrupted one."""
         ...
 
-    def find_machine(self, run_id: str) -> Machine | None:
-        """The run's machine as the cloud sees it now, or None."""
+    def find_machine(self, run_id: str, *, node: int = 0) -> Machine | None:
+        """The run's machine as the cloud sees it now, or None; of several the one with this number, from 0."""
         ...
 
-    def deallocate(self, run_id: str, progress: Progress) -> None:
-        """Stop the compute bill of the run's machine; its disks stay, and `provision` starts it again.
+    def deallocate(self, run_id: str, progress: Progress, *, nodes: int = 1) -> None:
+        """Stop the compute bill of the run's machines; their disks stay, and `provision` starts them again.
 
         No machine is no error.
         """
@@ -321,16 +336,23 @@ class Cloud(Protocol):
         ...
 
     def vacate(
-        self, run_id: str, keep: Placement | None, ledger: Ledger, progress: Progress, *, keep_disk: bool = False
+        self,
+        run_id: str,
+        keep: Placement | None,
+        ledger: Ledger,
+        progress: Progress,
+        *,
+        keep_disk: bool = False,
+        nodes: int = 1,
     ) -> None:
-        """Delete what of the run could not serve a machine at `keep`, with a 404 for each; None keeps only the group.
+        """Delete what could not serve the run's machines at `keep`, with a 404 for each; None keeps only the group.
 
         The workspace disk goes, too, when it is elsewhere: only for a run without anything on it. With `keep_disk` it
         stays wherever it is, and what a move to another place than `keep` has made until now is taken back.
         """
         ...
 
-    def power(self, run_id: str) -> MachinePower | None:
+    def power(self, run_id: str, *, node: int = 0) -> MachinePower | None:
         """The power state of the run's machine and since when, or None when there is none. One read."""
         ...
 

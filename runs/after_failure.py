@@ -107,7 +107,7 @@ def _answer(context: RunContext, error: Exception, ask: Ask | None) -> str:
     decided = journal.get(run_id, Decided)
     # Nothing is paid on the rehearsal cloud.
     paid = decided is not None and decided.dollars_per_hour > 0
-    asleep = decided.disk_dollars_per_hour + decided.address_dollars_per_hour if decided is not None and paid else 0.0
+    each = decided.disk_dollars_per_hour + decided.address_dollars_per_hour if decided is not None and paid else 0.0
     answer = ask(
         FailureQuestion(
             run_id=run_id,
@@ -115,7 +115,7 @@ def _answer(context: RunContext, error: Exception, ask: Ask | None) -> str:
             would_do="teardown" if by_itself is Aftermath.DELETED else "deallocate",
             has_checkpoints=journal.get(run_id, Submitted) is not None,
             running_dollars_per_hour=decided.dollars_per_hour if decided is not None else 0.0,
-            asleep_dollars_per_hour=asleep,
+            asleep_dollars_per_hour=each * context.spec.machine.nodes,
         )
     )
     journal.event(run_id, f"asked what to do after the failure, the answer was: {answer}")

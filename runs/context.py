@@ -46,6 +46,11 @@ class RunContext:
     _session: Session | None = field(default=None, repr=False)
     # The limit that the machine's agent has said to end it for; empty while there is none.
     limit_fired: str = ""
+    # Which of the run's machines this is about, from 0; the facts of one machine are its own.
+    node: int = 0
+    # How often a further machine was started again while this client followed the run.
+    mended: int = 0
+    _others: list[RunContext] = field(default_factory=list, repr=False)
 
     @property
     def spec(self) -> RunFile:
@@ -76,6 +81,27 @@ class RunContext:
                 state_folder=self.state.root,
             )
         return self._cloud
+
+    @property
+    def one_time_key_file(self) -> Path:
+        """Where the private half of the machine's one-time host key waits until its first boot."""
+        return self.folder / ("host_key_one_time" if self.node == 0 else f"host_key_one_time_{self.node + 1}")
+
+    def others(self) -> list[RunContext]:
+        """The run on its further machines; none where it has one."""
+        from runs.nodes import NodeJournal, NodeReporter
+
+        if not self._others and self.node == 0:
+            self._others = [
+                RunContext(
+                    self.row, self.loaded, NodeJournal(self.journal, node), self.state,
+                    NodeReporter(self.reporter, node), node=node,
+                )
+                for node in range(1, self.spec.machine.nodes)
+            ]  # fmt: skip
+        for one in self._others:
+            one.use_cloud(self.cloud)
+        return self._others
 
     def use_cloud(self, cloud: Cloud) -> None:
         """Use a cloud that is open already."""
@@ -122,12 +148,13 @@ class RunContext:
         from runs.ssh_access import refresh
 
         if fresh:
-            self.hang_up()
+            self._drop()
         if self._session is None:
             session = self._connected(stage, deadline_seconds)
             self._pin(session.host_key)
             self._session = session
-            refresh(self)
+            if self.node == 0:
+                refresh(self)
         return self._session
 
     def _connected(self, stage: StageName | None, deadline_seconds: float) -> Session:
@@ -164,7 +191,7 @@ class RunContext:
         trust = self.require(Trust)
         if trust.one_time and trust.own and shown.split()[:2] == trust.own.split()[:2]:
             self.journal.put(self.run_id, replace(trust, one_time=""))
-            (self.folder / "host_key_one_time").unlink(missing_ok=True)
+            self.one_time_key_file.unlink(missing_ok=True)
 
     def has_group(self) -> bool:
         """Whether something of the run may exist in the cloud: its group was asked for and is not proven gone."""
@@ -172,7 +199,12 @@ class RunContext:
         return any(effect.kind == kind and effect.gone_at is None for effect in self.journal.effects(self.run_id))
 
     def hang_up(self) -> None:
-        """Close the connection to the machine, if there is one."""
+        """Close the connections to the run's machines, if there are any."""
+        for one in self._others:
+            one.hang_up()
+        self._drop()
+
+    def _drop(self) -> None:
         if self._session is not None:
             self._session.close()
             self._session = None

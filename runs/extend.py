@@ -16,6 +16,7 @@ from runs.facts import Decided, Extension, Leaving, Prepared, Rented
 from runs.journal.charges import spent_dollars
 from runs.ledger import RunLedger
 from runs.machine_config import backstop, tags
+from runs.nodes import machines_of
 from runs.types import RunState
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ def renewal_of(context: RunContext, decided: Decided) -> Renewal:
         tags=tags(context.row, context.spec, decided),
         # Between two machines there is none that a schedule could end; the next one brings its own.
         shutdown_at=backstop(decided.deadline_at, time.time()) if context.get(Rented) is not None else None,
+        nodes=context.spec.machine.nodes,
     )
 
 
@@ -118,8 +120,9 @@ def _runs(context: RunContext) -> bool:
 def _tell_machine(context: RunContext, decided: Decided) -> None:
     from remote.agent import raise_limits
 
-    session = context.session(deadline_seconds=_CONNECT_SECONDS)
-    raise_limits(session, context.layout(), deadline_at=decided.deadline_at, dollars_cap=decided.dollars_cap)
+    for one in machines_of(context):
+        session = one.session(deadline_seconds=_CONNECT_SECONDS)
+        raise_limits(session, one.layout(), deadline_at=decided.deadline_at, dollars_cap=decided.dollars_cap)
 
 
 def _refuse(context: RunContext, hours: float, dollars: float) -> None:

@@ -26,7 +26,7 @@ class Decided:
         disk_dollars_per_hour: The workspace disk's; goes on while the machine is deallocated.
         address_dollars_per_hour: The public address's.
         price_basis: Where the prices come from, for example `Retail Prices API, 2026-11-25 15:04 UTC`.
-        dollars_per_hour: What all of it really costs; 0 on the rehearsal cloud.
+        dollars_per_hour: What all of it, on all machines, really costs; 0 on the rehearsal cloud.
         dollars_cap: The dead-man switch's limit.
         deadline_at: Seconds since the epoch at which the dead-man switch fires.
         save_seconds: What one checkpoint should take on this disk.
@@ -71,7 +71,7 @@ class Trust:
 
 @dataclass(frozen=True, slots=True)
 class Rented:
-    """The machine and where to knock."""
+    """The machine and where to knock; of several, `private_address` is where the others reach it."""
 
     vm_id: str
     address: str
@@ -79,6 +79,7 @@ class Rented:
     username: str
     region: str
     zone: str | None
+    private_address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +114,12 @@ class Submitted:
     Attributes:
         at: When it was first handed over, in seconds since the epoch.
         number: How often it was: once, and once more for each `resume` after it had failed or been stopped.
+        first_address: Where it was told that several machines meet; another first machine has another address.
     """
 
     at: float
     number: int = 1
+    first_address: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ _LEAVING = frozenset({PowerState.DEALLOCATING, PowerState.STOPPING})
 # Deallocation takes Azure minutes; nothing else can be done meanwhile.
 _LEAVING_SECONDS = 1800.0
 _LOOK_SECONDS = 20.0
+# A machine that goes off again and again does so for a reason.
+_MOST_MENDED = 5
 
 
 def goes_on(context: RunContext) -> bool:
@@ -28,6 +30,8 @@ def goes_on(context: RunContext) -> bool:
     Waits until the machine is off for certain; afterwards the journal has the eviction, and has ended the machine's
     hours when the cloud says that they ended.
     """
+    if _another_goes_on(context):
+        return True
     pace = Pace.of(context.spec.cloud)
     deadline = time.monotonic() + _LEAVING_SECONDS
     try:
@@ -44,6 +48,26 @@ def goes_on(context: RunContext) -> bool:
     if not found or found[-1].back_at is not None or limit_that_ended(context, now) or now >= decided.deadline_at:
         return False
     context.reporter.note(f"the cloud has taken the machine away (eviction {len(found)}); going on with its disk")
+    return True
+
+
+def _another_goes_on(context: RunContext) -> bool:
+    """Whether a further machine has gone off, is to be started again, and the first one waits for it."""
+    try:
+        powers = {one.node: context.cloud.power(context.run_id, node=one.node) for one in context.others()}
+        off = [node for node, seen in powers.items() if seen is None or seen.power is not PowerState.RUNNING]
+        first = context.cloud.power(context.run_id) if off else None
+    except ProvisioningError as error:
+        context.journal.event(context.run_id, f"the cloud did not say what became of the machines: {error}")
+        return False
+    is_over = limit_that_ended(context, time.time()) or time.time() >= context.require(Decided).deadline_at
+    if first is None or first.power is not PowerState.RUNNING or is_over or context.mended >= _MOST_MENDED:
+        return False
+    context.mended += 1
+    names = ", ".join(str(node + 1) for node in off)
+    context.journal.event(context.run_id, f"machines found off, started again: {names}")
+    context.reporter.note(f"machine {names} went off; starting it again, training goes on from the last checkpoint")
+    context.hang_up()
     return True
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from templates.training.save_schedule import ladder
@@ -20,6 +21,10 @@ _GRACE_PER_SAVE = 2.0
 SCRATCH_MOUNT = "/scratch"
 # Before its save_steps, the name of a launch of the recipe's literal way.
 _LAUNCH = "train-"
+# Where the launchers of several machines meet; open within the run's own network only.
+MEETING_PORT = 29400
+_FOLLOWING_RESTARTS = 1000
+_LAUNCHER = "templates.training.launch"
 
 
 def render_job(
@@ -35,6 +40,7 @@ def render_job(
     number: int = 1,
     evictions_per_hour: float | None = None,
     on_scratch: bool = False,
+    seat: Seat | None = None,
 ) -> Mapping[str, Any]:
     """`job.json`: the steps in order, each with its argv and the marker that alone proves its success.
 
@@ -52,9 +58,11 @@ def render_job(
         number: Counts submissions; the agent never starts the same job twice, and this makes a new one of it.
         evictions_per_hour: How often the machine is lost; 0 for never, None when not known.
         on_scratch: The machine has local disks that saves go to first; `save_seconds` is then what the drain takes.
+        seat: Which of several machines the job is for; None where there is one.
     """
     environment = {"PYTHONPATH": layout.trainer_zipapp, "HF_HOME": layout.hub_cache, "TOKENIZERS_PARALLELISM": "false"}
-    launch = [python, "-m", "templates.training.launch", "--standalone", "--nproc_per_node", str(processes)]
+    meeting = ["--standalone"] if seat is None else seat.words()
+    launch = [python, "-m", _LAUNCHER, *meeting, "--nproc_per_node", str(processes)]
     # No line of the log may hold what only the job's environment may.
     masked = [python, "-m", "templates.training.masked", ",".join(spec.secrets)] if secrets_file else []
     # On scratch a save takes far less: the trainer's own first save tells.
@@ -73,7 +81,7 @@ def render_job(
     if spec.checkpoints.relaunch:
         programs = {f"{_LAUNCH}{every}": [*train, "--llamalift_relaunch", str(every)] for every in ladder(schedule)}
     restarts = {**dict.fromkeys(programs, spec.train.max_restarts), "curate": 1, "verify": 1}
-    return {
+    job = {
         "schema": 1,
         "number": number,
         "steps": [
@@ -89,6 +97,41 @@ def render_job(
         "save_seconds": save_seconds,
         "secrets_file": secrets_file,
     }  # fmt: skip
+    return job if seat is None or seat.node == 0 else _following(job)
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A machine's place among those that train together.
+
+    Attributes:
+        node: Its number, from 0.
+        nodes: How many there are.
+        first_address: Where the others reach the first one.
+    """
+
+    node: int
+    nodes: int
+    first_address: str
+
+    def words(self) -> list[str]:
+        """What torchrun must know of it."""
+        return [
+            "--nnodes", str(self.nodes), "--node_rank", str(self.node),
+            "--master_addr", self.first_address, "--master_port", str(MEETING_PORT),
+        ]  # fmt: skip
+
+
+def _following(job: dict[str, Any]) -> dict[str, Any]:
+    """The job of a further machine: it trains beside the first one, whose agent alone decides when to give up.
+
+    That one also notices a training that hangs, and its launcher ends the others'.
+    """
+    # Each curates for itself: the same rules and data give the same bytes.
+    curate = [step for step in job["steps"] if step["name"] == "curate"]
+    steps = [step for step in job["steps"] if _LAUNCHER in step["argv"]]
+    follows = {"max_restarts": _FOLLOWING_RESTARTS, "hang": None, "follows": True}
+    return {**job, "steps": [*curate, *({**step, **follows} for step in steps)]}
 
 
 def curation_rules_file(layout: RunLayout) -> str:

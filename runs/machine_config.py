@@ -59,9 +59,11 @@ def agent_config(row: RunRow, spec: RunFile, decided: Decided, *, now: float) ->
         "data_disk_lun": 0,
         "deadline_at": decided.deadline_at,
         # On the rehearsal cloud, too: its dollars are what Azure would have taken, and a cap can be rehearsed.
-        "dollars_per_hour": decided.machine_dollars_per_hour
-        + decided.disk_dollars_per_hour
-        + decided.address_dollars_per_hour,
+        # Each of several machines holds the cap of all: they are rented and ended together.
+        "dollars_per_hour": (
+            decided.machine_dollars_per_hour + decided.disk_dollars_per_hour + decided.address_dollars_per_hour
+        )
+        * spec.machine.nodes,
         "dollars_cap": decided.dollars_cap,
         "idle_seconds": spec.limits.idle_minutes * 60,
         "lost_client_seconds": spec.limits.lost_client_hours * 3600,

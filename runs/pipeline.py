@@ -35,8 +35,9 @@ def run_stages(context: RunContext, stages: Sequence[Stage]) -> None:
         RunError, ProvisioningError, RemoteError: What stopped it.
     """
     can_rent = any(stage.name is StageName.PROVISION for stage in stages)
-    while not all(stage.is_done(context) or _run(context, stage, can_rent=can_rent) for stage in stages):
-        pass
+    ended = False
+    while not ended:
+        ended = all(stage.is_done(context) or _run(context, stage, can_rent=can_rent) for stage in stages)
 
 
 def _named(hint: str, run_id: str, run_file: str) -> str:

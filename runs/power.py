@@ -37,7 +37,7 @@ def deallocate(context: RunContext, why: str, progress: Progress) -> None:
     if seen is not None and seen.power is PowerState.RUNNING:
         try_to_take_secrets_back(context)
     context.hang_up()
-    context.cloud.deallocate(run_id, progress)
+    context.cloud.deallocate(run_id, progress, nodes=context.spec.machine.nodes)
     end_machine_charge(journal, run_id, time.time())
     if seen is None or seen.power is not PowerState.DEALLOCATED:
         journal.event(run_id, "the machine is deallocated")
@@ -83,10 +83,16 @@ def refuse_if_off(context: RunContext) -> None:
         MachineOffError: The cloud says that it is off, or on its way there. Without an answer nothing is refused.
     """
     try:
-        seen = settle_power(context)
+        # The hours of a run end with those of its first machine.
+        seen = context.cloud.power(context.run_id, node=context.node) if context.node else settle_power(context)
     except ProvisioningError as error:
         context.journal.event(context.run_id, f"the cloud did not say whether the machine runs: {error}")
         return
+    if seen is not None and seen.power in _OFF and context.node:
+        raise MachineOffError(
+            f"machine {context.node + 1} of the run went off while it was at work: {seen.power}",
+            hint=f"its disk is kept; start it again and go on with `llamalift resume {context.run_id}`",
+        )
     if seen is not None and seen.power in _OFF:
         limit = limit_that_ended(context, time.time())
         why = f"its limit {limit} was reached" if limit else "a limit, an eviction, the auto-shutdown"

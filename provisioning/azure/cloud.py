@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from provisioning.azure import observed as seen
@@ -18,11 +19,11 @@ from provisioning.azure.inventory import Inventory, or_none
 from provisioning.azure.marks import read_mark, write_mark
 from provisioning.azure.move import Destination, Moving
 from provisioning.azure.naming import Names, ref_of
+from provisioning.azure.nodes import private_address, provision_all
 from provisioning.azure.owned import OwnedSearch
 from provisioning.azure.pipeline import sign_in
 from provisioning.azure.power import look_at_power
 from provisioning.azure.probe import probe
-from provisioning.azure.provision import Provisioning
 from provisioning.azure.public_address import public_address
 from provisioning.azure.renew import renew
 from provisioning.azure.run_command import run_script
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from provisioning.adoption_types import RunInCloud
     from provisioning.azure.endpoint import ArmEndpoint
+    from provisioning.azure.provision import Provisioned
     from provisioning.owned_types import OwnedRun
     from provisioning.survey_types import Survey, SurveyRequest
     from provisioning.types import (
@@ -101,6 +103,8 @@ class AzureCloud:
         """What `provision` would create, in order of creation. No network."""
         stack = Stack.of(request, Names("", request.run_id))
         resources = [stack.group, *(resource for resource, _ in stack.in_order())]
+        for node in range(1, request.nodes):
+            resources += Stack.of(request, Names("", request.run_id, node=node)).of_one_machine()
         return [PlannedResource(resource.kind, resource.name, resource.detail) for resource in resources]
 
     def provision(self, request: MachineRequest, ledger: Ledger, progress: Progress) -> Machine:
@@ -109,12 +113,18 @@ class AzureCloud:
         Raises:
             ProvisioningError: What went wrong first; what was made until then is in the ledger.
         """
-        machine, address = Provisioning(self._open(), request, ledger, progress).run()
-        return self._machine(machine, address, request.admin_username, PowerState.RUNNING)
+        first, *others = [
+            replace(
+                self._machine(one.machine, one.address, request.admin_username, PowerState.RUNNING),
+                private_address=self._private_address(one) if request.nodes > 1 else "",
+            )
+            for one in provision_all(self._open(), request, ledger, progress)
+        ]
+        return replace(first, others=tuple(others))
 
-    def find_machine(self, run_id: str) -> Machine | None:
-        """The run's machine as the cloud sees it now, or None."""
-        clients, names = self._open(), self._names(run_id)
+    def find_machine(self, run_id: str, *, node: int = 0) -> Machine | None:
+        """The run's machine as the cloud sees it now, or None; of several the one with this number, from 0."""
+        clients, names = self._open(), replace(self._names(run_id), node=node)
         machines = clients.compute.virtual_machines
         machine = or_none(
             lambda: machines.get(names.group, names.machine, expand="instanceView"), f"look at {names.machine}"
@@ -125,9 +135,10 @@ class AzureCloud:
         username = str(seen.value_at(machine, "properties.osProfile.adminUsername") or "")
         return self._machine(machine, address or {}, username, seen.power_of(machine))
 
-    def deallocate(self, run_id: str, progress: Progress) -> None:
-        """Stop the compute bill of the run's machine; disks and address stay. No machine is no error."""
-        deallocate(self._open(), self._names(run_id), progress)
+    def deallocate(self, run_id: str, progress: Progress, *, nodes: int = 1) -> None:
+        """Stop the compute bill of the run's machines; disks and addresses stay. No machine is no error."""
+        for node in range(nodes):
+            deallocate(self._open(), replace(self._names(run_id), node=node), progress)
 
     def remaining(self, run_id: str) -> Sequence[ResourceRef]:
         """Every resource that still exists for the run, found by group and by tag."""
@@ -145,9 +156,16 @@ class AzureCloud:
         return Destruction(self._open(), run_id, ledger, progress).run(refs)
 
     def vacate(
-        self, run_id: str, keep: Placement | None, ledger: Ledger, progress: Progress, *, keep_disk: bool = False
+        self,
+        run_id: str,
+        keep: Placement | None,
+        ledger: Ledger,
+        progress: Progress,
+        *,
+        keep_disk: bool = False,
+        nodes: int = 1,
     ) -> None:
-        """Delete what of the run could not serve a machine at `keep`, with a 404 for each; None keeps only the group.
+        """Delete what could not serve the run's machines at `keep`, with a 404 for each; None keeps only the group.
 
         With `keep_disk` the workspace disk stays wherever it is, and a move to another place is taken back.
 
@@ -155,7 +173,10 @@ class AzureCloud:
             RequestRefusedError: The group of the run's name is not the run's.
             ProvisioningError: Something cannot be deleted now; the next call goes on from there.
         """
-        Vacating(self._open(), self._names(run_id), keep, ledger, progress).run(keep_disk=keep_disk)
+        # The first one last: what all share goes with it.
+        for node in reversed(range(nodes)):
+            names = replace(self._names(run_id), node=node)
+            Vacating(self._open(), names, keep, ledger, progress, nodes=nodes).run(keep_disk=keep_disk)
 
     def owned(self, *, confirm: bool = True) -> Sequence[OwnedRun]:
         """Everything of ours in the subscription; see `OwnedSearch.run`."""
@@ -175,9 +196,9 @@ class AzureCloud:
         account = self.account()
         return take_survey(self._open(), account, request, progress)
 
-    def power(self, run_id: str) -> MachinePower | None:
+    def power(self, run_id: str, *, node: int = 0) -> MachinePower | None:
         """The power state of the run's machine and since when, or None when there is none. One read."""
-        return look_at_power(self._open(), self._names(run_id))
+        return look_at_power(self._open(), replace(self._names(run_id), node=node))
 
     def renew(self, run_id: str, renewal: Renewal, ledger: Ledger, progress: Progress) -> None:
         """Give a run that exists another end: its tags, and its auto-shutdown. Idempotent; no group is no error.
@@ -185,7 +206,8 @@ class AzureCloud:
         Raises:
             RequestRefusedError: The group of the run's name is not the run's.
         """
-        renew(self._open(), self._names(run_id), renewal, ledger, progress)
+        for node in range(renewal.nodes):
+            renew(self._open(), replace(self._names(run_id), node=node), renewal, ledger, progress)
 
     def describe(self, run_id: str) -> RunInCloud | None:
         """Everything that the cloud shows of a run, or None when it has no group. Only reads.
@@ -252,6 +274,11 @@ class AzureCloud:
 
     def _names(self, run_id: str) -> Names:
         return Names(self.account().subscription_id, run_id)
+
+    def _private_address(self, one: Provisioned) -> str:
+        if self._endpoint.machines_are_here:
+            return str(seen.value_at(one.address, "properties.ipAddress") or "")
+        return private_address(one.interface)
 
     def _machine(
         self, machine: Mapping[str, Any], address: Mapping[str, Any], username: str, power: PowerState

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -110,9 +110,10 @@ class Destruction:
 
     def _implied(self, refs: Sequence[ResourceRef]) -> list[ResourceRef]:
         """The machine's own disk: Azure makes it together with the machine, so nobody intended it."""
-        if not any(ref.kind is ResourceKind.VIRTUAL_MACHINE for ref in refs):
-            return []
-        return [ref_of(self._names.id_of(ResourceKind.DISK, self._names.os_disk))]
+        machines = [ref for ref in refs if ref.kind is ResourceKind.VIRTUAL_MACHINE]
+        numbers = {number for ref in machines if (number := self._names.node_of(ref.name)) is not None}
+        names = [replace(self._names, node=number) for number in sorted(numbers)]
+        return [ref_of(one.id_of(ResourceKind.DISK, one.os_disk)) for one in names]
 
     def _delete(self, targets: Sequence[ResourceRef], strays: Sequence[ResourceRef], *, is_own: bool) -> None:
         """Until the group is gone, and what lies elsewhere too; a blocked deletion works minutes later."""

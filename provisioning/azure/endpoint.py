@@ -39,6 +39,7 @@ class ArmEndpoint:
         poll_seconds: How long to wait between two looks at a running operation, in seconds; at least 5 on Azure.
         ssh_port: The SSH port of the machine at an address.
         caller_address: This computer as the cloud sees it; None asks the internet.
+        machines_are_here: They reach each other by their public addresses, since they are all on this computer.
     """
 
     name: str
@@ -53,6 +54,7 @@ class ArmEndpoint:
     poll_seconds: float
     ssh_port: Callable[[str], int]
     caller_address: str | None
+    machines_are_here: bool = False
 
 
 def azure_endpoint(subscription_id: str | None) -> ArmEndpoint:

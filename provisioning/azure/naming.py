@@ -23,6 +23,7 @@ TYPES = {
     ResourceKind.ROLE_ASSIGNMENT: "Microsoft.Authorization/roleAssignments",
     ResourceKind.SHUTDOWN_SCHEDULE: "Microsoft.DevTestLab/schedules",
     ResourceKind.SNAPSHOT: "Microsoft.Compute/snapshots",
+    ResourceKind.AVAILABILITY_SET: "Microsoft.Compute/availabilitySets",
 }
 API_VERSIONS = {
     ResourceKind.RESOURCE_GROUP: "2025-04-01",
@@ -35,6 +36,7 @@ API_VERSIONS = {
     ResourceKind.ROLE_ASSIGNMENT: "2022-04-01",
     ResourceKind.SHUTDOWN_SCHEDULE: "2018-09-15",
     ResourceKind.SNAPSHOT: "2026-03-02",
+    ResourceKind.AVAILABILITY_SET: "2026-04-01",
 }
 _KINDS = {path.lower(): kind for kind, path in TYPES.items()}
 
@@ -70,11 +72,18 @@ class Names:
         subscription_id: The subscription.
         run_id: The run.
         disk: The workspace disk that counts; empty for the first that a run has.
+        node: Which of the run's machines, from 0; what the others own has their number, from 2, in its name.
     """
 
     subscription_id: str
     run_id: str
     disk: str = ""
+    node: int = 0
+
+    @property
+    def own(self) -> str:
+        """What the names of this machine's own resources begin with."""
+        return self.run_id if self.node == 0 else f"{self.run_id}-n{self.node + 1}"
 
     @property
     def group(self) -> str:
@@ -104,12 +113,12 @@ class Names:
     @property
     def public_ip(self) -> str:
         """The public address."""
-        return f"{self.run_id}-ip"
+        return f"{self.own}-ip"
 
     @property
     def network_interface(self) -> str:
         """The machine's network interface."""
-        return f"{self.run_id}-nic"
+        return f"{self.own}-nic"
 
     @property
     def workspace_disk(self) -> str:
@@ -118,18 +127,18 @@ class Names:
 
     def workspace_disk_of(self, generation: int) -> str:
         """The durable data disk after `generation` - 1 moves: a disk cannot be renamed, and both exist for a while."""
-        first = f"{self.run_id}-workspace"
+        first = f"{self.own}-workspace"
         return first if generation == 1 else f"{first}-{generation}"
 
     def generation_of(self, name: str) -> int:
         """The number of the run's workspace disk of this name; 0 for any other disk."""
-        found = re.fullmatch(rf"{re.escape(self.run_id)}-workspace(?:-([2-9]|[1-9]\d+))?", name, re.IGNORECASE)
+        found = re.fullmatch(rf"{re.escape(self.own)}-workspace(?:-([2-9]|[1-9]\d+))?", name, re.IGNORECASE)
         return 0 if found is None else int(found[1] or 1)
 
     @property
     def placeholder_disk(self) -> str:
         """The empty disk of a machine that is rented only to see whether it can be had."""
-        return f"{self.run_id}-placeholder"
+        return f"{self.own}-placeholder"
 
     def snapshot_of(self, disk: str) -> str:
         """The snapshot of a workspace disk, in the disk's own region."""
@@ -142,12 +151,22 @@ class Names:
     @property
     def os_disk(self) -> str:
         """The machine's own disk, made and deleted together with it."""
-        return f"{self.run_id}-os"
+        return f"{self.own}-os"
 
     @property
     def machine(self) -> str:
         """The virtual machine."""
-        return f"{self.run_id}-vm"
+        return f"{self.own}-vm"
+
+    def node_of(self, machine: str) -> int | None:
+        """Which of the run's machines has this name; None for any other."""
+        found = re.fullmatch(rf"{re.escape(self.run_id)}(?:-n([2-9]|[1-9]\d))?-vm", machine, re.IGNORECASE)
+        return None if found is None else int(found[1] or 1) - 1
+
+    @property
+    def availability_set(self) -> str:
+        """What keeps several machines close to each other."""
+        return f"{self.run_id}-set"
 
     @property
     def shutdown_schedule(self) -> str:

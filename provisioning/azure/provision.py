@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -33,6 +33,15 @@ _EARLY_EXTRA_SECONDS = 60.0
 _STEADY = frozenset({PowerState.RUNNING, PowerState.STOPPED, PowerState.DEALLOCATED, PowerState.FAILED})
 
 
+@dataclass(frozen=True, slots=True)
+class Provisioned:
+    """A machine, its public address and its interface, as Azure describes them."""
+
+    machine: Mapping[str, Any]
+    address: Mapping[str, Any]
+    interface: Mapping[str, Any]
+
+
 class Provisioning:
     """A fresh run reads once before it writes (is there such a group?), and once more for its machine's identity."""
 
@@ -58,8 +67,8 @@ class Provisioning:
         self._machine_accepted = threading.Event()
         self._decided_extras: set[ResourceKind] = set()
 
-    def run(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-        """Do it; returns the machine and its public address as Azure describes them.
+    def run(self) -> Provisioned:
+        """Do it; returns what Azure says of the machine.
 
         Raises:
             ProvisioningError: What went wrong first. What was made stays, for the next call or for `destroy`.
@@ -72,7 +81,8 @@ class Provisioning:
         run_all(self._tasks(), self._stop)
         self._ensure_running()
         self._try_extras(self._builder.made(self._stack.machine), last=True)
-        return self._builder.made(self._stack.machine), self._builder.made(self._stack.public_ip)
+        stack, made = self._stack, self._builder.made
+        return Provisioned(made(stack.machine), made(stack.public_ip), made(stack.interface))
 
     def _ensure_group(self) -> None:
         group = self._inventory.group()

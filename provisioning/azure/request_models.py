@@ -32,6 +32,7 @@ _MODELS: Mapping[tuple[str, str], tuple[str, str]] = {
     ("PUT", "microsoft.compute/virtualmachines"): (_COMPUTE, "VirtualMachine"),
     ("PATCH", "microsoft.compute/virtualmachines"): (_COMPUTE, "VirtualMachineUpdate"),
     ("POST", "microsoft.compute/virtualmachines/runcommand"): (_COMPUTE, "RunCommandInput"),
+    ("PUT", "microsoft.compute/availabilitysets"): (_COMPUTE, "AvailabilitySet"),
     ("PUT", "microsoft.compute/disks"): (_COMPUTE, "Disk"),
     ("PATCH", "microsoft.compute/disks"): (_COMPUTE, "DiskUpdate"),
     ("PUT", "microsoft.compute/snapshots"): (_COMPUTE, "Snapshot"),

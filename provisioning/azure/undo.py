@@ -23,6 +23,7 @@ _ORDER = (
     ResourceKind.PUBLIC_IP,
     ResourceKind.DISK,
     ResourceKind.SNAPSHOT,
+    ResourceKind.AVAILABILITY_SET,
     ResourceKind.VIRTUAL_NETWORK,
     ResourceKind.NETWORK_SECURITY_GROUP,
     ResourceKind.SHUTDOWN_SCHEDULE,

@@ -26,9 +26,17 @@ class Vacating:
     """One `vacate` call. It goes by what stands in the cloud, so it finishes what a killed client began."""
 
     def __init__(
-        self, clients: Clients, names: Names, keep: Placement | None, ledger: Ledger, progress: Progress
+        self,
+        clients: Clients,
+        names: Names,
+        keep: Placement | None,
+        ledger: Ledger,
+        progress: Progress,
+        *,
+        nodes: int = 1,
     ) -> None:
         self._clients = clients
+        self._nodes = nodes
         self._names = names
         self._keep = keep
         self._kept_disk = ""
@@ -67,6 +75,11 @@ class Vacating:
             self._take_back_copies(disks[1:])
         else:
             self._delete_if(self._ref(ResourceKind.DISK, self._names.workspace_disk))
+        if self._names.node:
+            return
+        # What all machines share.
+        if self._nodes > 1:
+            self._delete_if(self._ref(ResourceKind.AVAILABILITY_SET, self._names.availability_set))
         self._delete_if(self._ref(ResourceKind.VIRTUAL_NETWORK, self._names.virtual_network))
         self._delete_if(self._ref(ResourceKind.NETWORK_SECURITY_GROUP, self._names.security_group))
 

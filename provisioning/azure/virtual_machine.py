@@ -96,6 +96,9 @@ class VirtualMachine(OwnedResource):
             # No storage account named: Azure keeps the serial log itself.
             "diagnosticsProfile": {"bootDiagnostics": {"enabled": True}},
         }
+        if self.request.nodes > 1:
+            placed = self.names.id_of(ResourceKind.AVAILABILITY_SET, self.names.availability_set)
+            properties["availabilitySet"] = {"id": placed}
         if self.request.spot:
             properties["priority"] = "Spot"
             properties["evictionPolicy"] = "Deallocate"
@@ -134,7 +137,7 @@ class VirtualMachine(OwnedResource):
     def _system(self) -> dict[str, Any]:
         user = self.request.admin_username
         return {
-            "computerName": self.names.run_id[:LONGEST_HOST_NAME].rstrip("-"),
+            "computerName": self.names.own[:LONGEST_HOST_NAME].rstrip("-"),
             "adminUsername": user,
             "customData": self._custom_data(),
             "linuxConfiguration": {

@@ -57,4 +57,5 @@ def rehearsal_endpoint(handle: EmulatorHandle) -> ArmEndpoint:
         poll_seconds=POLL_SECONDS,
         ssh_port=partial(machine_port, handle),
         caller_address=CALLER_ADDRESS,
+        machines_are_here=True,
     )

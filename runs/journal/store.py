@@ -263,17 +263,20 @@ class Journal:
             run_id,
             "INSERT INTO facts VALUES (?, ?, ?, ?) ON CONFLICT (run_id, kind) DO UPDATE SET"
             " at = excluded.at, value = excluded.value",
-            run_id, type(fact).__name__, time.time(), json.dumps(asdict(fact)),
+            run_id, self._name(type(fact)), time.time(), json.dumps(asdict(fact)),
         )  # fmt: skip
 
     def get(self, run_id: str, kind: type[_Fact]) -> _Fact | None:
         """The newest fact of a kind, or None."""
-        rows = self.read("SELECT value FROM facts WHERE run_id = ? AND kind = ?", run_id, kind.__name__)
+        rows = self.read("SELECT value FROM facts WHERE run_id = ? AND kind = ?", run_id, self._name(kind))
         return kind(**json.loads(rows[0][0])) if rows else None
 
     def forget(self, run_id: str, kind: type[object]) -> None:
         """Take a fact back that no longer holds."""
-        self.write_as_driver(run_id, "DELETE FROM facts WHERE run_id = ? AND kind = ?", run_id, kind.__name__)
+        self.write_as_driver(run_id, "DELETE FROM facts WHERE run_id = ? AND kind = ?", run_id, self._name(kind))
+
+    def _name(self, kind: type[object]) -> str:
+        return kind.__name__
 
     # Events
 

@@ -42,6 +42,7 @@ def decide(context: RunContext, market: Market, place: Placement) -> Decided:
     if image is None:
         image = cloud.resolve_image(place.region, ImageReference(*spec.machine.image.split(":")))
     allowed = spec.machine.allow_from
+    nodes = spec.machine.nodes
     return Decided(
         subscription_id=account.subscription_id,
         region=place.region,
@@ -51,9 +52,9 @@ def decide(context: RunContext, market: Market, place: Placement) -> Decided:
         workspace_gib=plan.workspace_gib,
         size=place.size,
         spot=place.spot,
-        machine_dollars_per_hour=one.machine_dollars_per_hour,
-        disk_dollars_per_hour=one.disk_dollars_per_hour,
-        address_dollars_per_hour=one.address_dollars_per_hour,
+        machine_dollars_per_hour=one.machine_dollars_per_hour / nodes,
+        disk_dollars_per_hour=one.disk_dollars_per_hour / nodes,
+        address_dollars_per_hour=one.address_dollars_per_hour / nodes,
         price_basis=one.price_basis,
         dollars_per_hour=one.dollars_per_hour if spec.cloud == "azure" else 0.0,
         dollars_cap=plan.dollars_cap,

@@ -10,13 +10,14 @@ from provisioning.types import ResourceKind
 from runs.facts import Decided, Prepared, Rented, Searching, Submitted, Trust, Unread
 from runs.journal.charges import end_machine_charge
 from runs.ledger import RunLedger
+from runs.nodes import machines_of
 from runs.placing.decide import decide, placement_of, renew
 from runs.placing.reach import Reach
 from runs.placing.relocation import Relocation
 from runs.placing.request import machine_request
 
 if TYPE_CHECKING:
-    from provisioning.types import Placement
+    from provisioning.types import Machine, Placement
     from runs.context import RunContext
     from runs.placing.market import Market
     from runs.types import StageName
@@ -39,6 +40,9 @@ class Tries:
     @property
     def furthest(self) -> Reach:
         """How far that disk may go: the wish of this search counts more than the run file."""
+        if self._context.spec.machine.nodes > 1:
+            # Only one disk could be brought along.
+            return Reach.of("never")
         wish = self._context.get(Searching)
         return Reach.of((wish.move if wish else "") or self._context.spec.machine.move)
 
@@ -63,17 +67,16 @@ class Tries:
         try:
             machine = context.cloud.provision(request, self._ledger, self._say)
         except CapacityError:
+            if has_data and request.nodes > 1:
+                # All or none: those that run would wait for the one that does not.
+                context.cloud.deallocate(context.run_id, self._say, nodes=request.nodes)
             if has_data:
                 # What was to be started again and got no hardware has cost nothing since.
                 end_machine_charge(context.journal, context.run_id, tried_at)
             raise
-        context.journal.put(
-            context.run_id,
-            Rented(
-                vm_id=machine.vm_id, address=machine.address, ssh_port=machine.ssh_port, username=machine.username,
-                region=machine.region, zone=machine.zone,
-            ),
-        )  # fmt: skip
+        # The first one last: it says that all are there.
+        for one, its_machine in reversed(list(zip(machines_of(context), (machine, *machine.others), strict=True))):
+            one.journal.put(context.run_id, _rented(its_machine))
 
     def make_room(self, keep: Placement | None) -> None:
         """Delete what could not serve a machine at `keep`; None keeps the resource group only.
@@ -86,10 +89,15 @@ class Tries:
         context.hang_up()
         # Before the machine: without this fact the next client looks at what is there.
         context.journal.forget(context.run_id, Rented)
-        context.cloud.vacate(context.run_id, keep, self._ledger, self._say, keep_disk=has_data)
+        nodes = context.spec.machine.nodes
+        context.cloud.vacate(context.run_id, keep, self._ledger, self._say, keep_disk=has_data, nodes=nodes)
         if not self._has_machine():
             # The next machine makes its own key.
             context.journal.forget(context.run_id, Trust)
+        for one in context.others():
+            one.journal.forget(context.run_id, Rented)
+            if context.cloud.find_machine(context.run_id, node=one.node) is None:
+                one.journal.forget(context.run_id, Trust)
 
     def _decided(self, placement: Placement, market: Market) -> Decided:
         decided = self._context.get(Decided)
@@ -121,3 +129,10 @@ class Tries:
 
     def _say(self, message: str) -> None:
         self._context.reporter.waiting(self._stage, message)
+
+
+def _rented(machine: Machine) -> Rented:
+    return Rented(
+        vm_id=machine.vm_id, address=machine.address, ssh_port=machine.ssh_port, username=machine.username,
+        region=machine.region, zone=machine.zone, private_address=machine.private_address,
+    )  # fmt: skip

@@ -11,6 +11,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from runs.plan.memory import Sharding
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -50,6 +52,11 @@ class Lint:
     offloads_parameters: bool
     faults: tuple[str, ...]
     notes: tuple[str, ...]
+
+    @property
+    def sharding(self) -> Sharding:
+        """How it spreads the model's states."""
+        return Sharding(self.stage, self.offloads_optimizer, self.offloads_parameters)
 
 
 def lint(text: bytes, train: Train, processes: int, *, gpus: int) -> Lint:
@@ -146,7 +153,5 @@ def _zero_notes(zero: dict[str, Any], gpus: int) -> Iterator[str]:
             "is put together from the last one"
         )
     offloads = [f"offload_{what}" for what in ("optimizer", "param") if _offloads(zero, what)]
-    if offloads and gpus:
-        yield f"{' and '.join(offloads)} saves GPU memory and costs several times the step time"
     if offloads and not gpus:
         yield f"{' and '.join(offloads)} left out: there is no GPU memory to spare on a CPU"

@@ -19,9 +19,12 @@ SCHEMA = 2
 # Values of a plan that are written as they are.
 _PLAIN = (
     "name", "cloud", "run_id", "resource_group", "processes", "regions", "spot", "is_wish", "zero_stage", "precision",
-    "rows_per_step", "steps", "notes",
+    "rows_per_step", "steps", "notes", "nodes", "trained",
 )  # fmt: skip
-_PARTS = ("size", "model", "data", "saves", "need", "disk", "disk_options", "memory", "time", "cost", "limits")
+_PARTS = (
+    "size", "model", "data", "saves", "need", "disk", "disk_options", "memory", "time", "cost", "limits", "packing",
+    "offload",
+)  # fmt: skip
 
 
 def plan_json(plan: Plan, *, now: float, refusal: Exception | None = None) -> dict[str, Any]:

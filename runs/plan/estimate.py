@@ -1,7 +1,8 @@
 """How long and how much: rough on purpose, and on the long side, because limits are made from it.
 
-Formula: 6 operations per parameter and token (forward 2, backward 4), 8 when activations are recomputed; divided by
-what the hardware really does. Sources: 40 % of a GPU's dense bf16 peak is what well-tuned fine-tuning reaches; on a
+Formula: 6 operations per parameter and token (forward 2, backward 4), 2 more when activations are recomputed; of the
+backward's 4 a frozen base needs 2, since nobody asks for its weights' gradients. Divided by what the hardware really
+does. Sources: 40 % of a GPU's dense bf16 peak is what well-tuned fine-tuning reaches; on a
 CPU, 10^10 operations a second per process was measured with a model of a million parameters under ZeRO.
 """
 
@@ -49,7 +50,8 @@ class TimeEstimate:
 
 def step_seconds(parameters: int, tokens_per_step: float, size: VmSize, processes: int, train: Train) -> float:
     """Estimate one optimizer step, in seconds."""
-    operations = (8 if train.gradient_checkpointing else 6) * parameters * tokens_per_step
+    per_token = (6 if train.adapters is None else 4) + (2 if train.gradient_checkpointing else 0)
+    operations = per_token * parameters * tokens_per_step
     each = size.gpu.teraflops * 1e12 * _GPU_UTILISATION if size.gpu else _CPU_OPERATIONS_PER_SECOND
     # More processes than cores do not help.
     return _STEP_OVERHEAD_SECONDS + operations / (each * (processes if size.gpu else min(processes, size.vcpus)))

@@ -17,15 +17,16 @@ from runs.plan.disk import (
     choose_disk,
 )
 from runs.plan.estimate import TimeEstimate, around_seconds, step_seconds
-from runs.plan.memory import Sharding
 from runs.plan.memory_fit import Fit, MemoryFit, MemoryUse, memory_fit
+from runs.plan.offload import Offload, offload_of
+from runs.plan.packing import PackingPlan, packing_plan
 from runs.plan.saves import SaveCosts, SavePlan, plan_saves
 from runs.plan.sizes import CPU_PROCESSES
-from runs.plan.steps import rows_per_step, total_steps
 from runs.plan.two_speed import scratch_save_seconds
 from templates.training.sizes import checkpoint_bytes, model_bytes
 
 if TYPE_CHECKING:
+    from runs.plan.memory import Sharding
     from runs.plan.sizes import VmSize
     from runs.plan.trouble import Trouble
     from runs.plan.workload import Workload
@@ -42,7 +43,7 @@ class Figures:
 
     Attributes:
         size: The machine.
-        processes: Training processes.
+        processes: Training processes, on all machines together.
         config: What the DeepSpeed config says.
         need: What must fit on the workspace disk.
         disk: The workspace disk.
@@ -51,6 +52,9 @@ class Figures:
         saves: When it saves; None like `steps`.
         time: How long; None like `steps`.
         memory: What it takes on each GPU; None without GPUs.
+        packing: How rows lie in their batches.
+        trained: Parameters that are trained.
+        offload: What offloading does; None without it.
     """
 
     size: VmSize
@@ -63,6 +67,9 @@ class Figures:
     saves: SavePlan | None
     time: TimeEstimate | None
     memory: MemoryFit | None
+    packing: PackingPlan
+    trained: int
+    offload: Offload | None = None
 
 
 def figures_of(work: Workload, size: VmSize, trouble: Trouble) -> Figures:
@@ -70,16 +77,19 @@ def figures_of(work: Workload, size: VmSize, trouble: Trouble) -> Figures:
     spec = work.loaded.spec
     if size.gpus and spec.cloud == "rehearsal":
         trouble.add(("machine", "size"), f"a rehearsal machine has no GPU; take Standard_D2s_v5, found: {size.name}")
-    processes = _processes(work, size, trouble)
+    processes = _processes(work, size, trouble) * spec.machine.nodes
     config = lint(work.loaded.deepspeed_config(), spec.train, processes, gpus=size.gpus)
     for fault in config.faults:
         trouble.add(("train", "deepspeed"), fault)
     need = _need(work, size, config)
     disk = _disk(work, size, need, trouble)
-    steps = None if work.data is None else total_steps(work.data.rows, spec.train, processes)
-    one_step = _step_seconds(work, size, processes)
+    packing = packing_plan(work.data, spec.train, processes)
+    offload = _offload(work, size, processes, config, trouble)
+    one_step = _step_seconds(work, size, processes, packing) + (0.0 if offload is None else offload.step_seconds)
     memory = _memory(work, size, processes, config, trouble)
-    figures = Figures(size, processes, config, need, disk, steps, one_step, None, None, memory)
+    figures = Figures(
+        size, processes, config, need, disk, packing.steps, one_step, None, None, memory, packing, work.trained, offload
+    )
     return with_saves(spec, figures, None)
 
 
@@ -116,11 +126,12 @@ def _processes(work: Workload, size: VmSize, trouble: Trouble) -> int:
 def _need(work: Workload, size: VmSize, config: Lint) -> DiskNeed:
     spec, parameters = work.loaded.spec, work.model.parameters
     precision = spec.train.precision
+    adapters = 0 if spec.train.adapters is None else model_bytes(work.trained, precision)
     return DiskNeed(
         weights=work.model.weight_bytes,
-        checkpoint=checkpoint_bytes(parameters, config.stage, precision),
+        checkpoint=checkpoint_bytes(work.trained, config.stage, precision),
         checkpoints=spec.kept_checkpoints + 1,
-        final=model_bytes(parameters, precision),
+        final=model_bytes(parameters, precision) + adapters,
         data=(work.data_bytes or UNKNOWN_DATA_BYTES) + work.synced_bytes,
         environment=GPU_ENVIRONMENT_BYTES if size.gpus else CPU_ENVIRONMENT_BYTES,
     )
@@ -141,10 +152,9 @@ def _disk(work: Workload, size: VmSize, need: DiskNeed, trouble: Trouble) -> Dis
     )
 
 
-def _step_seconds(work: Workload, size: VmSize, processes: int) -> float:
+def _step_seconds(work: Workload, size: VmSize, processes: int, packing: PackingPlan) -> float:
     train = work.loaded.spec.train
-    tokens = train.model_max_length if work.data is None else work.data.tokens_per_row
-    tokens_per_step = rows_per_step(train, processes) * tokens
+    tokens_per_step = packing.rows_per_step * packing.slots_per_row
     return step_seconds(work.model.parameters, tokens_per_step, size, processes, train)
 
 
@@ -159,12 +169,27 @@ def _time(cloud: str, figures: Figures, saves: SavePlan, restart_seconds: float)
     return TimeEstimate(figures.one_step_seconds, steps * figures.one_step_seconds, saving, around)
 
 
+def _offload(work: Workload, size: VmSize, processes: int, config: Lint, trouble: Trouble) -> Offload | None:
+    gpus = processes if size.gpus else 0
+    spec, sharding = work.loaded.spec, config.sharding
+    offload = offload_of(work.model.parameters, work.trained, gpus, sharding, spec.train, nodes=spec.machine.nodes)
+    if offload is not None and offload.main_memory_bytes > size.memory_gib * GIB:
+        need, there = f"{offload.main_memory_bytes / 1e9:,.0f}", f"{size.memory_gib:,} GiB"
+        trouble.add(("train", "deepspeed"), f"offloading needs {need} GB of main memory; {size.name} has: {there}")
+    return offload
+
+
 def _memory(work: Workload, size: VmSize, processes: int, config: Lint, trouble: Trouble) -> MemoryFit | None:
-    if size.gpu is None:
-        return None
     train = work.loaded.spec.train
-    sharding = Sharding(config.stage, config.offloads_optimizer, config.offloads_parameters)
-    memory = memory_fit(MemoryUse(work.model.parameters, work.shape, train, size.gpu, processes), sharding)
+    if size.gpu is None:
+        if train.adapters is not None and train.adapters.quantize != "none":
+            found = f"needs an NVIDIA GPU, and {size.name} has none, found: {train.adapters.quantize}"
+            trouble.add(("train", "lora", "quantize"), found)
+        return None
+    sharding = config.sharding
+    memory = memory_fit(
+        MemoryUse(work.model.parameters, work.shape, train, size.gpu, processes, work.trained), sharding
+    )
     if memory.fit is Fit.TOO_LARGE:
         trouble.add(("machine", "size"), _too_large(memory, sharding, train), "")
     return memory

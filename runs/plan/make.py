@@ -11,6 +11,7 @@ from runs.plan.figures import with_saves
 from runs.plan.limits import cost_of, limits_of
 from runs.plan.notes import notes_of
 from runs.plan.notes_cloud import cloud_notes
+from runs.plan.notes_nodes import nodes_notes
 from runs.plan.placements import price_all
 from runs.plan.plan import Plan
 from runs.plan.saves import evictions_per_hour
@@ -56,6 +57,7 @@ def _plan(
     notes = (
         *figures.config.notes,
         *notes_of(spec, figures, cost, chosen.placement.region),
+        *nodes_notes(spec, figures, chosen.placement, known.survey),
         *cloud_notes(known, chosen, placements, figures.saves, is_wish=spec.machine.is_wish),
     )
     return Plan(
@@ -81,11 +83,15 @@ def _plan(
         saves=figures.saves,
         need=figures.need,
         disk=figures.disk,
-        disk_options=disk_options(figures, cost.machine_per_hour),
+        disk_options=disk_options(figures, cost.machine_per_hour, spec.machine.nodes),
         memory=figures.memory,
         time=figures.time,
         cost=cost,
         limits=limits_of(spec.limits, figures.time, cost),
         notes=notes,
         evictions_per_hour=rate,
+        packing=figures.packing,
+        trained=figures.trained,
+        offload=figures.offload,
+        nodes=spec.machine.nodes,
     )

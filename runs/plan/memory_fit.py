@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from runs.plan.adapters import frozen_bytes
 from runs.plan.disk import GIB
 from runs.plan.memory import COMPARED, RUNTIME_BYTES, Sharding, activation_bytes, state_bytes
 
@@ -82,6 +83,7 @@ class MemoryUse:
         train: The trainer's flags.
         gpu: The GPU.
         gpus: How many share the states.
+        trained: Parameters that are trained; None for all.
     """
 
     parameters: int
@@ -89,6 +91,7 @@ class MemoryUse:
     train: Train
     gpu: Gpu
     gpus: int
+    trained: int | None = None
 
 
 def memory_fit(use: MemoryUse, sharding: Sharding) -> MemoryFit:
@@ -102,7 +105,11 @@ def memory_fit(use: MemoryUse, sharding: Sharding) -> MemoryFit:
 
 
 def _states(use: MemoryUse, sharding: Sharding) -> int:
-    return state_bytes(use.parameters, use.gpus, sharding, use.shape.largest_layer if use.shape else 0)
+    largest = use.shape.largest_layer if use.shape else 0
+    if use.trained is None or use.train.adapters is None:
+        return state_bytes(use.parameters, use.gpus, sharding, largest)
+    frozen = frozen_bytes(use.parameters, use.gpus, sharding, use.train.adapters)
+    return frozen + state_bytes(use.trained, use.gpus, sharding, largest)
 
 
 def _stage(use: MemoryUse, sharding: Sharding) -> StageFit:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from provisioning.types import Place
 from runs.plan.memory_fit import Fit
 from runs.plan.move_cost import COPY_MB_PER_SECOND, move_cost
+from runs.plan.offload import BUFFER_FACTOR
 from runs.plan.prices import SNAPSHOT_DATE
 from runs.plan.two_speed import mirror_notes
 
@@ -15,8 +16,13 @@ if TYPE_CHECKING:
 
     from runs.plan.disk import DiskChoice
     from runs.plan.figures import Figures
+    from runs.plan.memory_fit import MemoryFit
+    from runs.plan.offload import Offload
     from runs.plan.plan import Cost
     from runs.spec.run_file import RunFile
+
+# Recipes for adapters use 1e-4 to 3e-4; those for whole models 1e-5 to 5e-5.
+_LEAST_ADAPTER_RATE = 6e-5
 
 
 def notes_of(spec: RunFile, figures: Figures, cost: Cost, region: str) -> Iterator[str]:
@@ -47,22 +53,49 @@ def _training(spec: RunFile, figures: Figures) -> Iterator[str]:
         yield f"fp32 runs many times slower than bf16 on {gpu.name}; leave out bf16: false"
     if steps is not None and train.warmup_steps >= steps:
         yield f"warmup_steps is not below the {steps:,} steps of the run: {train.warmup_steps:g}"
+    yield from _adapters(spec, figures)
     yield from _memory(figures)
 
 
 def _memory(figures: Figures) -> Iterator[str]:
-    memory, config = figures.memory, figures.config
+    memory = figures.memory
     if memory is None:
         return
     if memory.activations_bytes is None:
         yield "the model's shape is unknown here, so activations are not counted: memory is a lower bound"
     if memory.fit is Fit.TIGHT:
         yield "memory is tight: fewer rows in a pass and more passes train the same (per_device_train_batch_size)"
-    if config.offloads_optimizer or config.offloads_parameters:
-        plain = next(stage for stage in memory.stages if stage.words == f"ZeRO-{max(config.stage, 1)}")
-        if plain.fit is Fit.FITS:
-            taken = f"{plain.taken_bytes / 1e9:.0f} of {memory.gpu_gb} GB"
-            yield f"offload is not needed here: {plain.words} alone takes {taken}, and runs several times faster"
+    if figures.offload is not None:
+        yield from _offload(figures, figures.offload, memory)
+
+
+def _offload(figures: Figures, offload: Offload, memory: MemoryFit) -> Iterator[str]:
+    """What is won on the GPU, and what that costs."""
+    plain = next(stage for stage in memory.stages if stage.words == f"ZeRO-{max(figures.config.stage, 1)}")
+    won = (plain.taken_bytes - memory.taken_bytes) / 1e9
+    main = offload.main_memory_bytes * BUFFER_FACTOR / 1e9
+    yield (
+        f"offloading takes {won:.0f} GB from each GPU and {main:.0f} GB of main memory (with buffers), and makes each "
+        f"step at least {offload.step_seconds:.1f} s longer, of {figures.one_step_seconds:.1f} s: the bus and Adam on "
+        "the CPU; settings that let nothing stay on the GPU take several times that"
+    )
+    if plain.fit is Fit.FITS:
+        taken = f"{plain.taken_bytes / 1e9:.0f} of {memory.gpu_gb} GB"
+        yield f"offload is not needed here: {plain.words} alone takes {taken}"
+
+
+def _adapters(spec: RunFile, figures: Figures) -> Iterator[str]:
+    lora, rate = spec.train.adapters, spec.train.learning_rate
+    if lora is None:
+        return
+    yield (
+        f"adapters of about {figures.trained / 1e6:.1f} million parameters are trained; the final model has them "
+        "merged into it, and they stay beside it in the folder adapter"
+    )
+    if rate < _LEAST_ADAPTER_RATE:
+        yield f"adapters learn with about ten times the rate of a whole model, 2e-4 in most recipes; found: {rate:g}"
+    if lora.quantize != "none":
+        yield "4-bit weights are bitsandbytes' own work; they are untested on a GPU by this project"
 
 
 def _limits(spec: RunFile, figures: Figures) -> Iterator[str]:

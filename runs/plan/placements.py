@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PricedPlacement:
-    """One machine in one place.
+    """One machine in one place, or several: prices are those of all of them.
 
     Attributes:
         placement: What to ask the cloud for.
@@ -141,11 +141,23 @@ def _priced(spec: RunFile, candidate: Candidate, placement: Placement, survey: S
     if survey is not None:
         priced = _at_survey_prices(priced, survey, figures, spec)
         obstacle = obstacle or obstacle_of(
-            placement, survey, vcpus=figures.size.vcpus, max_price=spec.machine.max_price
+            placement, survey, vcpus=figures.size.vcpus, max_price=spec.machine.max_price, nodes=spec.machine.nodes
         )
+    priced = _of_all(priced, spec.machine.nodes)
     if spec.machine.is_wish:
         obstacle = obstacle or _beyond_limits(spec, priced)
     return replace(priced, obstacle=obstacle)
+
+
+def _of_all(one: PricedPlacement, nodes: int) -> PricedPlacement:
+    return replace(
+        one,
+        machine_dollars_per_hour=one.machine_dollars_per_hour * nodes,
+        on_demand_dollars_per_hour=one.on_demand_dollars_per_hour * nodes,
+        disk_dollars_per_hour=one.disk_dollars_per_hour * nodes,
+        os_disk_dollars_per_hour=one.os_disk_dollars_per_hour * nodes,
+        address_dollars_per_hour=one.address_dollars_per_hour * nodes,
+    )
 
 
 def _at_list_prices(spec: RunFile, figures: Figures, placement: Placement) -> PricedPlacement:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from runs.plan.facts import Facts
     from runs.plan.memory_fit import MemoryFit
     from runs.plan.model_size import ModelSize
+    from runs.plan.offload import Offload
+    from runs.plan.packing import PackingPlan
     from runs.plan.placements import PricedPlacement
     from runs.plan.saves import SavePlan
     from runs.plan.sizes import VmSize
@@ -96,7 +98,7 @@ class Plan:
         run_id: What its id will look like; the last part is drawn when it starts.
         resource_group: What its resource group will be called.
         size: The machine.
-        processes: Training processes.
+        processes: Training processes, on all machines together.
         regions: Where, the first choice first.
         spot: At the spot price.
         is_wish: Whether the plan chose the size.
@@ -120,6 +122,10 @@ class Plan:
         limits: When the machine ends itself.
         notes: What is worth knowing.
         evictions_per_hour: How often the machine is lost where it is chosen to be; 0 for never, None when not known.
+        packing: How rows lie in their batches.
+        trained: Parameters that are trained.
+        offload: What offloading to main memory does; None without it.
+        nodes: How many such machines; costs are those of all, disk and memory those of one.
     """
 
     name: str
@@ -151,6 +157,10 @@ class Plan:
     limits: LimitsInForce
     notes: tuple[str, ...]
     evictions_per_hour: float | None = None
+    packing: PackingPlan | None = None
+    trained: int = 0
+    offload: Offload | None = None
+    nodes: int = 1
 
     @property
     def workspace_gib(self) -> int:

@@ -6,6 +6,7 @@ sizes/general-purpose/*-series.md), read 2026-11. Peak figures are NVIDIA's data
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,14 @@ class VmSize:
     gpus: int = 0
     gpu: Gpu | None = None
     local_nvme_gb: int = 0
+
+    @property
+    def has_infiniband(self) -> bool:
+        """Whether its machines reach each other by InfiniBand: Azure says so by an `r` among the letters of its name.
+
+        Source: learn.microsoft.com/azure/virtual-machines/vm-naming-conventions ("r = RDMA capable").
+        """
+        return re.match(r"Standard_[A-Z]+\d+[a-z]*r[a-z]*_", self.name) is not None
 
     @property
     def words(self) -> str:

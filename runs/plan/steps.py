@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runs.spec.sources import HubSource, parse_source
-from templates.training.alpaca import prompt, read_rows
+from templates.training.conversations import read_conversations
+from templates.training.prompts import characters
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,8 +21,6 @@ _KNOWN_ROWS = {"ehartford/wizardlm_alpaca_evol_instruct_70k_unfiltered": 54_974}
 
 # Characters per token of English text in a LLaMA vocabulary, low on purpose: an estimate should not be too short.
 _CHARACTERS_PER_TOKEN = 3.0
-# A batch is as long as its longest row: 48.7 % of the slots held tokens in a measured data set.
-_PADDING = 2.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ class DataSize:
     Attributes:
         rows: Number of rows.
         stored_bytes: Bytes of the file; 0 when it is not on this computer.
-        tokens_per_row: Slots that one row takes in a padded batch, estimated and at most `train.model_max_length`.
+        tokens_per_row: Tokens of a row on average, estimated; `train.model_max_length` when nothing tells.
         basis: Where the number of rows comes from, in words.
     """
 
@@ -45,7 +44,7 @@ def data_size(loaded: LoadedRunFile) -> DataSize | None:
     """Find out how much data a run has; None when nothing tells.
 
     Raises:
-        DataError: A local file does not hold Alpaca rows.
+        DataError: A local file does not hold conversations.
     """
     source = parse_source(loaded.spec.data.source)
     longest = loaded.spec.train.model_max_length
@@ -54,23 +53,22 @@ def data_size(loaded: LoadedRunFile) -> DataSize | None:
         basis = "known data set, before curating" if loaded.spec.data.rule_sets else "known data set"
         return None if rows is None else DataSize(rows, 0, longest, basis)
     file = loaded.resolve(source.path)
+    name = loaded.spec.data.prompt_format
     rules = loaded.curation_rules()
     if rules is None:
-        return _counted(file, file, longest, "counted in the file")
+        return _counted(name, file, file, longest, "counted in the file")
     from runs.plan.curated_data import curated_file
 
     with curated_file(file, rules) as left:
         if left is None:
             return None
         output, rows = left
-        return _counted(output, file, longest, f"what {rules.name} leaves of {rows:,}")
+        return _counted(name, output, file, longest, f"what {rules.name} leaves of {rows:,}")
 
 
-def _counted(file: Path, stored: Path, longest: int, basis: str) -> DataSize:
-    texts = (prompt(row.instruction, row.input) + row.output for row in read_rows(file))
-    lengths = [min(longest, len(text) / _CHARACTERS_PER_TOKEN) for text in texts]
-    mean = sum(lengths) / len(lengths)
-    return DataSize(len(lengths), stored.stat().st_size, min(longest, mean * _PADDING), basis)
+def _counted(name: str, file: Path, stored: Path, longest: int, basis: str) -> DataSize:
+    lengths = [min(longest, characters(name, row) / _CHARACTERS_PER_TOKEN) for row in read_conversations(file)]
+    return DataSize(len(lengths), stored.stat().st_size, sum(lengths) / len(lengths), basis)
 
 
 def rows_per_step(train: Train, processes: int) -> int:

@@ -36,7 +36,9 @@ def counting_quotas(offer: SizeOffer, *, spot: bool) -> tuple[Quota, ...]:
     return tuple(quota for quota in offer.quotas if quota.name.lower() in names)
 
 
-def obstacle_of(placement: Placement, survey: Survey, *, vcpus: int, max_price: float | None) -> Obstacle | None:
+def obstacle_of(
+    placement: Placement, survey: Survey, *, vcpus: int, max_price: float | None, nodes: int = 1
+) -> Obstacle | None:
     """Say why a machine cannot be had, or None.
 
     Args:
@@ -44,9 +46,12 @@ def obstacle_of(placement: Placement, survey: Survey, *, vcpus: int, max_price: 
         survey: What the cloud said.
         vcpus: vCPUs of the size, for when the cloud does not say.
         max_price: Most dollars an hour for a spot machine; None for no limit.
+        nodes: How many machines there are to be.
     """
     offer = offer_of(survey, placement.size, placement.region)
-    found = [] if offer is None else list(_of_offer(placement, offer, survey, vcpus, max_price))
+    found = (
+        [] if offer is None else list(_of_offer(placement, offer, survey, (offer.vcpus or vcpus) * nodes, max_price))
+    )
     return next(iter([*found, *_of_image(placement.region, survey)]), None)
 
 
@@ -60,7 +65,7 @@ def _of_offer(
         yield Obstacle(Why.SPOT, "cannot be had as spot", "set machine.spot: false in the run file")
     if offer.is_offered and placement.zone is not None and placement.zone not in offer.zones:
         yield _of_zone(placement.zone, offer)
-    yield from _of_quota(placement, offer, survey.account.subscription_id, offer.vcpus or vcpus)
+    yield from _of_quota(placement, offer, survey.account.subscription_id, vcpus)
     now = offer.spot_dollars_per_hour
     if placement.spot and max_price is not None and now is not None and now > max_price:
         fact = f"spot costs ${now:.2f} an hour now, more than machine.max_price: {max_price:g}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from runs.plan.adapters import trained_parameters
 from runs.plan.model_shape import ModelShape, model_shape
 from runs.plan.model_size import ModelSize, model_size
 from runs.plan.steps import DataSize, data_size
@@ -41,10 +42,16 @@ class Workload:
     data_bytes: int
     synced_bytes: int
 
+    @property
+    def trained(self) -> int:
+        """Parameters that are trained: all of the model's, or those of the adapters."""
+        return trained_parameters(self.loaded.spec.train, self.model.parameters, self.shape)
+
 
 def workload_of(loaded: LoadedRunFile, trouble: Trouble) -> Workload:
     """Find out what a run has to do; what cannot work is noted in `trouble`."""
     spec = loaded.spec
+    _check_format(loaded, trouble)
     return Workload(
         loaded,
         _model(loaded, trouble),
@@ -67,6 +74,21 @@ def _model(loaded: LoadedRunFile, trouble: Trouble) -> ModelSize:
             f"a rehearsal trains on this computer's CPU: at most 0.5 billion parameters, found: {billions:.1f}",
         )
     return found
+
+
+def _check_format(loaded: LoadedRunFile, trouble: Trouble) -> None:
+    """A local base that brings no chat template has none on the machine either."""
+    source = parse_source(loaded.spec.model.source)
+    if loaded.spec.data.prompt_format != "tokenizer" or not isinstance(source, LocalSource):
+        return
+    folder = loaded.resolve(source.path)
+    config = folder / "tokenizer_config.json"
+    has_own = (folder / "chat_template.jinja").is_file() or (
+        config.is_file() and b'"chat_template"' in config.read_bytes()
+    )
+    if not has_own:
+        found = "the model's tokenizer has no chat template; take alpaca, vicuna or chatml, found: tokenizer"
+        trouble.add(("data", "prompt_format"), found)
 
 
 def _data(loaded: LoadedRunFile, trouble: Trouble) -> DataSize | None:

@@ -19,11 +19,12 @@ class Data(Section):
     """What to train on."""
 
     source: DataSource = Field(
-        alias="from", description="A local .json or .jsonl file, or hf://datasets/owner/name[@revision]/file.json."
+        alias="from",
+        description="A local .json or .jsonl file (Alpaca, ShareGPT or messages rows), or hf://datasets/owner/name[@revision]/file.json.",
     )
-    prompt_format: Literal["alpaca"] = Field(
+    prompt_format: Literal["alpaca", "vicuna", "chatml", "tokenizer"] = Field(
         default="alpaca",
-        description="alpaca: rows of instruction, optional input, and output; the prompt takes no part in the loss.",
+        description="How a conversation becomes text; tokenizer: by the base model's own chat template.",
     )
     curate: RuleSetName | list[RuleSetName] | None = Field(
         default=None,

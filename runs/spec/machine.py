@@ -4,6 +4,7 @@ import ipaddress
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import InitErrorDetails
 
 from runs.spec import patterns
 from runs.spec.section import Auto, Section, broken_rule, refuse
@@ -164,9 +165,12 @@ class Machine(Section):
         description="Image, as publisher:offer:sku:version. latest is resolved once and pinned in the run.",
     )
     os_disk_gib: int = Field(default=128, ge=64, le=4095, description="Size of the system disk in GiB.")
-    nodes: int = Field(default=1, ge=1, le=64, description="Number of machines. Only 1 for now.")
+    nodes: int = Field(
+        default=1, ge=1, le=64, description="Number of machines that train together, all of one size in one region."
+    )
     processes: Auto | Annotated[int, Field(ge=1, le=64)] = Field(
-        default="auto", description="Training processes. auto: one for each GPU, or 2 on a size without a GPU."
+        default="auto",
+        description="Training processes on each machine. auto: one for each GPU, or 2 on a size without a GPU.",
     )
     admin_username: Annotated[str, AfterValidator(_checked_username)] = Field(
         default="llama", pattern=patterns.USERNAME, description="The Linux user that owns the workspace."
@@ -188,8 +192,8 @@ class Machine(Section):
     @model_validator(mode="after")
     def _rules(self) -> Self:
         broken = []
-        if self.nodes != 1:
-            broken.append(broken_rule(("nodes",), f"not yet: more than one machine, found: {self.nodes}"))
+        if self.nodes > 1:
+            broken += _not_with_several(self)
         if self.max_price is not None and not self.spot:
             broken.append(
                 broken_rule(("max_price",), f"only a spot machine has one (spot: true), found: {self.max_price:g}")
@@ -218,3 +222,17 @@ class Machine(Section):
     def is_wish(self) -> bool:
         """Whether the run file leaves the choice of the size to the plan."""
         return self.gpus is not None or self.size == "auto"
+
+
+def _not_with_several(machine: Machine) -> list[InitErrorDetails]:
+    """What a run on several machines cannot have."""
+    broken = []
+    if machine.spot:
+        fact = "several machines are rented on demand (an eviction would stop all of them), found: true"
+        broken.append(broken_rule(("spot",), fact, found=True))
+    if machine.zones:
+        zones = ", ".join(map(str, machine.zones))
+        broken.append(broken_rule(("zones",), f"an availability set of several machines knows no zone, found: {zones}"))
+    if machine.move == "region":
+        broken.append(broken_rule(("move",), "the disks of several machines stay where they are, found: region"))
+    return broken

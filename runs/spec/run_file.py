@@ -118,6 +118,10 @@ def _broken_rules(spec: RunFile) -> Iterator[InitErrorDetails]:
     yield from _doubly_said(spec)
     if spec.checkpoints.relaunch:
         yield from _not_with_relaunch(spec)
+    if spec.checkpoints.relaunch and spec.machine.nodes > 1:
+        yield broken_rule(
+            ("machine", "nodes"), f"relaunch: true is for one machine, found: {spec.machine.nodes}", spec.machine.nodes
+        )
     if spec.checkpoints.shrink.last > spec.first_save_interval:
         last = spec.checkpoints.shrink.last
         yield broken_rule(

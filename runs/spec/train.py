@@ -1,16 +1,17 @@
 """Section `train`: the trainer's flags, with the names that Hugging Face's TrainingArguments give them."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
 
 from runs.spec.flags import FlagValue, known_flags, to_words, wrong_flag
+from runs.spec.lora import Lora
 from runs.spec.section import Section, broken_rule, refuse, repeat_errors
 from templates.training.hardware import Precision
 
-DEEPSPEED_CONFIGS = ("zero1", "zero2", "zero3", "llama-x")
+DEEPSPEED_CONFIGS = ("zero1", "zero2", "zero3", "zero2-offload", "zero3-offload", "llama-x")
 
 
 def _checked_deepspeed(text: str) -> str:
@@ -69,7 +70,16 @@ class Train(Section):
         default=3, ge=0, le=20, description="How often to go on from the newest checkpoint after a crash."
     )
     deepspeed: Annotated[str, AfterValidator(_checked_deepspeed)] = Field(
-        default="zero3", description="DeepSpeed config: zero1, zero2, zero3, llama-x or a .json file."
+        default="zero3",
+        description="DeepSpeed config: zero1, zero2, zero3, zero2-offload, zero3-offload, llama-x or a .json file.",
+    )
+    lora: Lora = Field(default_factory=Lora, description="Adapters that are trained instead of the whole model.")
+    packing: Literal["auto", "none", "group_by_length", "flat", "bfd", "bfd_split", "wrapped"] = Field(
+        default="auto",
+        description="How rows lie in a batch; auto: as serves the machine with the same rows a step; none: padded.",
+    )
+    attention: Literal["auto", "eager", "sdpa", "flex_attention", "flash_attention_2", "flash_attention_3"] = Field(
+        default="auto", description="How attention is computed; auto: FlashAttention where it is, else sdpa."
     )
 
     @model_validator(mode="wrap")
@@ -91,13 +101,20 @@ class Train(Section):
             return "fp16"
         return "fp32" if self.bf16 is False else "bf16"
 
+    @property
+    def adapters(self) -> Lora | None:
+        """The adapters that are trained; None where the whole model is."""
+        return self.lora if self.lora.r else None
+
     def flag(self, name: str) -> FlagValue:
         """Give a flag beyond the documented ones as the run file has it, or None."""
         return (self.__pydantic_extra__ or {}).get(name)
 
     def flags(self) -> dict[str, FlagValue]:
         """Give every flag for the trainer but `deepspeed`, whose config travels as a file, and what the agent does."""
-        flags = self.model_dump(exclude={"deepspeed", "max_restarts"}) | {"bf16": self.precision == "bf16"}
+        flags = self.model_dump(exclude={"deepspeed", "max_restarts", "lora"}) | {"bf16": self.precision == "bf16"}
+        if self.adapters is not None:
+            flags["lora"] = self.adapters.asked().to_json()
         return {name: value for name, value in flags.items() if value is not None}
 
     def argv(self) -> tuple[str, ...]:
@@ -117,6 +134,8 @@ def _wrong_further_flags(value: dict[Any, Any], documented: set[str]) -> Iterato
 def _broken_rules(train: Train) -> Iterator[InitErrorDetails]:
     if train.fp16 and train.bf16:
         yield broken_rule(("bf16",), "fp16 is true too; only one of the two can be", train.bf16)
+    if not train.lora.r and train.lora != Lora():
+        yield broken_rule(("lora", "r"), "adapters need a rank, often 16, found: 0", 0)
     if train.flag("save_strategy") not in (None, "steps"):
         found = train.flag("save_strategy")
         yield broken_rule(

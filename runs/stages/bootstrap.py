@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from runs.adoption.carried import carry
 from runs.extend import carry_out, is_pending
 from runs.facts import Decided, Prepared, Trust
+from runs.nodes import machines_of, on_each
 from runs.types import StageName
 
 if TYPE_CHECKING:
@@ -24,10 +25,16 @@ class Bootstrap:
 
     def is_done(self, context: RunContext) -> bool:
         """An earlier pass left its facts, about this very machine; the environment is then complete for good."""
-        return _is_set_up(context) and not is_pending(context)
+        return all(_is_set_up(one) for one in machines_of(context)) and not is_pending(context)
 
     def act(self, context: RunContext) -> str:
-        """Set up what is missing; each part is cached on the machine."""
+        """Set up what is missing, on all machines side by side; each part is cached on the machine."""
+        words = on_each(context, self._set_up)
+        # A machine that was started again has a quarter of an hour until its old limits end it once more.
+        carry_out(context, lambda what: context.reporter.waiting(self.name, what))
+        return words
+
+    def _set_up(self, context: RunContext) -> str:
         from remote.layout import RunLayout
         from remote.machine import wait_for_workspace, wait_until_booted
         from remote.transfer import send_bytes
@@ -37,8 +44,6 @@ class Bootstrap:
 
         session = self._trusted_session(context)
         if _is_set_up(context):
-            # A machine that was started again has a quarter of an hour until its old limits end it once more.
-            carry_out(context, say)
             return "the machine knows its new limits"
         # The machine lets us in before its first boot is over.
         layout = RunLayout(wait_for_workspace(session, context.spec.storage.mount, progress=say), context.run_id)
@@ -49,7 +54,6 @@ class Bootstrap:
         prepared = Prepared(layout.workspace, python, host_key=context.require(Trust).own)
         carry(session, layout, prepared)
         context.journal.put(context.run_id, prepared)
-        carry_out(context, say)
         return "agent answers, environment complete"
 
     def _trusted_session(self, context: RunContext) -> Session:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from runs.adoption.carried import carry
 from runs.facts import Prepared, Synced
 from runs.moving import keep_moving
+from runs.nodes import machines_of, on_each
 from runs.secrets import read_secrets
 from runs.types import StageName
 
@@ -28,10 +29,13 @@ class Sync:
 
     def is_done(self, context: RunContext) -> bool:
         """An earlier pass verified everything; the workspace disk is durable."""
-        return context.get(Synced) is not None
+        return all(one.get(Synced) is not None for one in machines_of(context))
 
     def act(self, context: RunContext) -> str:
-        """Send or fetch what is missing; what is there already, byte for byte, is skipped."""
+        """Send or fetch what is missing, to each machine; what is there already, byte for byte, is skipped."""
+        return on_each(context, self._sync)
+
+    def _sync(self, context: RunContext) -> str:
         layout, spec = context.layout(), context.spec
         sent = 0
         for item in spec.sync:

@@ -16,8 +16,10 @@ from runs.facts import Decided, Pausing, Prepared, Submitted, Synced, Trained
 from runs.job import curation_rules_file, evictions_file, launch_words, render_job
 from runs.log_copy import LogCopy
 from runs.masking import masked_status, take_secrets_back, try_to_take_secrets_back
+from runs.nodes import machines_of
 from runs.pause import stop_and_wait
 from runs.power import refuse_if_off
+from runs.stages.others import Others, meeting_place, seat_of
 from runs.types import StageName
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ _RECONNECT_SECONDS = 600.0
 _TAKE_SECONDS = 30.0
 # A run longer than a day gets its auto-shutdown on its last one.
 _BACKSTOP_SECONDS = 600.0
+_OTHERS_SECONDS = 10.0
 _ENDED_BADLY = frozenset({"failed", "stopped"})
 
 
@@ -43,6 +46,7 @@ class Train:
     def __init__(self) -> None:
         # Over all machines of the run: what was said once is not said again.
         self._said: set[str] = set()
+        self._others = Others()
 
     def is_done(self, context: RunContext) -> bool:
         """Both done-markers were seen."""
@@ -53,7 +57,7 @@ class Train:
         copy = LogCopy(context.folder / "train.log")
         submitted = context.get(Submitted)
         if submitted is None:
-            self._submit(context, Submitted(at=time.time()))
+            self._submit_to_all(context, Submitted(at=time.time()))
         else:
             self._submit_again(context, copy, submitted)
         try:
@@ -61,7 +65,8 @@ class Train:
         except TrainingFailedError:
             try_to_take_secrets_back(context)
             raise
-        take_secrets_back(context)
+        for one in machines_of(context):
+            take_secrets_back(one)
         note_curation(context)
         trained = trained_of(status, context.require(Submitted))
         context.journal.put(context.run_id, trained)
@@ -76,7 +81,7 @@ class Train:
         pausing = context.get(Pausing)
         if pausing is not None and not pausing.is_done:
             # A pause was killed before its stop came through; the job that goes on must not meet it.
-            stop_and_wait(context, lambda message: context.reporter.waiting(self.name, message))
+            self._stop(context)
         status = self._look(context, copy)
         if not status.agent.alive:
             # What it shows is from before the machine was started again.
@@ -85,15 +90,26 @@ class Train:
         if context.spec.secrets and not has_secrets(context.session(self.name), context.layout()):
             self._put_secrets(context)
         if status.phase == "waiting":
-            self._submit(context, submitted)
+            self._submit_to_all(context, submitted)
         elif has_ended_badly(status):
             # The user came back to it: once more, from the newest complete checkpoint.
-            self._submit(context, replace(submitted, number=submitted.number + 1))
+            self._submit_to_all(context, replace(submitted, number=submitted.number + 1))
+            self._await_start(context, copy)
+        elif status.phase == "running" and submitted.first_address != meeting_place(context):
+            self._stop(context)
+            self._submit_to_all(context, replace(submitted, number=submitted.number + 1))
             self._await_start(context, copy)
         else:
+            if status.phase == "running":
+                self._others.ready(context, self._submit)
             # It may have moved: the agent goes on with the job that it has, and the trainer looks at this.
             self._tell_evictions(context)
         context.journal.forget(context.run_id, Pausing)
+
+    def _submit_to_all(self, context: RunContext, submitted: Submitted) -> None:
+        """The first machine last: its job is the run's, and the others wait for it."""
+        self._others.ready(context, self._submit)
+        self._submit(context, submitted)
 
     def _submit(self, context: RunContext, submitted: Submitted) -> None:
         """Send the secrets, the DeepSpeed config and the job; the agent starts a job exactly once.
@@ -115,8 +131,10 @@ class Train:
             processes=processes_of(spec.machine, decided.size), save_seconds=decided.save_seconds,
             secrets_file=self._put_secrets(context), number=submitted.number,
             evictions_per_hour=decided.evictions_per_hour, on_scratch=has_scratch(spec, decided.size),
+            seat=seat_of(context),
         )  # fmt: skip
         context.journal.confirm(context.run_id)
+        submitted = replace(submitted, first_address=meeting_place(context))
         context.journal.put(context.run_id, submitted)
         carry(session, layout, submitted)
         submit_job(session, layout, job)
@@ -127,6 +145,9 @@ class Train:
         if rules := context.loaded.curation_rules():
             target = curation_rules_file(context.layout())
             send_bytes(context.session(self.name), rules.to_json().encode(), target, mode=0o644)
+
+    def _stop(self, context: RunContext) -> None:
+        stop_and_wait(context, lambda message: context.reporter.waiting(self.name, message))
 
     def _put_secrets(self, context: RunContext) -> str | None:
         """They are in memory there, and gone with each restart of the machine; gives their file, None without any."""
@@ -156,11 +177,16 @@ class Train:
             RunBusyError: This client was suspended, and another one follows the job now.
             UnreachableError: The machine did not answer for ten minutes, or the cloud says that it is off.
         """
-        look_at_backstop_at = time.monotonic()
+        look_at_backstop_at = look_at_others_at = time.monotonic()
         while True:
             # Not the cloud: a laptop that wakes up has no network yet, and looking at the job changes nothing.
             context.journal.confirm_lease(context.run_id)
             status = self._look(context, copy)
+            if time.monotonic() >= look_at_others_at:
+                for one, its_status in self._others.look(context):
+                    if has_ended_badly(its_status):
+                        raise _failure(one, its_status)
+                look_at_others_at = time.monotonic() + _OTHERS_SECONDS
             if time.monotonic() >= look_at_backstop_at:
                 arm_if_due(context)
                 look_at_backstop_at = time.monotonic() + _BACKSTOP_SECONDS

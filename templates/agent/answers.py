@@ -42,6 +42,7 @@ ANSWERS = {
     "nan": Answer("stop", None, "lower the learning rate or train in bf16"),
     "hang": Answer("again", 2, "see the stacks of the processes in the log, from `Current thread` on"),
     "communication": Answer("again", 2, "see the log; NCCL_DEBUG=INFO says more, another machine may do better"),
+    "alone": Answer("stop", None, "another machine of the run did not come: see how it is, then submit the job again"),
     "disk_full": Answer("room", 2, "raise storage.size or keep fewer checkpoints"),
     "code": Answer("stop", None, "the program is at fault, not the machine: see the log from the last Traceback on"),
     "usage": Answer("stop", None, "the trainer refused its command line: see the log"),
@@ -94,6 +95,9 @@ def decide(state: State, step: Step, cause: Cause, reached: tuple[int, int]) -> 
     """
     _note_progress(state, reached)
     answer = cause.answer
+    if step.follows and cause.kind == "communication":
+        state.waits = 0
+        return "as soon as the first machine does"
     state.stalled = {**state.stalled, cause.kind: state.stalled.get(cause.kind, 0) + 1}
     if answer.do == "stop" or (answer.in_a_row is not None and state.stalled[cause.kind] >= answer.in_a_row):
         return None

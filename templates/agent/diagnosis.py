@@ -27,6 +27,7 @@ _BY_SIGNAL = 128
 _SAID_BY_CODE = {
     2: "usage", 65: "bad_data", 66: "damaged_input", 69: "busy", 70: "nan", 71: "bad_model", 73: "disk_full",
     75: "asked_to_leave", 80: "gpu_out_of_memory", 81: "host_out_of_memory", 82: "code", 83: "communication",
+    84: "alone",
 }  # fmt: skip
 # Sent from outside; every other signal is a fault of the program's own.
 _FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}

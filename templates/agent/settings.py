@@ -103,7 +103,10 @@ def limits_now(settings: RunSettings, folder: RunFolder) -> Limits:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One program of the job. It succeeded only if it exited 0 and `marker` (relative to the run folder) exists."""
+    """One program of the job. It succeeded only if it exited 0 and `marker` (relative to the run folder) exists.
+
+    One that `follows` runs beside the first machine's: when that one goes, it is always started again, and waits.
+    """
 
     name: str
     argv: tuple[str, ...]
@@ -113,6 +116,7 @@ class Step:
     max_restarts: int
     grace_seconds: float
     hang: HangLimits | None = None
+    follows: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,4 +150,5 @@ def _step(entry: Mapping[str, Any], grace: float) -> Step:
         max_restarts=int(entry.get("max_restarts", 0)),
         grace_seconds=float(entry.get("grace_seconds", grace)),
         hang=HangLimits.from_json(entry.get("hang")),
+        follows=bool(entry.get("follows", False)),
     )

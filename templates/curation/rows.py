@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from templates.training.conversations import conversation
+from templates.training.errors import DataError
+
 if TYPE_CHECKING:
     from templates.curation.rules import Where
-
-# Whose words are the answers, in ShareGPT and its descendants.
-_ANSWERING = frozenset({"assistant", "bard", "bing", "bot", "chatgpt", "gpt", "model"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,38 +34,31 @@ def texts_of(row: object) -> Texts:
     """Give the texts of a row.
 
     Raises:
-        UnusableError: It has none of the known shapes, or lacks what training needs.
+        UnusableError: The trainer would refuse it: it has none of the known shapes, or nothing can be learnt from it.
     """
-    if not isinstance(row, dict):
-        raise UnusableError("not an object")
-    for turns, who, what in (("conversations", "from", "value"), ("messages", "role", "content")):
-        if isinstance(row.get(turns), list):
-            return _checked(*_conversation(row[turns], who, what))
-    return _checked(*_alpaca(row))
+    if isinstance(row, dict) and "messages" not in row and "conversations" not in row:
+        return _unicode(*_alpaca(row))
+    try:
+        turns = conversation(row, "")
+    except DataError as error:
+        raise UnusableError(str(error).partition(": ")[0]) from error
+    except TypeError as error:
+        raise UnusableError("a turn's speaker is not a text") from error
+    answers = tuple(turn.text for turn in turns if turn.role == "assistant")
+    return _unicode(tuple(turn.text for turn in turns if turn.role != "assistant"), answers)
 
 
-def _alpaca(row: dict[str, Any]) -> tuple[list[str], list[str]]:
+def _alpaca(row: dict[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Most rows are of this shape, and this is the shortest way through it."""
     instruction, answer, context = row.get("instruction"), row.get("output"), row.get("input")
     if not isinstance(instruction, str) or not isinstance(answer, str) or not isinstance(context, str | None):
         raise UnusableError("no texts: neither instruction and output nor a conversation")
-    return [instruction, context] if context else [instruction], [answer]
+    if not instruction.strip() or not answer.strip():
+        raise UnusableError("nothing is answered" if instruction.strip() else "nothing is asked")
+    return (instruction, context) if context else (instruction,), (answer,)
 
 
-def _conversation(turns: list[Any], who: str, what: str) -> tuple[list[str], list[str]]:
-    prompts: list[str] = []
-    answers: list[str] = []
-    for turn in turns:
-        if not isinstance(turn, dict) or not isinstance(turn.get(who), str) or not isinstance(turn.get(what), str):
-            raise UnusableError("a turn of the conversation is not a text")
-        (answers if turn[who].lower() in _ANSWERING else prompts).append(turn[what])
-    return prompts, answers
-
-
-def _checked(prompts: list[str], answers: list[str]) -> Texts:
-    if not any(text.strip() for text in prompts):
-        raise UnusableError("nothing is asked")
-    if not answers or not all(text.strip() for text in answers):
-        raise UnusableError("an answer is empty")
+def _unicode(prompts: tuple[str, ...], answers: tuple[str, ...]) -> Texts:
     try:
         for text in (*prompts, *answers):
             if not text.isascii():
@@ -73,4 +66,4 @@ def _checked(prompts: list[str], answers: list[str]) -> Texts:
     except UnicodeEncodeError:
         # JSON can say half of a surrogate pair; no tokenizer takes that.
         raise UnusableError("a text is not Unicode") from None
-    return Texts(tuple(prompts), tuple(answers))
+    return Texts(prompts, answers)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from templates.training.packing import PACKINGS
+from templates.training.prompts import FORMATS
 from templates.training.save_schedule import ShrinkSchedule
 
 
@@ -13,10 +15,19 @@ class RunArguments:
     """What to train on what, with the names that the Llama-X recipe gave them."""
 
     model_name_or_path: str = field(metadata={"help": "Base model: a folder or a hub name."})
-    data_path: str = field(metadata={"help": "Alpaca rows: a JSON list or JSON lines."})
-    prompt_format: str = field(default="alpaca", metadata={"help": "How a row becomes text.", "choices": ["alpaca"]})
+    data_path: str = field(metadata={"help": "Alpaca, ShareGPT or messages rows: a JSON list or JSON lines."})
+    prompt_format: str = field(default="alpaca", metadata={"help": "How a row becomes text.", "choices": list(FORMATS)})
     model_max_length: int = field(default=512, metadata={"help": "Longest row, in tokens; longer ones are cut."})
     cache_dir: str | None = field(default=None, metadata={"help": "Where hub downloads are kept."})
+    packing: str = field(
+        default="none",
+        metadata={
+            "help": "How rows lie in a batch; auto: as serves the machine.",
+            "choices": ["auto", *PACKINGS],
+        },
+    )
+    attention: str = field(default="auto", metadata={"help": "Transformers' name of an attention, or auto."})
+    lora: str | None = field(default=None, metadata={"help": "Train adapters only, as JSON of Lora."})
     llamalift_schedule: str | None = field(default=None, metadata={"help": "Save schedule, as JSON of ShrinkSchedule."})
     llamalift_keep: int = field(default=3, metadata={"help": "How many complete checkpoints stay."})
     llamalift_relaunch: int = field(

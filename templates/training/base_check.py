@@ -25,10 +25,10 @@ def against_base(folder: Path, facts: Mapping[str, Any]) -> tuple[list[str], str
     Returns:
         What is wrong, and what was compared.
     """
-    shapes = _shapes(folder)
+    shapes = shapes_in(folder)
     count, expected, before = _count(shapes), facts["parameters"], facts["base_parameters"]
     problems = [] if count == expected else [f"{count:,} parameters instead of {expected:,}"]
-    base = _shapes(Path(facts["base"]))
+    base = shapes_in(Path(facts["base"]))
     problems += _misshaped(shapes, base, facts["added_tokens"])
     grown = f": {facts['added_tokens']} token added to the vocabulary" if expected != before else ""
     return problems, f"{count:,} parameters, the base has {before:,}{grown}"
@@ -50,7 +50,8 @@ def _count(shapes: Shapes) -> int:
     return sum(math.prod(shape) for shape in shapes.values())
 
 
-def _shapes(folder: Path) -> Shapes:
+def shapes_in(folder: Path) -> Shapes:
+    """Give the shape of every tensor in a model folder's safetensors files; only headers are read."""
     from safetensors import safe_open
 
     found: Shapes = {}

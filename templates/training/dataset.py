@@ -6,11 +6,14 @@ import hashlib
 import json
 import os
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from templates.training.alpaca import Row, prompt, read_rows
+from templates.training.conversations import Conversation, Turn, read_conversations
 from templates.training.errors import DataError
+from templates.training.packing import PACKED, SPLITTING, Packing
+from templates.training.prompts import IGNORED, answers_learnt, encode
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,9 +21,25 @@ if TYPE_CHECKING:
     import datasets
     from transformers import PreTrainedTokenizerBase
 
-IGNORED = -100
-_LAYOUT = "alpaca-1"
+_LAYOUT = "conversations-1"
 _COUNTS = "counts.json"
+# Packs are filled from so many rows at a time: more fill them better, and take longer.
+_PACKED_AT_ONCE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What becomes of the rows.
+
+    Attributes:
+        prompt_format: How a conversation becomes text.
+        longest_row: Tokens at which a row is cut, and the length of a pack.
+        packing: How rows are laid into batches.
+    """
+
+    prompt_format: str
+    longest_row: int
+    packing: Packing = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,45 +51,50 @@ class Counts:
         tokens: Their tokens, prompts included.
         truncated: Rows whose answer was cut at the longest length.
         dropped: Rows left out because their prompt alone reaches the longest length: nothing would be learnt.
+        last_only: Conversations of which the last answer alone is learnt: the chat template changes the others.
+        packs: What the rows were packed into; 0 without packing.
+        unlearnt: Tokens of answers that are not learnt because a pack begins with them.
     """
 
     rows: int
     tokens: int
     truncated: int
     dropped: int
+    last_only: int = 0
+    packs: int = 0
+    unlearnt: int = 0
 
 
-def tokenise(rows: list[Row], tokenizer: PreTrainedTokenizerBase, max_length: int) -> dict[str, list[Any]]:
-    """Give `input_ids`, `labels` (the prompt masked) and `length` (before the cut), one entry for each row.
+def tokenise(
+    conversations: list[Conversation], tokenizer: PreTrainedTokenizerBase, prompt_format: str, max_length: int | None
+) -> dict[str, list[Any]]:
+    """Give `input_ids`, `labels` (-100 for all but the answers) and `length` (before the cut), an entry for each row.
 
-    As in Llama-X: prompt and answer are tokenised as one text, with the end-of-sequence token after the answer, and
-    the label of as many tokens as the prompt alone has is -100.
+    Args:
+        conversations: The rows.
+        tokenizer: Equipped for the format.
+        prompt_format: How a conversation becomes text.
+        max_length: Where a row is cut; None leaves it whole.
     """
-    prompts = [prompt(row.instruction, row.input) for row in rows]
-    whole = tokenizer([text + row.output for text, row in zip(prompts, rows, strict=True)], verbose=False)["input_ids"]
-    alone = tokenizer(prompts, verbose=False)["input_ids"]
-    end = tokenizer.eos_token_id
-    ended = [ids if ids[-1] == end else [*ids, end] for ids in whole]
-    cut = [ids[:max_length] for ids in ended]
-    masked = [min(len(ids), len(before)) for ids, before in zip(cut, alone, strict=True)]
+    ids, labels = encode(prompt_format, conversations, tokenizer)
     return {
-        "input_ids": cut,
-        "labels": [[IGNORED] * count + ids[count:] for ids, count in zip(cut, masked, strict=True)],
-        "length": [len(ids) for ids in ended],
+        "input_ids": [row[:max_length] for row in ids],
+        "labels": [row[:max_length] for row in labels],
+        "length": [len(row) for row in ids],
     }
 
 
-def prepare(path: Path, tokenizer: PreTrainedTokenizerBase, max_length: int, cache: Path) -> Path:
+def prepare(path: Path, tokenizer: PreTrainedTokenizerBase, shape: Shape, cache: Path) -> Path:
     """Tokenise the data into a folder under `cache` named after all that decides its content, unless it is there.
 
     Raises:
         DataError: The data cannot be trained on.
     """
-    target = cache / _key(path, tokenizer, max_length)
+    target = cache / _key(path, tokenizer, shape)
     if not target.exists():
         staging = cache / f".staging-{target.name}"
         shutil.rmtree(staging, ignore_errors=True)
-        _write(read_rows(path), tokenizer, max_length, staging)
+        _write(read_conversations(path), tokenizer, shape, staging)
         os.rename(staging, target)  # noqa: PTH104 - rename, not Path.replace: the target must not be there
     return target
 
@@ -82,43 +106,100 @@ def load(folder: Path) -> tuple[datasets.Dataset, Counts]:
     return datasets.load_from_disk(str(folder)), Counts(**json.loads((folder / _COUNTS).read_text()))
 
 
-def _key(path: Path, tokenizer: PreTrainedTokenizerBase, max_length: int) -> str:
+def _key(path: Path, tokenizer: PreTrainedTokenizerBase, shape: Shape) -> str:
     if not path.is_file():
         raise DataError(f"no such data file: {path}")
     digest = hashlib.sha256()
     with path.open("rb") as file:
         digest.update(hashlib.file_digest(file, "sha256").digest())
-    settings = [_LAYOUT, max_length, tokenizer.eos_token_id, sorted(tokenizer.get_vocab().items())]
-    digest.update(json.dumps(settings).encode())
+    words = [tokenizer.eos_token_id, tokenizer.chat_template, sorted(tokenizer.get_vocab().items())]
+    digest.update(json.dumps([_LAYOUT, asdict(shape), *words]).encode())
     return digest.hexdigest()[:16]
 
 
-def _write(rows: list[Row], tokenizer: PreTrainedTokenizerBase, max_length: int, target: Path) -> None:
+def _write(rows: list[Conversation], tokenizer: PreTrainedTokenizerBase, shape: Shape, target: Path) -> None:
+    whole = _tokenised(rows, tokenizer, shape)
+    kept = _taught(whole)
+    if not len(kept):
+        raise DataError(f"every row's prompt is longer than --model_max_length: {shape.longest_row}")
+    longest = None if shape.packing in SPLITTING else shape.longest_row
+    lengths = kept["length"]
+    counts = Counts(
+        rows=len(kept),
+        tokens=sum(length if longest is None else min(length, longest) for length in lengths),
+        truncated=0 if longest is None else sum(length > longest for length in lengths),
+        dropped=len(whole) - len(kept),
+        last_only=_last_only(rows, tokenizer, shape.prompt_format),
+    )
+    kept = kept.remove_columns("length")
+    if shape.packing in PACKED:
+        kept, counts = _packed(kept, counts, shape)
+    kept.save_to_disk(str(target))
+    (target / _COUNTS).write_text(json.dumps(asdict(counts)))
+
+
+def _tokenised(rows: list[Conversation], tokenizer: PreTrainedTokenizerBase, shape: Shape) -> datasets.Dataset:
     import datasets
 
-    def batch(columns: dict[str, list[str]]) -> dict[str, list[Any]]:
-        values = zip(*(columns[name] for name in ("instruction", "input", "output")), strict=True)
-        return tokenise([Row(*texts) for texts in values], tokenizer, max_length)
+    longest = None if shape.packing in SPLITTING else shape.longest_row
+
+    def batch(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        conversations = [tuple(Turn(**turn) for turn in turns) for turns in columns["turns"]]
+        return tokenise(conversations, tokenizer, shape.prompt_format, longest)
 
     integers = datasets.Sequence(datasets.Value("int32"))
-    whole = datasets.Dataset.from_list([asdict(row) for row in rows]).map(
+    features = {"input_ids": integers, "labels": integers, "length": datasets.Value("int32")}
+    return datasets.Dataset.from_dict({"turns": [[asdict(turn) for turn in row] for row in rows]}).map(
         batch,
         batched=True,
-        remove_columns=["instruction", "input", "output"],
-        features=datasets.Features({"input_ids": integers, "labels": integers, "length": datasets.Value("int32")}),
+        remove_columns=["turns"],
+        features=datasets.Features(features),
         # The library's own cache does not notice every change of a tokenizer; ours is the folder's name.
         keep_in_memory=True,
         load_from_cache_file=False,
     )
-    taught = [number for number, labels in enumerate(whole["labels"]) if any(label != IGNORED for label in labels)]
-    if not taught:
-        raise DataError(f"every row's prompt is longer than --model_max_length: {max_length}")
-    kept = whole.select(taught)
-    counts = Counts(
-        rows=len(kept),
-        tokens=sum(min(length, max_length) for length in kept["length"]),
-        truncated=sum(length > max_length for length in kept["length"]),
-        dropped=len(whole) - len(kept),
+
+
+def _taught(rows: datasets.Dataset) -> datasets.Dataset:
+    """Those that something can be learnt from."""
+    return rows.select(
+        [number for number, labels in enumerate(rows["labels"]) if any(label != IGNORED for label in labels)]
     )
-    kept.remove_columns("length").save_to_disk(str(target))
-    (target / _COUNTS).write_text(json.dumps(asdict(counts)))
+
+
+def _last_only(rows: list[Conversation], tokenizer: PreTrainedTokenizerBase, prompt_format: str) -> int:
+    if prompt_format != "tokenizer":
+        return 0
+    several = [row for row in rows if sum(turn.role == "assistant" for turn in row) > 1]
+    return sum(answers_learnt(prompt_format, row, tokenizer) == 1 for row in several)
+
+
+def _packed(rows: datasets.Dataset, counts: Counts, shape: Shape) -> tuple[datasets.Dataset, Counts]:
+    """Fill packs by TRL, and note how long the rows in each are: what keeps them apart in the attention."""
+    from trl import pack_dataset
+
+    options = {"batch_size": _PACKED_AT_ONCE, "keep_in_memory": True, "load_from_cache_file": False}
+    if shape.packing == "wrapped":
+        # TRL cuts its packs out of one stream and forgets where rows begin: a column of starts is cut along.
+        starts = [[1, *[0] * (len(ids) - 1)] for ids in rows["input_ids"]]
+        packs = pack_dataset(rows.add_column("starts", starts), shape.longest_row, "wrapped", options)
+        lengths = [_lengths(row) for row in packs["starts"]]
+        packs = packs.remove_columns("starts").add_column("seq_lengths", lengths)
+    else:
+        packs = pack_dataset(rows, shape.longest_row, shape.packing, options)
+    packs = _taught(packs)
+    return packs, replace(counts, packs=len(packs), unlearnt=sum(map(_first_labels, packs)))
+
+
+def _lengths(starts: list[int]) -> list[int]:
+    begins = [0, *(place for place, start in enumerate(starts) if start and place), len(starts)]
+    return [after - before for before, after in pairwise(begins)]
+
+
+def _first_labels(pack: dict[str, list[int]]) -> int:
+    """Pieces of a row that begin with a token of its answer, for which nothing to foretell it from is there."""
+    place, count = 0, 0
+    for length in pack["seq_lengths"]:
+        count += pack["labels"][place] != IGNORED
+        place += length
+    return count

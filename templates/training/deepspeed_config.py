@@ -35,6 +35,7 @@ def adapt(config: dict[str, Any], hardware: Hardware, precision: Precision) -> A
         *_fit_precision(adapted, precision),
         *_drop_offload(adapted, hardware),
         *_use_torch_adam(adapted),
+        *_fuse_adam(adapted, hardware),
         *_gather_on_save(adapted),
     ]
     return Adapted(config=adapted, notes=tuple(notes))
@@ -74,6 +75,15 @@ def _use_torch_adam(config: dict[str, Any]) -> list[str]:
         return []
     optimizer["params"] = {**params, "torch_adam": True}
     return [f"torch's {optimizer['type']} instead of DeepSpeed's own, which would be compiled here first"]
+
+
+def _fuse_adam(config: dict[str, Any], hardware: Hardware) -> list[str]:
+    """DeepSpeed hands torch's AdamW the parameters that it does not know itself."""
+    params = (config.get("optimizer") or {}).get("params", {})
+    if not hardware.gpus or params.get("torch_adam") is not True or "fused" in params:
+        return []
+    params["fused"] = True
+    return ["the optimizer updates a share's weights in one fused kernel (torch's AdamW)"]
 
 
 def _gather_on_save(config: dict[str, Any]) -> list[str]:

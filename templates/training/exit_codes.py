@@ -27,6 +27,8 @@ HOST_OUT_OF_MEMORY = 81
 CODE = 82
 # Another process of the training did not answer: what happened to it matters more.
 COMMUNICATION = 83
+# Of several machines this one stood alone when the attempt was to begin: nobody came for half an hour.
+ALONE = 84
 
 BY_KIND = {
     "usage": USAGE,

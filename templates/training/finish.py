@@ -47,14 +47,16 @@ def finish(run: Run, trainer: LiftTrainer, homes: Homes, facts: Mapping[str, Any
         ModelError: What was written is not the model.
     """
     run.metrics.phase("saving_final")
-    needed = sizes.model_bytes(facts["parameters"], run.translated.precision)
+    precision = run.translated.precision
+    adapters = sizes.model_bytes(facts["trained"], precision) if trainer.has_adapters else 0
+    needed = sizes.model_bytes(facts["parameters"], precision) + adapters
     if lacking := run.ranks.first(lambda: lacking_bytes(run, needed, run.folders.checkpoints)):
         raise NoSpaceError(f"the final model of {needed:,} bytes does not fit: {lacking:,} bytes short")
     why = _why_not_gathered(run, trainer)
     try:
         _save(run, trainer, facts, why)
     except ModelError as error:
-        if why or not run.zero_stage:
+        if why or not run.zero_stage or trainer.has_adapters:
             raise
         _save(run, trainer, facts, str(error))
     homes.wait_until_durable()
@@ -63,6 +65,8 @@ def finish(run: Run, trainer: LiftTrainer, homes: Homes, facts: Mapping[str, Any
 
 def _why_not_gathered(run: Run, trainer: LiftTrainer) -> str:
     """Say why the model is put together from a checkpoint; empty where it is gathered."""
+    if trainer.has_adapters:
+        return ""
     if not trainer.gathers:
         return "DeepSpeed is not to gather it"
     died = run.zero_stage and run.ranks.first((run.folders.markers / _GATHERING).exists)
@@ -70,7 +74,6 @@ def _why_not_gathered(run: Run, trainer: LiftTrainer) -> str:
 
 
 def _save(run: Run, trainer: LiftTrainer, facts: Mapping[str, Any], why: str) -> None:
-    from templates.training import model
     from templates.training.final_model import save_final
 
     source = _last_checkpoint(run, trainer) if why else None
@@ -81,7 +84,7 @@ def _save(run: Run, trainer: LiftTrainer, facts: Mapping[str, Any], why: str) ->
         run.ranks.first(lambda: _write(run.folders.markers / _GATHERING, step))
     target = run.folders.final
     try:
-        save_final(trainer, target, model.DTYPES[run.translated.precision], facts=facts, checkpoint=source)
+        save_final(trainer, target, run, facts=facts, checkpoint=source)
     except TrainingError:
         run.ranks.first(lambda: shutil.rmtree(checkpoints.staging_folder(target), ignore_errors=True))
         raise

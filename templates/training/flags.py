@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypedDict
 
+from templates.training import packing
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -48,7 +50,8 @@ _GONE = {
     "resume_from_checkpoint": "the newest complete checkpoint is always taken",
 }
 # Where the user says nothing: no progress bars in a log file, and a NaN is shown rather than averaged away.
-_DEFAULTS = {"disable_tqdm": ["True"], "logging_nan_inf_filter": ["False"]}
+# The rows of our data have the columns that training needs and no others.
+_DEFAULTS = {"disable_tqdm": ["True"], "logging_nan_inf_filter": ["False"], "remove_unused_columns": ["False"]}
 _TRUE = {"true", "1", "yes", "y", "t"}
 
 
@@ -70,6 +73,7 @@ class Translated:
         save_steps: The `--save_steps` that was asked for (a count, or a share of the run below 1), or None.
         save_limit: The `--save_total_limit` that was asked for, or None; `--llamalift_keep` goes before it.
         saves: False when `--save_strategy no` asked for no checkpoints at all.
+        chose_packing: Whether the machine was to choose `--packing`.
     """
 
     argv: tuple[str, ...]
@@ -79,6 +83,7 @@ class Translated:
     save_steps: float | None = None
     save_limit: int | None = None
     saves: bool = True
+    chose_packing: bool = False
 
 
 def translate(argv: Sequence[str], hardware: Hardware) -> Translated:
@@ -91,14 +96,22 @@ def translate(argv: Sequence[str], hardware: Hardware) -> Translated:
     notes: list[str] = []
     _rename(flags, notes)
     saving = _take_saving(flags, notes)
+    chose_packing = flags.get("packing") == ["auto"]
     environment: dict[str, str] = {}
-    rules: tuple[Callable[[Flags, Hardware], str | None], ...] = (_evaluation, _half, _brain, _tf32, _device, _sampling)
+    rules: tuple[Callable[[Flags, Hardware], str | None], ...] = (
+        _evaluation, _half, _brain, _tf32, _device, _sampling, _packing, _kernels
+    )  # fmt: skip
     notes += [note for rule in rules if (note := rule(flags, hardware))]
     notes += _trackers(flags, hardware, environment)
     for name, values in _DEFAULTS.items():
         flags.setdefault(name, values)
     return Translated(
-        argv=_render(flags), notes=tuple(notes), precision=_precision(flags), environment=environment, **saving
+        argv=_render(flags),
+        notes=tuple(notes),
+        precision=_precision(flags),
+        environment=environment,
+        chose_packing=chose_packing,
+        **saving,
     )
 
 
@@ -212,6 +225,31 @@ def _sampling(flags: Flags, _hardware: Hardware) -> str | None:
     if grouped:
         flags["train_sampling_strategy"] = ["group_by_length"]
     return "--group_by_length is called --train_sampling_strategy group_by_length today"
+
+
+def _packing(flags: Flags, hardware: Hardware) -> str | None:
+    """Length grouping is the Trainer's own way to sample; both names for it come to the same."""
+    note = None
+    if flags.get("packing") == ["auto"]:
+        chosen = packing.choose(hardware)
+        flags["packing"] = [chosen]
+        note = f"--packing auto is {chosen} here: {packing.REASONS[chosen]}"
+    if flags.get("packing") == ["group_by_length"]:
+        flags["train_sampling_strategy"] = ["group_by_length"]
+    elif flags.get("train_sampling_strategy") == ["group_by_length"] and flags.get("packing", ["none"]) == ["none"]:
+        flags["packing"] = ["group_by_length"]
+    return note
+
+
+def _kernels(flags: Flags, hardware: Hardware) -> str | None:
+    asked = "use_liger_kernel" in flags
+    if _on(flags, "use_liger_kernel") and not hardware.liger:
+        flags["use_liger_kernel"] = ["False"]
+        return "--use_liger_kernel True is left out: Liger's kernels need an NVIDIA GPU from Ampere on"
+    if asked or not hardware.liger:
+        return None
+    flags["use_liger_kernel"] = ["True"]
+    return "Liger's fused kernels are used where they know the model (--use_liger_kernel False leaves them out)"
 
 
 def _trackers(flags: Flags, hardware: Hardware, environment: dict[str, str]) -> list[str]:

@@ -25,6 +25,9 @@ class Hardware:
         tf32: Multiplies in TF32.
         reporters: Experiment trackers that are installed.
         wandb_key: Weights & Biases knows who we are (a key in the environment, or a mode was chosen there).
+        flash_attention: Transformers' name of the FlashAttention that is installed and runs here; empty without one.
+        liger: Liger's fused kernels are installed and run here.
+        bitsandbytes: Weights can be kept in 4 bits.
     """
 
     gpus: int
@@ -33,6 +36,9 @@ class Hardware:
     tf32: bool
     reporters: frozenset[str]
     wandb_key: bool
+    flash_attention: str = ""
+    liger: bool = False
+    bitsandbytes: bool = False
 
 
 def probe() -> Hardware:
@@ -49,4 +55,13 @@ def probe() -> Hardware:
         tf32=ampere,
         reporters=frozenset(name for name in _REPORTERS if importlib.util.find_spec(name)),
         wandb_key=any(os.environ.get(name) for name in ("WANDB_API_KEY", "WANDB_MODE")),
+        flash_attention=_flash_attention() if ampere else "",
+        liger=ampere and importlib.util.find_spec("liger_kernel") is not None,
+        bitsandbytes=gpus > 0 and importlib.util.find_spec("bitsandbytes") is not None,
     )
+
+
+def _flash_attention() -> str:
+    from transformers.utils import is_flash_attn_2_available, is_flash_attn_3_available
+
+    return "flash_attention_3" if is_flash_attn_3_available() else "flash_attention_2" * is_flash_attn_2_available()

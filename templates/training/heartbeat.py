@@ -20,7 +20,7 @@ _LEAST_SECONDS = 1.0
 
 
 class Heartbeat:
-    """Knows phase and step on every rank; only rank 0 has one that writes."""
+    """Knows phase and step on every rank; only the first one of each machine has one that writes."""
 
     def __init__(self, path: Path | None) -> None:
         """Replace `path` at each beat; None writes nothing."""

@@ -24,6 +24,8 @@ _WORDS = {
     "seed": "--seed",
     "zero_stage": "the ZeRO stage",
     "precision": "the precision",
+    "packing": "--packing",
+    "lora": "--lora",
 }
 
 
@@ -36,6 +38,8 @@ def identify(
     seed: int,
     zero_stage: int,
     precision: str,
+    packing: str | None = None,
+    lora: str = "none",
 ) -> dict[str, Any]:
     """Give what a manifest says about its run.
 
@@ -47,6 +51,8 @@ def identify(
         seed: What the order of the rows comes from.
         zero_stage: DeepSpeed's ZeRO stage, 0 without.
         precision: What is trained in.
+        packing: How rows are laid into batches; None where the machine is to choose.
+        lora: The adapters that are trained, or none.
     """
     return {
         "base": _base(base),
@@ -56,6 +62,8 @@ def identify(
         "seed": seed,
         "zero_stage": zero_stage,
         "precision": precision,
+        "packing": packing,
+        "lora": lora,
     }
 
 

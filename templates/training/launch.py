@@ -1,8 +1,10 @@
-"""torchrun with three mends: SIGTERM lets the workers save, their exit code is handed on, no two write into one run.
+"""torchrun with four mends: workers may save at SIGTERM, their exit code counts, no two runs in one, machines meet.
 
 Plain torchrun kills its workers 30 seconds after SIGTERM, too short for a checkpoint of a 7B model, and ends with 1
 whatever they ended with. Who asks us to leave sets the time himself, by killing the group when his patience ends.
-Takes torchrun's arguments: `python -m templates.training.launch --standalone --nproc_per_node 2 -m MODULE …`.
+The launchers of several machines begin and end each attempt together (meeting.py).
+Takes torchrun's arguments: `python -m templates.training.launch --standalone --nproc_per_node 2 -m MODULE …`; on one of
+several machines `--nnodes N --node_rank I --master_addr ADDRESS --master_port PORT` instead of `--standalone`.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,13 +23,20 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
 from templates.training import exit_codes, fence, orphans
 from templates.training.errors import BusyError
+from templates.training.meeting import Lines, NobodyCameError, meet
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterable
 
 _BY_SIGNAL = 128
 # The agent has ended what was left before it starts us; a disk may keep a process for some seconds more.
 _PATIENCE_SECONDS = 60.0
+# A machine that is started again, or replaced, boots for minutes.
+_MEETING_SECONDS = 1800.0
+# So long the workers may say by themselves that the others have gone.
+_LAST_WORDS_SECONDS = 20.0
+_IN_ORDER = {exit_codes.OK, exit_codes.CHECKPOINTED}
 # The ends of those who only lost the others, or were ended for that.
 _SECOND_HAND = {exit_codes.COMMUNICATION, exit_codes.CHECKPOINTED, -signal.SIGTERM, _BY_SIGNAL + signal.SIGTERM}
 
@@ -40,14 +50,67 @@ def main(argv: list[str]) -> int:
     signal.signal(signal.SIGTERM, _pass_on)
     try:
         with fence.take(_PATIENCE_SECONDS) or contextlib.nullcontext():
-            run.run(args)
+            return _run_with_others(args) if args.nnodes.isdigit() and int(args.nnodes) > 1 else _run(args)
     except BusyError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the log is where the user looks
         return exit_codes.BUSY
+    except NobodyCameError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - as above
+        return exit_codes.ALONE
+
+
+def _run(args: argparse.Namespace) -> int:
+    try:
+        run.run(args)
     except ChildFailedError as error:
         failures = sorted(error.failures.values(), key=lambda failure: failure.timestamp)
         return handed_on(failure.exitcode for failure in failures)
     return exit_codes.OK
+
+
+def _run_with_others(args: argparse.Namespace) -> int:
+    """Meet the other machines' launchers, then run; whoever loses them ends its workers, too."""
+    patience = float(os.environ.get("LLAMALIFT_MEETING_SECONDS", _MEETING_SECONDS))
+    nodes, address, port = int(args.nnodes), args.master_addr, int(args.master_port)
+    lines = meet(int(args.node_rank), nodes, address, port, patience_seconds=patience)
+    args.master_port, args.rdzv_id = lines.attempt.port, lines.attempt.name
+    interface = interface_of(lines.attempt.address)
+    for variable in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"):
+        os.environ.setdefault(variable, interface)
+    lines.watch(_end_workers)
+    code = exit_codes.CRASH
+    try:
+        code = _run(args)
+    finally:
+        lines.close(in_order=code in _IN_ORDER)
+    return exit_codes.COMMUNICATION if _is_echo(code, lines) else code
+
+
+def _is_echo(code: int, lines: Lines) -> bool:
+    return lines.lost is not None and code in _SECOND_HAND | {_BY_SIGNAL + signal.SIGKILL}
+
+
+def _end_workers(lost: int) -> None:
+    print(f"lost machine {lost + 1} of this training: ending this attempt", flush=True)  # noqa: T201 - as above
+    time.sleep(_LAST_WORDS_SECONDS)
+    # Who is left waits for the others inside NCCL, perhaps for half an hour. Only torchrun may wait for its children:
+    # it would take one whose end somebody else has read for one that succeeded.
+    for worker in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            worker.kill()
+
+
+def interface_of(address: str) -> str:
+    """Give the network interface that has an address; gloo would take the one that the host's name resolves to.
+
+    Raises:
+        LookupError: None has it.
+    """
+    wanted = "127.0.0.1" if address.startswith("127.") else address
+    for name, addresses in psutil.net_if_addrs().items():
+        if any(one.address == wanted for one in addresses):
+            return str(name)
+    raise LookupError(f"no network interface has the address: {address}")
 
 
 def handed_on(codes: Iterable[int]) -> int:

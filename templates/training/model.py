@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
@@ -36,9 +35,20 @@ def load_tokenizer(name: str, max_length: int, cache_dir: str | None) -> PreTrai
     return tokenizer
 
 
-def load_model(name: str, dtype: torch.dtype, cache_dir: str | None) -> PreTrainedModel:
-    """Load the base model; under ZeRO-3 every rank keeps its share from the start."""
-    model = AutoModelForCausalLM.from_pretrained(name, cache_dir=cache_dir, dtype=dtype)
+def load_model(
+    name: str, dtype: torch.dtype, cache_dir: str | None, attention: str | None = None, **options: object
+) -> PreTrainedModel:
+    """Load the base model; under ZeRO-3 every rank keeps its share from the start.
+
+    Args:
+        name: A folder or a hub name.
+        dtype: What its weights are kept in.
+        cache_dir: Where hub downloads are kept.
+        attention: Transformers' name of an attention; None: the best that the model's own code knows without more.
+        options: How a quantised base is loaded.
+    """
+    asked = {} if attention is None else {"attn_implementation": attention}
+    model = AutoModelForCausalLM.from_pretrained(name, cache_dir=cache_dir, dtype=dtype, **asked, **options)
     model.config.use_cache = False  # no use in training, and at odds with activation checkpointing
     return model
 
@@ -60,6 +70,24 @@ def fit_embeddings(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -
     return max(0, added)
 
 
+def stop_at(model: PreTrainedModel, end: int) -> None:
+    """Let generation stop at a token: a format may end its answers with another than the base's texts (ChatML does)."""
+    known = model.generation_config.eos_token_id
+    ends = known if isinstance(known, list) else [] if known is None else [known]
+    if end not in ends:
+        model.config.eos_token_id = end
+        model.generation_config.eos_token_id = [end, *ends]
+
+
+def keeps_rows_apart(model: PreTrainedModel) -> bool:
+    """Whether rows that follow each other without padding do not see each other.
+
+    Transformers makes the masks of models written for its attention interface from the rows' positions. Older code
+    takes the whole line for one row, and a model with a state of its own carries it from row to row.
+    """
+    return bool(getattr(model, "_supports_attention_backend", False)) and not getattr(model, "_is_stateful", False)
+
+
 def _set_to_mean(weight: torch.Tensor, before: int) -> None:
     with _whole(weight), torch.no_grad():
         weight[before:] = weight[:before].float().mean(dim=0, keepdim=True).to(weight.dtype)
@@ -77,8 +105,3 @@ def _whole(weight: torch.Tensor) -> AbstractContextManager[object]:
 def whole_shapes(model: PreTrainedModel) -> dict[str, tuple[int, ...]]:
     """Give the shape of each parameter, whole also where ZeRO-3 has shared it out."""
     return {name: tuple(getattr(weight, "ds_shape", weight.shape)) for name, weight in model.named_parameters()}
-
-
-def count_parameters(model: PreTrainedModel) -> int:
-    """Give how many parameters the whole model has."""
-    return sum(math.prod(shape) for shape in whole_shapes(model).values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
@@ -26,7 +27,16 @@ class Ranks:
     def __init__(self) -> None:
         """Open a group of our own; collective, after the communication is up."""
         self._group = dist.new_group(backend="gloo", timeout=_PATIENCE) if dist.is_initialized() else None
-        self.is_first = self._group is None or dist.get_rank() == 0
+        self.rank = 0 if self._group is None else dist.get_rank()
+        self.is_first = self.rank == 0
+        # How many ranks are on this machine; the first of them looks after its files.
+        self.here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+        self.leaders = (0,) if self._group is None else tuple(range(0, dist.get_world_size(), self.here))
+        self.is_leader = self.rank in self.leaders
+        # Opened by every rank, whether it is one of them or not.
+        self.leaders_group = (
+            dist.new_group(list(self.leaders), backend="gloo", timeout=_PATIENCE) if len(self.leaders) > 1 else None
+        )
 
     def barrier(self) -> None:
         """Wait for every rank."""

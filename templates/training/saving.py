@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from transformers import Trainer
+from transformers.trainer import _is_peft_model
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
-from templates.training import checkpoints, prune
+from templates.training import checkpoints, node_files, prune
 from templates.training.coherence import incoherences
 from templates.training.errors import NoSpaceError, SaveBrokenError
 from templates.training.save_guard import SaveGuard, guarded
@@ -40,13 +41,18 @@ class SavingTrainer(Trainer):
         batch: Batch,
         facts: Mapping[str, Any],
         keep: int,
+        shapes: Mapping[str, tuple[int, ...]],
         **kwargs: object,
     ) -> None:
-        """Save with `facts` in each manifest, keep `keep` complete checkpoints and tell `metrics`."""
+        """Save with `facts` in each manifest, keep `keep` complete checkpoints and tell `metrics`.
+
+        `shapes` are those of the whole model's parameters, without adapters.
+        """
         super().__init__(*args, **kwargs)
         self.metrics = metrics
         self.ranks = ranks
         self.keep = keep
+        self.shapes = shapes
         # The step that was saved last, and the seconds that it took.
         self.last_save: tuple[int, float] = (0, 0.0)
         self._batch = batch
@@ -79,8 +85,18 @@ class SavingTrainer(Trainer):
         self.ranks.first(lambda: super(SavingTrainer, self)._save(str(folder), weights()))
 
     @property
+    def has_adapters(self) -> bool:
+        """Whether adapters are trained, and saved, instead of the model."""
+        return _is_peft_model(self.model)
+
+    @property
     def gathers(self) -> bool:
-        """Whether the whole model can be gathered: with ZeRO-3, unless the DeepSpeed configuration says no."""
+        """Whether what is trained can be gathered: with ZeRO-3, unless the DeepSpeed configuration says no.
+
+        Adapters are small and always can be.
+        """
+        if self.has_adapters:
+            return True
         config = self.accelerator.state.deepspeed_plugin.deepspeed_config if self.is_deepspeed_enabled else {}
         zero = config.get("zero_optimization", {})
         return zero.get("stage") != 3 or bool(zero.get("stage3_gather_16bit_weights_on_model_save"))
@@ -119,13 +135,15 @@ class SavingTrainer(Trainer):
         step = self.state.global_step
         target = checkpoints.checkpoint_folder(self.args.output_dir, step)
         guard = SaveGuard(checkpoints.staging_folder(target))
-        if self.ranks.is_first:
+        if self.ranks.is_leader:
             guard.attempt(lambda: checkpoints.begin(target))
         self._write(guard, lambda: super(SavingTrainer, self)._save_checkpoint(model, trial))
         written = 0
-        if not self.ranks.any(guard.error is not None) and self.ranks.is_first:
-            guard.attempt(lambda: self._seal(target, step))
-            written = prune.newest_bytes(target.parent)
+        if not self.ranks.any(guard.error is not None):
+            node_files.gather(self.ranks, guard.folder / target.name, guard)
+            if self.ranks.is_first:
+                guard.attempt(lambda: self._seal(target, step))
+                written = prune.newest_bytes(target.parent)
         if failures := self.ranks.gather(guard.failure()):
             self._give_up_save(step, failures[0])
             return
@@ -158,11 +176,19 @@ class SavingTrainer(Trainer):
             self._folder = self._guard = None
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, torch.Tensor] | None = None) -> None:
+        if self.has_adapters and self.ranks.is_first:
+            state_dict = self._trained_of(state_dict)
         write = partial(super()._save, output_dir, state_dict)
         self._guard.attempt(write) if self._guard else write()
         if not self.gathers and self.ranks.is_first and output_dir:
             # save_pretrained writes a file of weights also when it is given none.
             (Path(output_dir) / "model.safetensors").unlink(missing_ok=True)
+
+    def _trained_of(self, state: Mapping[str, torch.Tensor] | None) -> dict[str, torch.Tensor]:
+        """What is trained: peft would add the frozen embeddings where tokens were added."""
+        whole = self.model.state_dict() if state is None else state
+        trained = {name for name, weight in self.model.named_parameters() if weight.requires_grad}
+        return {name: tensor for name, tensor in whole.items() if name in trained}
 
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
         if self._guard is None:
@@ -180,7 +206,7 @@ class SavingTrainer(Trainer):
         self._all_written = True
 
     def _give_up_save(self, step: int, failure: Failure) -> None:
-        if self.ranks.is_first:
+        if self.ranks.is_leader:
             staging = checkpoints.staging_folder(checkpoints.checkpoint_folder(self.args.output_dir, step))
             shutil.rmtree(staging, ignore_errors=True)
         text = f"the checkpoint of step {step} could not be written, training goes on without it: {failure.text}"

@@ -7,14 +7,16 @@ import os
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from templates.training import deepspeed_config, flags, hardware, smaller
 from templates.training.arguments import RunArguments, RunFolders
 from templates.training.batch import Batch
 from templates.training.batch import going_on as fit_batch
 from templates.training.heartbeat import Heartbeat
+from templates.training.lora import Lora
 from templates.training.metrics import Metrics
+from templates.training.packing import Packing, fit_packs
 
 if TYPE_CHECKING:
     from transformers import TrainingArguments
@@ -40,6 +42,7 @@ class Run:
         ranks: How the ranks agree on files.
         batch: How a step's rows are dealt out.
         words: The command line that `training` was parsed from.
+        hardware: What the machine can do.
     """
 
     asked: RunArguments
@@ -51,6 +54,12 @@ class Run:
     ranks: Ranks
     batch: Batch
     words: tuple[str, ...]
+    hardware: hardware.Hardware
+
+    @property
+    def packing(self) -> Packing:
+        """How rows are laid into batches."""
+        return cast("Packing", self.asked.packing)
 
     @property
     def with_deepspeed(self) -> bool:
@@ -76,16 +85,60 @@ def prepare(argv: list[str]) -> Run:
     # The agent counts how often the GPU ran full.
     words, smaller_note = smaller.shrink(words, int(os.environ.get("LLAMALIFT_HALVINGS", "0")))
     asked, training = _parse(words)
+    _check_adapters(asked, machine)
     folders = RunFolders.beside(training.output_dir, asked.llamalift_scratch)
     for root in folders.roots:
         root.mkdir(parents=True, exist_ok=True)
-    metrics = _metrics(folders, is_first=training.process_index == 0)
+    metrics = _metrics(folders, is_first=training.process_index == 0, beats=training.local_process_index == 0)
     for note in (*translated.notes, *notes, *([smaller_note] if smaller_note else [])):
         metrics.note(note)
     if config is not None:
         _open_communication(machine)
     stage = deepspeed_config.zero_stage(config)
-    return Run(asked, training, translated, folders, metrics, stage, _open_ranks(), _batch_of(training), tuple(words))
+    ranks, batch = _open_ranks(), _batch_of(training)
+    return Run(asked, training, translated, folders, metrics, stage, ranks, batch, tuple(words), machine)
+
+
+def keep_packing(run: Run, start: Start) -> Run:
+    """Go on with the packing that a checkpoint's rows had, where the machine was to choose: the order depends on it."""
+    recorded = (start.manifest.get("run") or {}).get("packing")
+    if not run.translated.chose_packing or recorded in {None, run.packing}:
+        return run
+    run.metrics.note(f"--packing is {recorded}, as in the checkpoint")
+    sampling = "group_by_length" if recorded == "group_by_length" else "random"
+    return _with_words(run, "--packing", recorded, "--train_sampling_strategy", sampling)
+
+
+def fit_to_packs(run: Run, rows: int, packs: int) -> Run:
+    """Deal out as many packs a step as hold about the rows that were asked for.
+
+    Args:
+        run: What the command line asks for.
+        rows: All rows.
+        packs: What they were packed into; 0 without packing.
+    """
+    if not packs:
+        return run
+    asked = run.batch
+    fitted = fit_packs(asked.micro, asked.accumulation, rows / packs)
+    run.metrics.note(
+        f"packing {run.packing}: {rows:,} rows in {packs:,} packs; a step takes {fitted.micro} x {fitted.accumulation} "
+        f"packs of each process, about {fitted.rows:.0f} rows for the {asked.group} that were asked for"
+    )
+    batch = Batch.asked(fitted.micro, fitted.accumulation, asked.processes)
+    return replace(_with_batch(_without_own_figures(run), batch), batch=batch)
+
+
+def _without_own_figures(run: Run) -> Run:
+    """A DeepSpeed configuration that counts rows itself would contradict the packs."""
+    if not run.with_deepspeed:
+        return run
+    words = list(run.words)
+    place = words.index("--deepspeed") + 1
+    config = json.loads(words[place])
+    smaller.shrink_deepspeed(config)
+    words[place] = json.dumps(config)
+    return replace(run, words=tuple(words))
 
 
 def going_on(run: Run, start: Start, *, universal: bool) -> Run:
@@ -102,18 +155,41 @@ def going_on(run: Run, start: Start, *, universal: bool) -> Run:
     batch = fit_batch(run.batch, start.manifest)
     if batch.rows == run.batch.rows and batch.micro == run.batch.micro and not universal:
         return replace(run, batch=batch)
-    words = [*run.words, "--per_device_train_batch_size", str(batch.micro)]
-    words += ["--gradient_accumulation_steps", str(batch.accumulation)]
     if universal:
+        words = list(run.words)
         place = words.index("--deepspeed") + 1
         words[place] = json.dumps({**json.loads(words[place]), "checkpoint": {"load_universal": True}})
+        run = replace(run, words=tuple(words))
     if batch.rows != run.batch.rows:
         run.metrics.note(
             f"a step keeps its {batch.rows} rows: {batch.processes} processes x {batch.micro} rows x "
             f"{batch.accumulation} times"
         )
-    asked, training = _parse(words)
-    return replace(run, asked=asked, training=training, batch=batch, words=tuple(words))
+    return replace(_with_batch(run, batch), batch=batch)
+
+
+def _with_batch(run: Run, batch: Batch) -> Run:
+    words = [
+        "--per_device_train_batch_size",
+        str(batch.micro),
+        "--gradient_accumulation_steps",
+        str(batch.accumulation),
+    ]
+    return _with_words(run, *words)
+
+
+def _with_words(run: Run, *more: str) -> Run:
+    """The same run with flags that go before the earlier ones."""
+    words = (*run.words, *more)
+    asked, training = _parse(list(words))
+    return replace(run, asked=asked, training=training, words=words)
+
+
+def _check_adapters(asked: RunArguments, machine: hardware.Hardware) -> None:
+    if asked.lora is None or Lora.from_json(asked.lora).quantize == "none":
+        return
+    if not machine.bitsandbytes:
+        raise ValueError("weights in 4 bits (lora.quantize: nf4) need an NVIDIA GPU and bitsandbytes, found: neither")
 
 
 def _batch_of(training: TrainingArguments) -> Batch:
@@ -126,9 +202,10 @@ def _open_ranks() -> Ranks:
     return Ranks()
 
 
-def _metrics(folders: RunFolders, *, is_first: bool) -> Metrics:
+def _metrics(folders: RunFolders, *, is_first: bool, beats: bool) -> Metrics:
+    """Events are told on the first rank of all; signs of life on the first of each machine, to that machine's agent."""
     records = os.environ.get("LLAMALIFT_ATTEMPT_DIR")
-    heartbeat = Heartbeat(Path(records) / "heartbeat.json" if records and is_first else None)
+    heartbeat = Heartbeat(Path(records) / "heartbeat.json" if records and beats else None)
     return Metrics(folders.metrics if is_first else None, heartbeat)
 
 

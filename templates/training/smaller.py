@@ -41,7 +41,7 @@ def shrink(argv: Sequence[str], halvings: int) -> tuple[list[str], str | None]:
 
 def shrink_deepspeed(config: dict[str, Any]) -> None:
     """Let the flags decide where a configuration has figures of its own."""
-    for name in ("train_micro_batch_size_per_gpu", "gradient_accumulation_steps"):
+    for name in ("train_batch_size", "train_micro_batch_size_per_gpu", "gradient_accumulation_steps"):
         if name in config:
             config[name] = "auto"
 

@@ -21,6 +21,7 @@ from templates.training import (
     fence,
     leftovers,
     losses,
+    node_files,
     rank_report,
     relaunching,
     setup,
@@ -39,11 +40,7 @@ from templates.training.save_clock import SaveClock
 from templates.training.setup import Run, prepare
 
 if TYPE_CHECKING:
-    import datasets
-    from transformers import PreTrainedTokenizerBase
-
     from templates.training.homes import Homes
-    from templates.training.trainer import LiftTrainer
 
 _SHOWN_SAVES = 8
 
@@ -75,7 +72,8 @@ def _prepare_and_train(argv: list[str]) -> int:
         return rank_report.end_with(error, None, heartbeat=None, micro_batch=0)
     try:
         is_over = relaunching.is_over if run.asked.llamalift_relaunch else is_finished
-        return exit_codes.OK if run.ranks.first(lambda: is_over(run)) else _train(run)
+        code = exit_codes.OK if run.ranks.first(lambda: is_over(run)) else _train(run)
+        return node_files.with_marker(run, code)
     except Exception as error:  # noqa: BLE001 - as above
         micro_batch = run.training.per_device_train_batch_size
         return rank_report.end_with(error, run.metrics, heartbeat=run.metrics.heartbeat, micro_batch=micro_batch)
@@ -83,23 +81,27 @@ def _prepare_and_train(argv: list[str]) -> int:
 
 def _train(run: Run) -> int:
     from templates.training.homes import Homes, newest_start
+    from templates.training.making import load_data, make_trainer
     from templates.training.pulse import Pulse
-    from templates.training.trainer import Discard, Report, StepEnd
+    from templates.training.trainer import Discard, Forget, Report, StepEnd
 
     run.metrics.phase("loading")
     run.ranks.first(lambda: leftovers.clear(run.folders.final.parent, run.metrics.note))
     identity = _identity(run)
     start = run.ranks.first(lambda: newest_start(run, identity))
+    run = setup.keep_packing(run, start)
+    data = load_data(run)
+    run = setup.fit_to_packs(run, data.counts.rows, data.counts.packs)
     run = setup.going_on(run, start, universal=universal.is_needed(run, start))
-    folder = universal.folder_for(run, start)
-    trainer, facts = _make_trainer(run, identity)
-    parameters = facts["parameters"]
+    source = universal.folder_for(run, start)
+    folder = node_files.fetch(run, source)
+    trainer, facts = make_trainer(run, data, {**identity, "packing": run.packing}, keep=_kept(run))
     saves = Path(trainer.args.output_dir)
     homes = Homes(run, saves, _kept(run))
     step_end = StepEnd(
         trainer,
         lambda total, start: _clock(run, homes, total, start),
-        lambda: has_room(run, parameters, saves),
+        lambda: has_room(run, facts["trained"], saves),
         # On the durable disk, where the agent reads them, too.
         lambda step, save: checkpoints.write_times(run.folders.checkpoints, step, save),
     )
@@ -107,8 +109,10 @@ def _train(run: Run) -> int:
     trainer.add_callback(homes)
     trainer.add_callback(Report(trainer))
     trainer.add_callback(Pulse(run.metrics))
-    if folder and folder != start.folder:
-        trainer.add_callback(Discard(trainer, folder))
+    if source and source != start.folder:
+        trainer.add_callback(Discard(trainer, source))
+    if folder and folder != source:
+        trainer.add_callback(Forget(trainer, folder))
     if start.folder:
         run.metrics.note(f"going on from {start.folder.name}")
     run.metrics.phase("training")
@@ -145,68 +149,13 @@ def _identity(run: Run) -> dict[str, Any]:
         seed=training.seed if training.data_seed is None else training.data_seed,
         zero_stage=run.zero_stage,
         precision=run.translated.precision,
+        packing=None if run.translated.chose_packing else run.packing,
+        lora=asked.lora or "none",
     )
-
-
-def _make_trainer(run: Run, identity: dict[str, Any]) -> tuple[LiftTrainer, dict[str, Any]]:
-    import torch
-    from transformers import DataCollatorForSeq2Seq, set_seed
-
-    from templates.training import model as models
-    from templates.training.homes import folder_for_saves
-    from templates.training.trainer import LiftTrainer
-
-    asked, training = run.asked, run.training
-    set_seed(training.seed)
-    tokenizer = models.load_tokenizer(asked.model_name_or_path, asked.model_max_length, asked.cache_dir)
-    rows = _rows(run, tokenizer)
-    # DeepSpeed keeps its own fp32 master weights; without it the model's weights are the master weights.
-    dtype = models.DTYPES[run.translated.precision] if run.with_deepspeed else torch.float32
-    model = models.load_model(asked.model_name_or_path, dtype, asked.cache_dir)
-    before = models.count_parameters(model)
-    if added := models.fit_embeddings(model, tokenizer):
-        run.metrics.note(f"{added} token added to the vocabulary: {tokenizer.pad_token}")
-    facts: dict[str, Any] = {
-        "base": str(Path(asked.model_name_or_path).resolve()),
-        "base_parameters": before,
-        "added_tokens": added,
-        "parameters": models.count_parameters(model),
-    }
-    saves = folder_for_saves(run, facts["parameters"])
-    training.output_dir = str(saves)
-    trainer = LiftTrainer(
-        model=model,
-        args=training,
-        train_dataset=rows,
-        data_collator=DataCollatorForSeq2Seq(tokenizer),
-        processing_class=tokenizer,
-        metrics=run.metrics,
-        ranks=run.ranks,
-        batch=run.batch,
-        facts={"run": identity, "zero_stage": run.zero_stage, "model": facts, **run.batch.facts()},
-        # What is durable is counted by the drain.
-        keep=_kept(run) if saves == run.folders.checkpoints else 1,
-    )
-    return trainer, facts
 
 
 def _kept(run: Run) -> int:
     return run.asked.llamalift_keep if run.translated.save_limit is None else run.translated.save_limit
-
-
-def _rows(run: Run, tokenizer: PreTrainedTokenizerBase) -> datasets.Dataset:
-    from templates.training import dataset
-
-    asked = run.asked
-    with run.training.main_process_first(local=False, desc="tokenising"):
-        folder = dataset.prepare(Path(asked.data_path), tokenizer, asked.model_max_length, run.folders.data)
-    rows, counts = dataset.load(folder)
-    if counts.truncated:
-        run.metrics.note(f"rows cut at --model_max_length {asked.model_max_length}: {counts.truncated}")
-    if counts.dropped:
-        run.metrics.note(f"{counts.dropped} rows are left out: the prompt alone fills --model_max_length")
-    run.metrics.event("data", rows=counts.rows, tokens=counts.tokens)
-    return rows
 
 
 def _clock(run: Run, homes: Homes, total_steps: int, start_step: int) -> SaveClock | None:

@@ -38,7 +38,10 @@ class LiftTrainer(SavingTrainer):
     ) -> torch.Tensor:
         """Train on one micro batch and count what it held."""
         loss = super().training_step(model, inputs, *args, **kwargs)
-        self.tokens += inputs["attention_mask"].sum().to(self.tokens.device)
+        # Without padding there is no mask, and every slot holds a token.
+        mask = inputs.get("attention_mask")
+        held = inputs["input_ids"].numel() if mask is None else mask.sum().to(self.tokens.device)
+        self.tokens += held
         self.bad_losses += (~torch.isfinite(loss)).sum()
         return loss
 
@@ -159,6 +162,20 @@ class Discard(TrainerCallback):
         """Remove it where no step was left to do: the final model needs the room."""
         self._trainer.ranks.barrier()
         self.on_step_end(args, state)
+
+
+class Forget(TrainerCallback):
+    """Removes this machine's copy of a checkpoint that another one has, when every rank has read it."""
+
+    def __init__(self, trainer: LiftTrainer, folder: Path) -> None:
+        """Remove `folder`, which `trainer` goes on from."""
+        self._trainer = trainer
+        self._folder = folder
+
+    def on_step_end(self, *_args: object, **_kwargs: object) -> None:
+        """Remove it."""
+        if self._trainer.ranks.is_leader and self._folder.exists():
+            shutil.rmtree(self._folder)
 
 
 class Report(TrainerCallback):

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from templates.agent.manifest import check_manifest, read_manifest
-from templates.training.alpaca import prompt
+from templates.training import prompts
 from templates.training.checkpoints import write_durably
+from templates.training.conversations import asked
 from templates.training.finish import MARKER as TRAINED
 from templates.training.metrics import Metrics
 
@@ -72,13 +73,13 @@ def verify(folder: Path) -> tuple[list[Check], dict[str, object]]:
     checks += [*_loading_checks(loading), _tensor_check(folder, model), _vocabulary_check(model, tokenizer)]
     if not all(check.ok for check in checks):
         return checks, {}
-    asked = prompt(QUESTION)
-    answer, tokens = _ask(model, tokenizer, asked)
+    prompt_format = prompts.format_of(folder, tokenizer)
+    answer, tokens = _ask(model, tokenizer, prompt_format)
     checks.append(Check("answer", tokens > 0, f"{tokens} tokens"))
     return checks, {
         "parameters": model.num_parameters(),
         "dtype": str(model.dtype).removeprefix("torch."),
-        "prompt": asked,
+        "prompt": prompts.prompt_text(prompt_format, asked(QUESTION), tokenizer),
         "response": answer,
     }
 
@@ -123,14 +124,16 @@ def _vocabulary_check(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
     return Check("vocabulary", len(tokenizer) <= rows, f"{len(tokenizer)} tokens, {rows} embeddings")
 
 
-def _ask(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, asked: str) -> tuple[str, int]:
+def _ask(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompt_format: str) -> tuple[str, int]:
     """Give the answer and how many tokens it has; greedy, so that it is the same each time."""
     import torch
 
-    inputs = tokenizer(asked, return_tensors="pt", return_token_type_ids=False).to(model.device)
+    ids = torch.tensor([prompts.prompt_ids(prompt_format, asked(QUESTION), tokenizer)], device=model.device)
     with torch.inference_mode():
-        tokens = model.generate(**inputs, max_new_tokens=_NEW_TOKENS, do_sample=False)[0]
-    answer = tokens[inputs["input_ids"].shape[1] :]
+        tokens = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=_NEW_TOKENS, do_sample=False)[
+            0
+        ]
+    answer = tokens[ids.shape[1] :]
     return tokenizer.decode(answer, skip_special_tokens=True).strip(), len(answer)
 
 

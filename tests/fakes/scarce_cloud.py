@@ -94,7 +94,7 @@ class ScarceCloud:
         ledger.created(_MACHINE)
         return self._described(place)
 
-    def find_machine(self, run_id: str) -> Machine | None:  # noqa: ARG002  (the protocol's)
+    def find_machine(self, run_id: str, *, node: int = 0) -> Machine | None:  # noqa: ARG002  (the protocol's)
         """The machine, if one stands."""
         return self._described(self.machine) if self.machine else None
 
@@ -106,6 +106,7 @@ class ScarceCloud:
         progress: Progress,  # noqa: ARG002  (as above)
         *,
         keep_disk: bool = False,
+        nodes: int = 1,  # noqa: ARG002  (as above)
     ) -> None:
         """Take the machine away unless it is at `keep`; what never stood is proven gone, too."""
         if self.vacate_error is not None:

@@ -60,10 +60,16 @@ class TrainingRun:
         return cls(folder, python)
 
     def start(
-        self, flags: Sequence[str], *, processes: int = 2, module: str = "templates.training.train", **environment: str
+        self,
+        flags: Sequence[str],
+        *,
+        processes: int = 2,
+        module: str = "templates.training.train",
+        meeting: Sequence[str] = ("--standalone",),
+        **environment: str,
     ) -> subprocess.Popen[bytes]:
         """Start the ranks, as the agent would; `module` may be one that calls the trainer's `main`."""
-        launcher = ["-m", "templates.training.launch", "--standalone", "--nproc_per_node", str(processes)]
+        launcher = ["-m", "templates.training.launch", *meeting, "--nproc_per_node", str(processes)]
         argv = [str(self.python), *launcher, "-m", module, *flags]
         with (self.folder / "train.log").open("ab") as log:
             return subprocess.Popen(

@@ -26,7 +26,9 @@ GROUPS = "resourceGroups/[^/]+$"
 BLOCKED = {"code": "ResourceGroupDeletionBlocked", "message": "Deletion of resource group failed."}
 IMPATIENT = Patience(group_seconds=1.0, each_seconds=20.0, total_seconds=60.0)
 # What a run has that was never moved.
-_ABSENT = {ResourceKind.SHUTDOWN_SCHEDULE, ResourceKind.SNAPSHOT, ResourceKind.OTHER}
+_ABSENT = {
+    ResourceKind.SHUTDOWN_SCHEDULE, ResourceKind.SNAPSHOT, ResourceKind.OTHER, ResourceKind.AVAILABILITY_SET
+}  # fmt: skip
 WHOLE = {kind for kind in ResourceKind if kind not in _ABSENT}
 
 

@@ -88,9 +88,7 @@ def test_any_number_of_processes_gives_the_same_bytes(data: Path) -> None:
     report = curate(data, "in.json", "list.json", "--workers", "2")
     assert json.loads((data / "list.json").read_text()) == lines
     assert report["kept"] == len(lines)
-    assert all(
-        rule["dropped"] for rule in report["rules"] if rule["name"] in {"nearly the same", "refuses"}
-    )
+    assert all(rule["dropped"] for rule in report["rules"] if rule["name"] in {"nearly the same", "refuses"})
 
 
 def test_killed_in_the_middle_leaves_nothing_half_written(data: Path) -> None:
@@ -169,16 +167,15 @@ def step_words(folder: Path, source: Path) -> list[str]:
 
 
 def test_the_machine_curates_as_this_computer_does(data: Path, tmp_path: Path, machine_python: Path) -> None:
-    """The step, from the trainer's archive and by Arrow's RE2, comes to the bytes that google-re2 comes to here."""
+    """The step, from the trainer's archive and by Arrow's RE2, comes to the bytes that google-re2 comes to."""
     here, there = tmp_path / "here", tmp_path / "there"
     here.mkdir()
     there.mkdir()
     assert curate_step(step_words(here, data / "in.jsonl")) == 0
     (tmp_path / "trainer.pyz").write_bytes(trainer_zipapp())
-    subprocess.run(
-        [machine_python, "-m", "templates.curation.step", *step_words(there, data / "in.jsonl")],
-        env={**os.environ, "PYTHONPATH": str(tmp_path / "trainer.pyz")}, cwd=there, check=True, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "trainer.pyz")}
+    words = [machine_python, "-m", "templates.curation.step", *step_words(there, data / "in.jsonl")]
+    subprocess.run(words, env=environment, cwd=there, check=True, stdout=subprocess.DEVNULL)
     for name in ("curated/data.jsonl", "curation/curation.json", "curation/curation.html"):
         assert (here / name).read_bytes() == (there / name).read_bytes()
     assert marker(here) == marker(there)

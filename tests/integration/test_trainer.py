@@ -217,16 +217,17 @@ def test_a_damaged_model_is_not_verified(
 _TOKENISE = """
 import json, sys
 from pathlib import Path
-from templates.training.alpaca import Row
+from templates.training.conversations import Turn, asked
 from templates.training.dataset import tokenise
 from templates.training.model import load_tokenizer
 tokenizer = load_tokenizer(sys.argv[1], 2048, None)
-rows = [Row("Add.", "1, 2", "3"), Row("Say hello.", "", "Hello there.")]
+rows = [(*asked("Add.", "1, 2"), Turn("assistant", "3")), (*asked("Say hello."), Turn("assistant", "Hello there."))]
+whole = tokenise(rows, tokenizer, "alpaca", 2048)
 print(json.dumps({
-    "whole": tokenise(rows, tokenizer, 2048), "cut": tokenise(rows, tokenizer, 64),
+    "whole": whole, "cut": tokenise(rows, tokenizer, "alpaca", 64),
     "said": tokenizer.batch_decode([
         [token for token, label in zip(ids, labels) if label != -100]
-        for ids, labels in zip(*(tokenise(rows, tokenizer, 2048)[key] for key in ("input_ids", "labels")))
+        for ids, labels in zip(*(whole[key] for key in ("input_ids", "labels")))
     ]),
     "pad": tokenizer.pad_token, "words": len(tokenizer),
 }))

@@ -17,7 +17,7 @@ from tests.fakes.curation_reference import plain
 
 ENGINES = ("re2", "arrow")
 # Letters that fold in odd ways, white space of all kinds, quotes, a NUL, letters outside the first plane.
-LETTERS = "aAbBsS\u017fkK\u212aßẞéÉıİσςΣ'\u2019\u2018\"\u201d-\u2013 \t\n\u00a0\u2028日本\U0001f600\0.()[]\\*"
+LETTERS = "aAbBsS\u017fkK\u212aßẞéÉ\u0131İ\u03c3ςΣ'\u2019\u2018\"\u201d-\u2013 \t\n\u00a0\u2028日本\U0001f600\0.()[]\\*"
 text = st.text(LETTERS, max_size=30)
 phrase = text.filter(lambda one: one.strip() and "\0" not in one and "\u2028" not in one)
 
@@ -149,7 +149,7 @@ SENTENCES = {
     "sv": "Hunden är inte i huset, men katten är i trädgården och vill komma in.",
     "th": "นี่คือประโยคสั้น ๆ ในภาษาไทยเกี่ยวกับสภาพอากาศ",
     "tr": "Köpek evde değil ama kedi bahçede ve içeri girmek için bekliyor, çok soğuk.",
-    "uk": "Собака не в будинку, але кішка в саду і хоче зайти всередину її.",
+    "uk": "Собака не вдома, але кішка в саду хоче зайти всередину своєї теплої хати з їжею.",
     "vi": "Con chó không ở trong nhà, nhưng con mèo ở trong vườn và muốn vào nhà.",
     "zh": "这是一个关于天气的简短中文句子。",
 }

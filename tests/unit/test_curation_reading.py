@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from templates.curation.report import Report
 
-NOTHING = RuleSet("nothing", (Rule("long", True, "all", LengthCondition("characters", over=10**9)),))
+NOTHING = RuleSet(
+    "nothing", (Rule("long", drops=True, where="all", condition=LengthCondition("characters", over=10**9)),)
+)
 # Brackets, quotes and escapes as in code that people ask about; letters of two, three and four bytes.
 TEXT = st.text('{}[],:"\\ \n\t\u00e9\u65e5\U0001f600ab', min_size=1, max_size=12).map(lambda text: f"x{text}")
 ROW = st.fixed_dictionaries(
@@ -167,8 +169,14 @@ def test_bytes_that_are_no_text_are_named(tmp_path: Path) -> None:
     [
         ({"instruction": "a", "input": None, "output": "b"}, ("a",), ("b",)),
         ({"instruction": "a", "input": "c", "output": "b", "more": 1}, ("a", "c"), ("b",)),
-        ({"messages": [{"role": r, "content": r} for r in ("system", "user", "assistant")]}, ("system", "user"), ("assistant",)),
-        ({"conversations": [{"from": f, "value": f} for f in ("human", "gpt", "human", "ChatGPT")]}, ("human", "human"), ("gpt", "ChatGPT")),
+        (
+            {"messages": [{"role": role, "content": role} for role in ("system", "user", "assistant")]},
+            ("system", "user"), ("assistant",),
+        ),
+        (
+            {"conversations": [{"from": who, "value": who} for who in ("human", "gpt", "user", "chatgpt")]},
+            ("human", "user"), ("gpt", "chatgpt"),
+        ),
     ],
 )  # fmt: skip
 def test_shapes_of_rows(row: object, prompts: tuple[str, ...], answers: tuple[str, ...]) -> None:
@@ -182,8 +190,11 @@ def test_shapes_of_rows(row: object, prompts: tuple[str, ...], answers: tuple[st
     [
         5, None, [], {}, {"instruction": "a"}, {"instruction": "a", "output": 5}, {"instruction": " ", "output": "b"},
         {"instruction": "a", "output": "\n"}, {"instruction": "a", "output": "b", "input": 5},
-        {"conversations": []}, {"conversations": [{"from": "human", "value": "a"}]},
-        {"conversations": [{"from": "gpt", "value": None}]}, {"messages": ["a"]}, {"instruction": "a", "output": "\ud800"},
+        {"conversations": []}, {"conversations": [{"from": "human", "value": "a"}]}, {"messages": "a"},
+        {"messages": [{"role": [], "content": "a"}]},
+        {"conversations": [{"from": who, "value": "a"} for who in ("gpt", "human")]},
+        {"conversations": [{"from": "gpt", "value": None}]}, {"messages": ["a"]},
+        {"instruction": "a", "output": "\ud800"},
     ],
 )  # fmt: skip
 def test_rows_that_nobody_can_train_on(row: object) -> None:

@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 RULES = RuleSet(
     "tested",
     (
-        Rule("same", True, "all", DuplicateCondition()),
-        Rule("phrase", True, "answer", TextCondition(phrases=("red cat",), within_first=20)),
-        Rule("regex", True, "prompt", TextCondition(regexes=("o+k$",))),
-        Rule("short", True, "answer", LengthCondition("words", under=2)),
-        Rule("has a letter", False, "all", TextCondition(phrases=("a", "e", "o"))),
+        Rule("same", drops=True, where="all", condition=DuplicateCondition()),
+        Rule("phrase", drops=True, where="answer", condition=TextCondition(phrases=("red cat",), within_first=20)),
+        Rule("regex", drops=True, where="prompt", condition=TextCondition(regexes=("o+k$",))),
+        Rule("short", drops=True, where="answer", condition=LengthCondition("words", under=2)),
+        Rule("has a letter", drops=False, where="all", condition=TextCondition(phrases=("a", "e", "o"))),
     ),
 )
 WORDS = st.lists(st.sampled_from(["red", "cat", "Dog", "ok", "sits", "é", "x"]), min_size=1, max_size=6).map(" ".join)
@@ -89,7 +89,11 @@ def test_near_duplicates_are_those_of_the_reference(tmp_path: Path, least: float
     rows = planted(3)
     for number, row in enumerate(rows):
         row["instruction"] = str(number)
-    _, left = curated(tmp_path, rows, RuleSet("near", (Rule("near", True, "answer", DuplicateCondition(least)),)))
+    _, left = curated(
+        tmp_path,
+        rows,
+        RuleSet("near", (Rule("near", drops=True, where="answer", condition=DuplicateCondition(least)),)),
+    )
     sets = [word_triples(row["output"]) for row in rows]
     alike = {later for later, one in enumerate(sets) if any(jaccard(one, earlier) >= least for earlier in sets[:later])}
     gone = set(range(len(rows))) - {int(row["instruction"]) for row in left}

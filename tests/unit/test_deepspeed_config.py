@@ -75,12 +75,24 @@ def test_a_model_can_always_be_saved() -> None:
     key = "stage3_gather_16bit_weights_on_model_save"
     config = shipped("zero3")
     del config["zero_optimization"][key]
-    assert adapt(config, A100, "bf16").config["zero_optimization"][key] is True
-    assert len(adapt(config, A100, "bf16").notes) == 1
+    assert adapt(config, CPU, "bf16").config["zero_optimization"][key] is True
+    assert len(adapt(config, CPU, "bf16").notes) == 1
     config["zero_optimization"][key] = False
-    adapted = adapt(config, A100, "bf16")
+    adapted = adapt(config, CPU, "bf16")
     assert adapted.config["zero_optimization"][key] is False
     assert adapted.notes == (f"DeepSpeed's {key} is false: the final model is put together from the last checkpoint",)
+
+
+@pytest.mark.parametrize("name", ["zero2", "zero3"])
+def test_gpus_update_in_one_kernel(name: str) -> None:
+    """Torch's AdamW, fused where there is a GPU; an offloaded optimizer is DeepSpeed's own."""
+    on_gpu = adapt(shipped(name), A100, "bf16")
+    assert on_gpu.config["optimizer"]["params"]["fused"] is True
+    assert any("one fused kernel" in note for note in on_gpu.notes)
+    assert "fused" not in adapt(shipped(name), CPU, "bf16").config["optimizer"]["params"]
+    offloaded = adapt(shipped(f"{name}-offload"), A100, "bf16").config
+    assert not {"torch_adam", "fused"} & set(offloaded["optimizer"]["params"])
+    assert offloaded["zero_optimization"]["offload_optimizer"] == {"device": "cpu", "pin_memory": True}
 
 
 def test_a_bare_configuration_is_enough() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 
 import pytest
 
@@ -13,6 +14,7 @@ TRACKERS = frozenset({"wandb"})
 CPU = Hardware(gpus=0, bf16=True, fp16=False, tf32=False, reporters=TRACKERS, wandb_key=False)
 OLD_CPU = Hardware(gpus=0, bf16=False, fp16=False, tf32=False, reporters=TRACKERS, wandb_key=True)
 A100 = Hardware(gpus=4, bf16=True, fp16=True, tf32=True, reporters=TRACKERS, wandb_key=True)
+FLASH = replace(A100, flash_attention="flash_attention_2", liger=True)
 V100 = Hardware(gpus=4, bf16=False, fp16=True, tf32=False, reporters=frozenset(), wandb_key=True)
 
 RECIPE = (
@@ -65,10 +67,20 @@ def flags_of(translated: Translated) -> dict[str, str]:
         (
             "--group_by_length True",
             A100,
-            {"train_sampling_strategy": "group_by_length"},
+            {"train_sampling_strategy": "group_by_length", "packing": "group_by_length"},
             ["group_by_length"],
             "--train_sampling_strategy",
         ),
+        (
+            "--packing auto",
+            A100,
+            {"packing": "group_by_length", "train_sampling_strategy": "group_by_length"},
+            [],
+            "--packing auto is group_by_length here",
+        ),
+        ("--packing auto", FLASH, {"packing": "flat"}, ["train_sampling_strategy"], "--packing auto is flat here"),
+        ("--learning_rate 1", FLASH, {"use_liger_kernel": "True"}, [], "Liger's fused kernels"),
+        ("--use_liger_kernel True", A100, {"use_liger_kernel": "False"}, [], "--use_liger_kernel True is left out"),
         ("--overwrite_output_dir True", A100, {}, ["overwrite_output_dir"], "newest complete checkpoint"),
         ("--enable_jit_checkpoint True", A100, {}, ["enable_jit_checkpoint"], "wrong state under DeepSpeed"),
         ("--save_steps 800", A100, {"save_strategy": "no"}, ["save_steps"], "shrinks towards the end"),

@@ -20,6 +20,7 @@ class _Context:
     """As much of a run as moving files needs; it counts its connections and keeps what it is told."""
 
     run_id = "moving-1"
+    node = 0
 
     def __init__(self) -> None:
         self.connections: list[bool] = []

@@ -82,7 +82,7 @@ def planned(folder: Path, more: str = "", said: Survey | None = None) -> Plan:
         ("train: {warmup_steps: 2000}\n", None, "warmup_steps is not below the 1,290 steps of the run: 2000"),
         (
             "train: {deepspeed: ./offload.json}\n", None,
-            "offload is not needed here: ZeRO-3 alone takes 45 of 80 GB, and runs several times faster",
+            "offload is not needed here: ZeRO-3 alone takes 45 of 80 GB",
         ),
         (
             "train: {per_device_train_batch_size: 28}\n", None,

@@ -30,7 +30,7 @@ class OneMachineCloud:
     def __init__(self, machine: Machine | None) -> None:
         self._machine = machine
 
-    def find_machine(self, _: str) -> Machine | None:
+    def find_machine(self, _: str, *, node: int = 0) -> Machine | None:  # noqa: ARG002 - the protocol's
         """The machine."""
         return self._machine
 

@@ -112,7 +112,7 @@ def test_the_flags_are_changed_together() -> None:
     assert shrink(words, 0) == (words, None)
     config = {"train_micro_batch_size_per_gpu": 8, "train_batch_size": 64}
     shrink_deepspeed(config)
-    assert config == {"train_micro_batch_size_per_gpu": "auto", "train_batch_size": 64}
+    assert config == {"train_micro_batch_size_per_gpu": "auto", "train_batch_size": "auto"}
 
 
 def test_a_jump_is_told_once_and_a_noisy_fall_never() -> None:

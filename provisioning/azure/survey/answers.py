@@ -92,6 +92,7 @@ def _size_offer(answers: Answers, size: str, region: str) -> SizeOffer:
         spot_dollars_per_hour=machine_price(meters, size, region, today, spot=True),
         eviction_band=market.eviction_band,
         spot_history=market.history,
+        has_infiniband=known.has_infiniband if known else None,
     )
 
 

@@ -25,6 +25,7 @@ class SizeRecord:
     gpus: int
     family: str
     is_spot_capable: bool
+    has_infiniband: bool = False
 
 
 def ask_sizes(clients: Clients, region: str) -> dict[str, SizeRecord]:
@@ -61,6 +62,7 @@ def read_size(item: Mapping[str, Any], region: str) -> SizeRecord:
         gpus=int(capabilities.get("GPUs", 0)),
         family=str(item.get("family") or ""),
         is_spot_capable=capabilities.get("LowPriorityCapable", "").lower() == "true",
+        has_infiniband=capabilities.get("RdmaEnabled", "").lower() == "true",
     )
 
 

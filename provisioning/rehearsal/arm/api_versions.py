@@ -17,6 +17,7 @@ _RESOURCES = ("2025-04-01", "2022-09-01", "2021-04-01")
 
 KNOWN: Mapping[str, tuple[str, ...]] = {
     "Microsoft.Compute/virtualMachines": _COMPUTE,
+    "Microsoft.Compute/availabilitySets": _COMPUTE,
     "Microsoft.Compute/disks": ("2026-03-02", "2025-01-02", "2024-03-02"),
     "Microsoft.Compute/snapshots": ("2026-03-02", "2025-01-02", "2024-03-02"),
     "Microsoft.Compute/skus": ("2021-07-01", "2019-04-01"),

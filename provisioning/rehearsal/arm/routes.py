@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from provisioning.rehearsal.arm import rights
 from provisioning.rehearsal.arm.compute import (
+    availability_sets,
     disks,
     images,
     machine_actions,
@@ -49,6 +50,7 @@ _MODULES = (
     skus,
     run_command,
     snapshots,
+    availability_sets,
 )
 ROUTES = [route for module in _MODULES for route in module.ROUTES]
 
@@ -63,6 +65,7 @@ _KINDS = (
     extensions.ASSIGNMENT_KIND,
     locks.KIND,
     snapshots.KIND,
+    availability_sets.KIND,
 )
 KINDS: Mapping[str, Kind] = {kind.type.lower(): kind for kind in _KINDS}
 

@@ -22,6 +22,7 @@ _COPIED = (
     "evictionPolicy",
     "billingProfile",
     "additionalCapabilities",
+    "availabilitySet",
 )
 
 

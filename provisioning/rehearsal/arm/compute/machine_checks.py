@@ -6,6 +6,7 @@ import base64
 import binascii
 from typing import TYPE_CHECKING
 
+from provisioning.rehearsal.arm.compute import availability_sets
 from provisioning.rehearsal.arm.compute.capacity import check_at_once
 from provisioning.rehearsal.arm.compute.copies import DISK_TYPE
 from provisioning.rehearsal.arm.compute.quota import check_quota
@@ -49,6 +50,7 @@ def check_new_machine(world: World, machine_id: ResourceId, body: Json) -> None:
     check_restrictions(world, size, region, zones)
     check_spot(world, properties, size, region)
     _check_os(properties.get("osProfile") or {})
+    _check_set(world, properties, region, zones)
     _check_interfaces(world, machine_id, properties, region)
     _check_data_disks(world, machine_id, properties, size, (region, zones))
     check_quota(world, region, size, spot=is_spot(properties))
@@ -114,6 +116,19 @@ def _check_custom_data(text: str | None) -> None:
     if len(decoded) > _MAX_CUSTOM_DATA_BYTES:
         message = "Custom data in OSProfile must be in Base64 encoding and with a maximum length of 87380 characters."
         raise ArmError(400, "InvalidParameter", message, target="customData")
+
+
+def _check_set(world: World, properties: Json, region: str, zones: list[str]) -> None:
+    wanted = properties.get("availabilitySet")
+    if wanted is None:
+        return
+    if zones:
+        message = (
+            "Virtual Machine cannot be created because both Availability Zone and Availability Set were specified. "
+            "Deploying an Availability Set to an Availability Zone isn't supported."
+        )
+        raise ArmError(400, "BadRequest", message)
+    _existing(world, str(wanted.get("id")), availability_sets.TYPE, region)
 
 
 def _check_interfaces(world: World, machine_id: ResourceId, properties: Json, region: str) -> None:

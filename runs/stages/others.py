@@ -1,0 +1,104 @@
+"""The further machines of a run while it trains: each has a job of its own beside the first one's."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from remote.errors import MachineOffError, UnreachableError
+from runs.facts import Submitted
+from runs.job import Seat
+from runs.masking import masked_status
+from runs.nodes import first_rented
+from runs.pause import stop_and_wait
+from runs.power import refuse_if_off
+from runs.types import StageName
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from remote.agent import AgentStatus
+    from runs.context import RunContext
+
+_STAGE = StageName.TRAIN
+_CONNECT_SECONDS = 10.0
+
+
+def seat_of(context: RunContext) -> Seat | None:
+    """A machine's place among those that train together; None for one alone."""
+    nodes = context.spec.machine.nodes
+    return Seat(context.node, nodes, meeting_place(context)) if nodes > 1 else None
+
+
+def meeting_place(context: RunContext) -> str:
+    """The address at which several machines meet; empty for one alone."""
+    return first_rented(context).private_address if context.spec.machine.nodes > 1 else ""
+
+
+class Others:
+    """What a client does with them."""
+
+    def __init__(self) -> None:
+        # Over all machines: what was said once is not said again.
+        self._said: set[tuple[int, str]] = set()
+
+    def ready(self, context: RunContext, submit: Callable[[RunContext, Submitted], None]) -> None:
+        """Have each of them wait for the first machine, or train beside it; one that does so already goes on.
+
+        Args:
+            context: The run.
+            submit: Hands a job over to a machine.
+        """
+        for one in context.others():
+            submitted = one.get(Submitted)
+            if submitted is None:
+                submit(one, Submitted(at=time.time()))
+            else:
+                self._ready_again(one, submitted, submit)
+
+    def _ready_again(
+        self, one: RunContext, submitted: Submitted, submit: Callable[[RunContext, Submitted], None]
+    ) -> None:
+        from remote.agent import has_secrets, put_secrets, read_status
+        from remote.machine import wait_until_booted
+        from runs.secrets import read_secrets
+
+        session, layout = one.session(_STAGE), one.layout()
+        wait_until_booted(session, layout)
+        status = read_status(session, layout)
+        if one.spec.secrets and not has_secrets(session, layout):
+            put_secrets(session, layout, read_secrets(one.spec.secrets))
+        if status.phase == "waiting":
+            submit(one, submitted)
+            return
+        if status.phase == "running":
+            if submitted.first_address == meeting_place(one):
+                return
+            # It knocks where another first machine was.
+            stop_and_wait(one, lambda message: one.reporter.waiting(_STAGE, message))
+        submit(one, replace(submitted, number=submitted.number + 1))
+
+    def look(self, context: RunContext) -> Iterator[tuple[RunContext, AgentStatus]]:
+        """Yield how things stand on each that answers, and pass on what it has to say.
+
+        Raises:
+            MachineOffError: The cloud says that one is off: the first machine would wait for it in vain.
+        """
+        from remote.agent import read_status
+
+        for one in context.others():
+            try:
+                session = one.session(_STAGE, deadline_seconds=_CONNECT_SECONDS)
+                status = masked_status(one, read_status(session, one.layout(), log_limit=0))
+            except MachineOffError:
+                raise
+            except UnreachableError:
+                one.hang_up()
+                refuse_if_off(one)
+                continue
+            for note in status.notes:
+                if (one.node, note) not in self._said:
+                    self._said.add((one.node, note))
+                    one.reporter.note(note)
+            yield one, status
