@@ -6,9 +6,10 @@ import re
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from templates.curation.engine import compiled
+from templates.curation.engine import Batch, compiled
+from templates.curation.errors import PatternError
 from templates.curation.languages import language_of
-from templates.curation.patterns import normal, phrase_patterns, regex_pattern
+from templates.curation.patterns import any_regex_pattern, normal, phrase_patterns, regex_pattern
 from templates.curation.rules import (
     Condition,
     EmptyCondition,
@@ -59,24 +60,42 @@ def check_of(condition: Condition, engine: str | None = None) -> Check:
 def _text_check(condition: TextCondition, engine: str | None) -> Check:
     phrases = [compiled(pattern, engine) for pattern in phrase_patterns(condition)]
     regexes = [(regex, compiled(regex_pattern(regex, condition), engine)) for regex in condition.regexes]
+    any_regex = _any_regex(condition, engine)
     names = {normal(phrase): phrase for phrase in reversed(condition.phrases)}
 
     def check(rows: Sequence[tuple[str, ...]]) -> list[str | None]:
         """Texts of all rows go through the engine together; the first reason of a row is the one given."""
-        texts = [text[: condition.within_first] for text in chain.from_iterable(rows)]
-        why: list[str | None] = [None] * len(texts)
+        batch = Batch([text[: condition.within_first] for text in chain.from_iterable(rows)])
+        why: list[str | None] = [None] * len(batch.texts)
         for finder in phrases:
-            for number, found in enumerate(finder.found(texts, as_one=not condition.whole_words)):
+            for number, found in enumerate(finder.found(batch, as_one=not condition.whole_words)):
                 if found is not None and why[number] is None:
                     why[number] = _named(found, names)
-        for regex, finder in regexes:
-            for number, hit in enumerate(finder.hits(texts)):
-                if hit and why[number] is None:
-                    why[number] = regex
-        reasons = iter(why)
-        return [next((reason for reason in [next(reasons) for _ in row] if reason is not None), None) for row in rows]
+        if any_regex is not None:
+            hits = [number for number, hit in enumerate(any_regex(batch)) if hit and why[number] is None]
+            few = Batch([batch.texts[number] for number in hits])
+            for regex, finder in reversed(regexes if hits else []):
+                for number, hit in zip(hits, finder.hits(few), strict=True):
+                    why[number] = regex if hit else why[number]
+        return why if len(why) == len(rows) else _by_row(rows, why)
 
     return check
+
+
+def _any_regex(condition: TextCondition, engine: str | None) -> Callable[[Batch], list[bool]] | None:
+    """Most texts have none of the expressions: that is found out by one search for all of them, where RE2 takes it."""
+    if not condition.regexes:
+        return None
+    try:
+        return compiled(any_regex_pattern(condition), engine).hits
+    except PatternError:
+        # Too much for one program, though each of them is not.
+        return lambda batch: [True] * len(batch.texts)
+
+
+def _by_row(rows: Sequence[tuple[str, ...]], why: Sequence[str | None]) -> list[str | None]:
+    reasons = iter(why)
+    return [next((reason for reason in [next(reasons) for _ in row] if reason is not None), None) for row in rows]
 
 
 def _named(found: str, names: dict[str, str]) -> str:

@@ -7,6 +7,7 @@ whatever the pattern. A pattern that would need more than that is refused when i
 from __future__ import annotations
 
 from bisect import bisect_right
+from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -19,17 +20,42 @@ if TYPE_CHECKING:
 _BETWEEN = b"\0"
 
 
+class Batch:
+    """Texts that UTF-8 can say, in the forms that the engines take; each form is made once, when it is asked for."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self.texts = texts
+
+    @cached_property
+    def encoded(self) -> list[bytes]:
+        """Each text in UTF-8."""
+        return [text.encode() for text in self.texts]
+
+    @cached_property
+    def as_one(self) -> tuple[bytes, list[int]]:
+        """All of them with a NUL after each, and where each begins."""
+        starts = [0, *accumulate(len(text) + 1 for text in self.encoded)]
+        return _BETWEEN.join([*self.encoded, b""]), starts
+
+    @cached_property
+    def array(self) -> Any:  # noqa: ANN401 (pyarrow's)
+        """An array of Arrow."""
+        import pyarrow as pa
+
+        return pa.array(self.texts, pa.string())
+
+
 class Finder(Protocol):
     """A compiled pattern."""
 
-    def hits(self, texts: Sequence[str]) -> list[bool]:
+    def hits(self, batch: Batch) -> list[bool]:
         """For each text, whether the pattern finds anything in it."""
 
-    def found(self, texts: Sequence[str], *, as_one: bool = False) -> list[str | None]:
+    def found(self, batch: Batch, *, as_one: bool = False) -> list[str | None]:
         """For each text, what the pattern, which has no group that captures, finds first in it.
 
         Args:
-            texts: Texts that UTF-8 can say.
+            batch: The texts.
             as_one: The pattern has no anchor and cannot match a NUL: the texts may be searched as one, which is faster.
         """
 
@@ -72,22 +98,18 @@ class _Re2:
             words = error.args[0]
             raise PatternError(words.decode() if isinstance(words, bytes) else str(words)) from error
 
-    def hits(self, texts: Sequence[str]) -> list[bool]:
+    def hits(self, batch: Batch) -> list[bool]:
         search = self._pattern.search
-        return [search(text.encode()) is not None for text in texts]
+        return [search(text) is not None for text in batch.encoded]
 
-    def found(self, texts: Sequence[str], *, as_one: bool = False) -> list[str | None]:
-        encoded = [text.encode() for text in texts]
-        return self._as_one(encoded) if as_one else [self._search(text) for text in encoded]
+    def found(self, batch: Batch, *, as_one: bool = False) -> list[str | None]:
+        if as_one:
+            return self._as_one(*batch.as_one)
+        matches = map(self._pattern.search, batch.encoded)
+        return [None if match is None else match.group().decode() for match in matches]
 
-    def _search(self, text: bytes) -> str | None:
-        match = self._pattern.search(text)
-        return None if match is None else match.group().decode()
-
-    def _as_one(self, encoded: list[bytes]) -> list[str | None]:
-        whole = _BETWEEN.join(encoded)
-        starts = [0, *accumulate(len(text) + 1 for text in encoded)]
-        found: list[str | None] = [None] * len(encoded)
+    def _as_one(self, whole: bytes, starts: list[int]) -> list[str | None]:
+        found: list[str | None] = [None] * (len(starts) - 1)
         match = self._pattern.search(whole)
         while match is not None:
             number = bisect_right(starts, match.start()) - 1
@@ -105,28 +127,26 @@ class _Arrow:
 
         self._pattern = pattern
         try:
-            self.hits([""])
+            self.hits(Batch([""]))
         except pa.ArrowInvalid as error:
             raise PatternError(str(error).removeprefix("Invalid regular expression: ")) from error
 
-    def found(self, texts: Sequence[str], *, as_one: bool = False) -> list[str | None]:
+    def hits(self, batch: Batch) -> list[bool]:
+        import pyarrow.compute as pc
+
+        hits: list[bool] = pc.match_substring_regex(batch.array, self._pattern).to_pylist()
+        return hits
+
+    def found(self, batch: Batch, *, as_one: bool = False) -> list[str | None]:
         del as_one  # the kernel takes all texts at once anyway
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        hits = self.hits(texts)
-        numbers = [number for number, hit in enumerate(hits) if hit]
-        found: list[str | None] = [None] * len(texts)
+        numbers = [number for number, hit in enumerate(self.hits(batch)) if hit]
+        found: list[str | None] = [None] * len(batch.texts)
         if numbers:
             # The group has a name because the kernel takes no other.
-            taken = pc.extract_regex(pa.array([texts[number] for number in numbers]), f"(?P<found>{self._pattern})")
+            taken = pc.extract_regex(batch.array.take(pa.array(numbers)), f"(?P<found>{self._pattern})")
             for number, text in zip(numbers, taken.field("found").to_pylist(), strict=True):
                 found[number] = text
         return found
-
-    def hits(self, texts: Sequence[str]) -> list[bool]:
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        hits: list[bool] = pc.match_substring_regex(pa.array(texts, pa.string()), self._pattern).to_pylist()
-        return hits

@@ -37,6 +37,12 @@ def regex_pattern(regex: str, condition: TextCondition) -> str:
     return regex if condition.match_case else f"(?i){regex}"
 
 
+def any_regex_pattern(condition: TextCondition) -> str:
+    """Give the pattern that finds whatever one of the regular expressions finds; each is one of its own, so whole."""
+    alternatives = "|".join(f"(?:{regex})" for regex in condition.regexes)
+    return alternatives if condition.match_case else f"(?i){alternatives}"
+
+
 def normal(text: str) -> str:
     """The form in which what was found is looked up among the phrases."""
     return " ".join(text.translate(_PLAIN).casefold().split())

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from templates.curation.conditions import check_of, truncation
-from templates.curation.engine import compiled
+from templates.curation.engine import Batch, compiled
 from templates.curation.errors import PatternError
 from templates.curation.languages import LANGUAGES, language_of
 from templates.curation.rules import Condition, EmptyCondition, LengthCondition, TextCondition
@@ -42,8 +42,9 @@ def test_phrases_are_found_as_anybody_would_find_them(phrases: list[str], texts:
 def test_texts_searched_as_one_are_as_texts_searched_alone(texts: list[str]) -> None:
     """What is found in a text never comes from its neighbours."""
     finder = compiled("(?i)(?:s|a b|日)", "re2")
-    assert finder.found(texts, as_one=True) == finder.found(texts)
-    assert finder.found(texts) == compiled("(?i)(?:s|a b|日)", "arrow").found(texts)
+    batch = Batch(texts)
+    assert finder.found(batch, as_one=True) == finder.found(batch)
+    assert finder.found(batch) == compiled("(?i)(?:s|a b|日)", "arrow").found(batch)
 
 
 def test_the_phrase_that_was_found_is_named() -> None:
