@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from runs.curation.rule_checks import broken_rules, problem_at
 from runs.curation.rule_file import Length, RuleFile, RuleItem
@@ -99,7 +99,8 @@ def _validate(document: Document) -> tuple[RuleFile | None, list[Problem]]:
 
 
 def _unknown(place: Place, document: Document) -> Problem:
-    model = {1: RuleFile, 3: RuleItem}.get(len(place), Length)
+    models: Mapping[int, type[BaseModel]] = {1: RuleFile, 3: RuleItem}
+    model = models.get(len(place), Length)
     near = difflib.get_close_matches(str(place[-1]), model.model_fields, n=1, cutoff=0.6)
     return problem_at(document, place, f"unknown key: {place[-1]}", of_key=True, suggestion=near[0] if near else "")
 

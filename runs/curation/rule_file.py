@@ -17,6 +17,7 @@ from templates.curation.rules import (
     Rule,
     TextCondition,
     TruncatedCondition,
+    Where,
 )
 
 _NEAR = 0.8
@@ -89,8 +90,8 @@ class RuleItem(Section):
 
     def rule(self) -> Rule:
         """Give the rule as a value."""
-        default = "answer" if self.duplicates is None else "all"
-        return Rule(self.name, self.drop is not None, self.where or default, self._condition())
+        where: Where = self.where or ("answer" if self.duplicates is None else "all")
+        return Rule(self.name, self.drop is not None, where, self._condition())
 
     def _condition(self) -> Condition:
         if length := self.characters or self.words:

@@ -82,7 +82,7 @@ def _is_done(marker: dict[str, Any] | None, source: Path, rules: RuleSet, output
         return False
     with output.open("rb") as file:
         is_whole = hashlib.file_digest(file, "sha256").hexdigest() == marker["output_sha256"]
-    return is_whole and digest_of(find_inputs(source)) == marker["input_sha256"]
+    return is_whole and bool(digest_of(find_inputs(source)) == marker["input_sha256"])
 
 
 if __name__ == "__main__":

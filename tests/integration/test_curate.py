@@ -27,10 +27,17 @@ LLAMALIFT = str(Path(sys.executable).with_name("llamalift"))
 KILL_SECONDS = 60
 
 
-def llamalift(folder: Path, *words: str, expect: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
+def llamalift(
+    folder: Path, *words: str, expect: int = 0, variables: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run a command in a folder."""
     done = subprocess.run(
-        [LLAMALIFT, *words], cwd=folder, env={**os.environ, **variables}, capture_output=True, text=True, check=False
+        [LLAMALIFT, *words],
+        cwd=folder,
+        env={**os.environ, **(variables or {})},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == expect, done.stdout + done.stderr
     return done
@@ -143,17 +150,18 @@ def test_a_data_set_of_the_hub(tmp_path: Path) -> None:
     files = {"data/train-0.jsonl": lines.encode(), "data/test.jsonl": b"{}", "README.md": b"# Rows"}
     with hub_server() as hub:
         hub.repos["datasets/me/rows"] = HubRepo(files, token="secret")
-        there = {"HF_ENDPOINT": hub.url}
+        stranger = {"HF_ENDPOINT": hub.url, "HF_TOKEN": ""}
+        owner = {**stranger, "HF_TOKEN": "secret"}
         words = ("curate", "hf://datasets/me/rows", "out.jsonl", "-r", "quality", "--json")
-        refused = llamalift(tmp_path, *words, expect=2, HF_TOKEN="", **there).stderr
+        refused = llamalift(tmp_path, *words, expect=2, variables=stranger).stderr
         assert "there is no such repository, or it is private" in refused
-        report = json.loads(llamalift(tmp_path, *words, HF_TOKEN="secret", **there).stdout)
+        report = json.loads(llamalift(tmp_path, *words, variables=owner).stdout)
         assert report["input_names"] == ["train-0.jsonl"]
         assert report["input_sha256"] == hashlib.sha256(lines.encode()).hexdigest()
         one = ("curate", "hf://datasets/me/rows@main/data/train-0.jsonl", *words[2:])
-        assert json.loads(llamalift(tmp_path, *one, HF_TOKEN="secret", **there).stdout) == report
+        assert json.loads(llamalift(tmp_path, *one, variables=owner).stdout) == report
         hub.damage.add("data/train-0.jsonl")
-        refused = llamalift(tmp_path, *words, expect=2, HF_TOKEN="secret", **there).stderr
+        refused = llamalift(tmp_path, *words, expect=2, variables=owner).stderr
         assert "did not arrive as the Hub has it" in refused
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.jsonl", "out.report.html", "out.report.json"]
 
@@ -174,7 +182,7 @@ def test_the_machine_curates_as_this_computer_does(data: Path, tmp_path: Path, m
     assert curate_step(step_words(here, data / "in.jsonl")) == 0
     (tmp_path / "trainer.pyz").write_bytes(trainer_zipapp())
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "trainer.pyz")}
-    words = [machine_python, "-m", "templates.curation.step", *step_words(there, data / "in.jsonl")]
+    words = [str(machine_python), "-m", "templates.curation.step", *step_words(there, data / "in.jsonl")]
     subprocess.run(words, env=environment, cwd=there, check=True, stdout=subprocess.DEVNULL)
     for name in ("curated/data.jsonl", "curation/curation.json", "curation/curation.html"):
         assert (here / name).read_bytes() == (there / name).read_bytes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from remote.layout import RunLayout
 from runs.errors import SpecError
-from runs.job import evictions_file, render_job
+from runs.job import curation_rules_file, evictions_file, render_job
 from runs.secrets import read_secrets
 from runs.spec.load import load_run_text
 from runs.spec.recipes import write_recipe
@@ -58,6 +59,26 @@ def test_success_is_two_markers(tmp_path: Path) -> None:
         ("train", "markers/train.json"),
         ("verify", "markers/verify.json"),
     ]
+
+
+def test_curated_data_is_curated_before_it_is_trained_on(tmp_path: Path) -> None:
+    """A step of its own, before all launches, reads the data as it came; every launch reads what it leaves."""
+    run_file = write_recipe("tiny-cpu", tmp_path)
+    text = run_file.read_text().replace("\ndata:\n", "\ndata:\n  curate: quality\n")
+    text = text.replace("\ncheckpoints:\n", "\ncheckpoints:\n  relaunch: true\n").replace("  max_share: 0.2", "  #")
+    layout = RunLayout("/workspace", "r-abcdef")
+    job = render_job(
+        load_run_text(text, run_file).spec, layout, python="/env/bin/python", model="/m", data="/d.json", processes=4,
+        save_seconds=471, secrets_file=None,
+    )  # fmt: skip
+    curate, *launches, _ = job["steps"]
+    assert curate["name"] == "curate"
+    assert curate["marker"] == "markers/curate.json"
+    words = dict(itertools.pairwise(curate["argv"]))
+    assert words["--input"] == "/d.json"
+    assert words["--rules"] == curation_rules_file(layout)
+    assert len(launches) > 2
+    assert {flag(step["argv"], "data_path") for step in launches} == {words["--output"]}
 
 
 def test_the_published_recipe_reaches_the_trainer_flag_by_flag(tmp_path: Path) -> None:
