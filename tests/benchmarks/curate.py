@@ -66,10 +66,11 @@ def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_ROWS:,} rows")
+    parser.add_argument("--rows", type=int, default=ROWS, help="rows of the data set")
     parser.add_argument("--rounds", type=int, default=1, help="runs of each side")
     parser.add_argument("--near", action="store_true", help="measure near duplicates too, which the peer has not")
     asked = parser.parse_args()
-    count = QUICK_ROWS if asked.quick else ROWS
+    count = QUICK_ROWS if asked.quick else asked.rows
     with tempfile.TemporaryDirectory(prefix="llamalift-bench-") as name:
         folder = Path(name)
         write_rows(folder / "in.jsonl", count)
@@ -214,7 +215,7 @@ def check(folder: Path) -> None:
 
 
 def write_rows(target: Path, count: int) -> None:
-    """Write made-up instructions and answers: about 750 characters a row, a fifth of them to be dropped."""
+    """Write made-up instructions and answers: about 650 characters a row, a fifth of them to be dropped."""
     chance = random.Random(11)  # noqa: S311 (a made-up data set)
     words = vocabulary(chance)
     sentences = [" ".join(chance.choices(words, k=chance.randrange(6, 22))).capitalize() + "." for _ in range(20_000)]
