@@ -14,16 +14,21 @@ from cli.commands.adopt import adopt
 from cli.commands.allow_me import allow_me
 from cli.commands.attempts import attempts
 from cli.commands.collect import collect
+from cli.commands.completion import completion
 from cli.commands.cost import cost
 from cli.commands.curate import curate
 from cli.commands.doctor import doctor
 from cli.commands.down import down
+from cli.commands.evaluate import evaluate
+from cli.commands.events import events
 from cli.commands.extend import extend
+from cli.commands.infer import infer
 from cli.commands.init import init
 from cli.commands.logs import logs
 from cli.commands.ls import ls
 from cli.commands.pause import pause
 from cli.commands.plan import plan
+from cli.commands.report import report
 from cli.commands.resume import resume
 from cli.commands.schema import schema
 from cli.commands.secret import secret
@@ -41,7 +46,7 @@ app = typer.Typer(
     help="Rent the right Azure GPU machine, fine-tune with DeepSpeed, bring the verified model home, "
     "and prove that nothing is left to pay for.",
     no_args_is_help=True,
-    # Its two options would import pydantic for every command (see cli.quick).
+    # Its two options would import pydantic for every command (see cli.quick); `llamalift completion` is faster, too.
     add_completion=False,
     # Our errors go through cli.boundary; a bug keeps Python's own traceback.
     pretty_exceptions_enable=False,
@@ -61,6 +66,8 @@ for command in (
     status,
     attempts,
     logs,
+    events,
+    report,
     ls,
     cost,
     collect,
@@ -75,6 +82,9 @@ for command in (
     secret,
     doctor,
     smoke,
+    infer,
+    evaluate,
+    completion,
     curate,
 ):
     app.command(cls=QuickCommand, context_settings=_FOREIGN if command is ssh else None)(command)

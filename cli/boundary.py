@@ -8,6 +8,8 @@ EXIT_CLOUD = 3
 EXIT_REMOTE = 4
 EXIT_LEFTOVERS = 6
 EXIT_INTERRUPTED = 130
+# As a shell counts a program that SIGPIPE has ended.
+EXIT_CLOSED_PIPE = 141
 
 
 def exit_code(error: Exception) -> int | None:
@@ -67,6 +69,11 @@ def guarded(call: object) -> None:
     assert callable(call)  # noqa: S101 - our own mistake, not the user's
     try:
         call()
+    except SystemExit as leaving:
+        # Typer and Rich both end quietly, with 1, when nobody reads their output any more (`llamalift ls | head -1`).
+        if isinstance(leaving.__context__, BrokenPipeError):
+            sys.exit(EXIT_CLOSED_PIPE)
+        raise
     except Exception as error:
         code = exit_code(error)
         if code is None:

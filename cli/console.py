@@ -12,9 +12,18 @@ if TYPE_CHECKING:
 @cache
 def talk() -> Console:
     """Where llamalift talks: progress, notes, errors."""
+    import os
+
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    class Talk(Console):
+        """Whoever listened may leave (`2>&1 | head`): what is under way goes on, and says no more."""
+
+        def on_broken_pipe(self) -> None:
+            self.quiet = True
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+
+    return Talk(stderr=True, highlight=False, soft_wrap=True)
 
 
 @cache

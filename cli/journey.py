@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from cli.boundary import EXIT_INTERRUPTED, exit_code
 from cli.console import talk
+from cli.event_stream import Both
 from cli.failure import asker
 from cli.receipt import print_receipt
 from cli.reporting import reporter
 from runs.types import RunState
 
 if TYPE_CHECKING:
+    from cli.event_stream import EventStream
     from runs.run import Run
 
 
@@ -29,13 +31,23 @@ def moment(text: str | None) -> float | None:
     return None if text is None else parse_until(text, time.time())
 
 
-def drive(run: Run, *, keep: bool, on_failure: str = "", retry_until: float | None = None, move: str = "") -> None:
-    """Drive a run to its end; Ctrl-C leaves it alone and says how to come back."""
+def drive(
+    run: Run,
+    *,
+    keep: bool,
+    on_failure: str = "",
+    retry_until: float | None = None,
+    move: str = "",
+    events: EventStream | None = None,
+) -> None:
+    """Drive a run to its end; Ctrl-C leaves it alone and says how to come back. `events` is told everything, too."""
     console = talk()
     console.print(f"run [bold]{run.run_id}[/] on {run.row.cloud}")
+    if events is not None:
+        events.begins(run)
     try:
-        with reporter(console) as report:
-            ask = asker(report)
+        with reporter(console) as screen:
+            report, ask = screen if events is None else Both(screen, events), asker(screen)
             receipt = run.up(report, keep=keep, on_failure=on_failure, ask=ask, retry_until=retry_until, move=move)
     except KeyboardInterrupt:
         explain_interruption(run)
@@ -58,6 +70,7 @@ def _conclude(run: Run) -> None:
     collected = run.journal.get(run.run_id, Collected)
     if collected is not None:
         talk().print(f"\nmodel   {collected.target}", markup=False)
+        talk().print(f"report  llamalift report {run.run_id}", markup=False)
     elif run.journal.run(run.run_id).state is RunState.ENDED:
         again = f"llamalift up {run.row.run_file}"
         talk().print(f"\nthis run has ended without a model; begin anew with `{again}`", markup=False)

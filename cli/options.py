@@ -29,3 +29,7 @@ OnFailure = Annotated[
     Literal["auto", "teardown", "deallocate", "keep", "ask"] | None,
     typer.Option("--on-failure", help="What becomes of the machine when the run fails; else what the run file says."),
 ]
+
+AsEvents = Annotated[
+    bool, typer.Option("--json", help="Print what happens as JSON, one event a line; the screen goes on.")
+]

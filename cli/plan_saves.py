@@ -26,12 +26,12 @@ def save_lines(plan: Plan, saves: SavePlan, room: int) -> Iterator[tuple[str, st
         room: Columns beside the names.
     """
     ruler = draw_ruler(saves.steps, plan.steps or saves.steps[-1], room)
-    yield "saves", _what(saves, several=_SEVERAL in ruler)
+    yield "saves", save_words(saves, several=_SEVERAL in ruler)
     yield "", ruler
     if saves.relaunching is not None:
         yield "relaunches", _relaunches(saves, plan.cost.per_hour)
     yield "bounds", _bounds(plan, saves)
-    yield "at risk", _at_risk(saves, plan.cost.per_hour)
+    yield "at risk", risk_words(saves, plan.cost.per_hour)
 
 
 def draw_ruler(steps: tuple[int, ...], total_steps: int, columns: int) -> str:
@@ -43,7 +43,8 @@ def draw_ruler(steps: tuple[int, ...], total_steps: int, columns: int) -> str:
     return f"{first}{''.join(drawn)}{last}"
 
 
-def _what(saves: SavePlan, *, several: bool) -> str:
+def save_words(saves: SavePlan, *, several: bool) -> str:
+    """After which steps it saves, and what that takes; `several` explains the ruler's mark for more than one."""
     from cli.words import duration, size
 
     steps, count = saves.steps, len(saves.steps)
@@ -92,7 +93,8 @@ def _why(saves: SavePlan) -> str:
     return f"{share} decides" if saves.decides is Decider.SHARE else "the ladder decides"
 
 
-def _at_risk(saves: SavePlan, dollars_per_hour: float) -> str:
+def risk_words(saves: SavePlan, dollars_per_hour: float) -> str:
+    """The most work that a loss can take, and when."""
     from cli.words import cents, duration
 
     worst, last = saves.worst_loss_seconds, saves.risks[-1][2]

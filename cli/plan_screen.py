@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cli.plan_packing import packing_words
 from cli.plan_saves import save_lines
+from cli.plan_stages import stage_lines
 from cli.plan_terms import account_words, assumption_words, cost_words, limit_words, switch_words
 from runs.plan.memory_fit import Fit
 
@@ -81,21 +82,23 @@ def _lines(plan: Plan, now: float, room: int) -> Iterator[tuple[str, str]]:
     """Yield one line per thing: its name, and the figure with its reason."""
     yield "account", account_words(plan, now)
     yield "creates", f"resource group {plan.resource_group} with everything in it{_image(plan)}"
-    yield (
-        "model",
-        f"{_count(plan.model.parameters)} parameters ({plan.model.basis}), ZeRO-{plan.zero_stage}, {plan.precision}",
-    )
-    yield "data", _data(plan)
-    if plan.packing is not None:
-        yield "batches", packing_words(plan.packing, plan.rows_per_step)
+    yield "model", _model(plan)
+    if not plan.stages:
+        yield "data", _data(plan)
+        if plan.packing is not None:
+            yield "batches", packing_words(plan.packing, plan.rows_per_step)
     yield "disk", _disk(plan)
     if plan.save_seconds >= _WORTH_ANOTHER_DISK_SECONDS:
         yield "other disks", _disk_options(plan)
     if plan.memory is not None:
         yield "memory", _memory(plan)
         yield "stages", _stages(plan)
-    if plan.saves:
+    if plan.stages:
+        yield from stage_lines(plan, room)
+    elif plan.saves:
         yield from save_lines(plan, plan.saves, room)
+    if plan.asked:
+        yield "after", _after(plan)
     yield "time", _time(plan)
     yield "cost", cost_words(plan)
     yield "", assumption_words(plan)
@@ -107,6 +110,12 @@ def _image(plan: Plan) -> str:
     found = () if plan.survey is None else plan.survey.regions
     image = next((one.image for one in found if one.region == plan.chosen.placement.region), None)
     return f"; image {image}" if image else ""
+
+
+def _model(plan: Plan) -> str:
+    adapters = f", {_count(plan.trained)} of adapters trained" if plan.trained < plan.model.parameters else ""
+    size = f"{_count(plan.model.parameters)} parameters ({plan.model.basis}){adapters}"
+    return f"{size}, ZeRO-{plan.zero_stage}, {plan.precision}"
 
 
 def _count(number: int) -> str:
@@ -128,7 +137,7 @@ def _disk(plan: Plan) -> str:
     parts = [
         f"{size(need.checkpoint)} a checkpoint x {need.checkpoints}",
         f"{size(need.weights)} weights",
-        f"{size(need.final)} final model",
+        f"{size(need.final)} final model{f's of {len(plan.stages)} stages' if plan.stages else ''}",
         f"{size(need.data)} data",
         f"{size(need.environment)} environment",
         f"{size(need.headroom)} free",
@@ -178,6 +187,12 @@ def _stages(plan: Plan) -> str:
         words.append(f"{stage.words} {stage.taken_bytes / 1e9:.0f}{too_large}")
     known = " (longest rows in tokens)" if memory.activations_bytes is not None else ""
     return f"GB{known}: {', '.join(words)}"
+
+
+def _after(plan: Plan) -> str:
+    from cli.words import duration
+
+    return plan.asked if plan.time is None else f"{plan.asked}: about {duration(plan.time.after_seconds)} (rough)"
 
 
 def _time(plan: Plan) -> str:

@@ -37,3 +37,11 @@ def open_cloud(name: str, *, subscription_id: str | None, state_folder: Path) ->
 
         return open_rehearsal(state_folder)
     raise RequestRefusedError(f"no such cloud: {name}", hint=f"set cloud in the run file to {AZURE} or {REHEARSAL}")
+
+
+def clock_skew_seconds(cloud: Cloud) -> float | None:
+    """Seconds by which this computer's clock is ahead of the cloud's; None when that cannot be found out."""
+    from provisioning.azure.clock import clock_skew_seconds as ask
+    from provisioning.azure.cloud import AzureCloud
+
+    return ask(cloud.endpoint) if isinstance(cloud, AzureCloud) else None

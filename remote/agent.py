@@ -166,6 +166,11 @@ class LogPiece:
     size: int
     data: bytes = field(repr=False)
 
+    @property
+    def is_sound(self) -> bool:
+        """Whether its numbers agree."""
+        return 0 <= self.start <= self.end <= self.size and self.end - self.start == len(self.data)
+
 
 @dataclass(frozen=True, slots=True)
 class Departure:
@@ -218,6 +223,7 @@ class AgentStatus:
         limits: The dead-man switch.
         departure: What is done with a notice that the machine is taken away, while that is on.
         departures: The ends of earlier starts, oldest first.
+        metrics: What is new in metrics.jsonl, where it was asked for.
     """
 
     now: float
@@ -237,10 +243,16 @@ class AgentStatus:
     limits: Limits = Limits()
     departure: Departure | None = None
     departures: tuple[Departure, ...] = ()
+    metrics: LogPiece | None = None
 
 
 def read_status(
-    session: Session, layout: RunLayout, *, log_from: int = 0, log_limit: int = DEFAULT_LOG_LIMIT_BYTES
+    session: Session,
+    layout: RunLayout,
+    *,
+    log_from: int = 0,
+    log_limit: int = DEFAULT_LOG_LIMIT_BYTES,
+    metrics_from: int | None = None,
 ) -> AgentStatus:
     """Ask the agent: one round trip, and no other connection than this one.
 
@@ -248,7 +260,8 @@ def read_status(
         session: The machine.
         layout: The run.
         log_from: First byte of the training log that is wanted; negative counts from its end.
-        log_limit: Most bytes of the log in the answer.
+        log_limit: Most bytes of the log, and of the metrics, in the answer.
+        metrics_from: First byte of metrics.jsonl that is wanted; None asks for nothing of it.
 
     Raises:
         RemoteError: The answer cannot be understood.
@@ -258,11 +271,13 @@ def read_status(
     question = Command.of(
         "python3", layout.agent_zipapp, "status", "--run-dir", layout.run_folder,
         f"--log-from={log_from}", f"--log-limit={log_limit}",
+        *([] if metrics_from is None else [f"--metrics-from={metrics_from}"]),
     )  # fmt: skip
     status = parse_status(session.run(question, timeout_seconds=_STATUS_SECONDS).stdout)
-    # The copy of the log here is written at `start`: no answer may blow it up.
-    if log_from >= 0 and status.log.start not in {0, log_from}:
-        raise RemoteError(f"the agent's answer has another piece of the log: {status.log}", hint=_SAME_VERSION)
+    # The copies here are written at `start`: no answer may blow them up.
+    for piece, asked in ((status.log, log_from), (status.metrics, metrics_from or 0)):
+        if piece is not None and asked >= 0 and piece.start not in {0, asked}:
+            raise RemoteError(f"the agent's answer has another piece of the log: {piece}", hint=_SAME_VERSION)
     return status
 
 
@@ -350,11 +365,11 @@ def _other_schema(schema: object) -> RemoteError:
 
 
 def _check(status: AgentStatus) -> None:
-    log = status.log
     if status.phase not in PHASES:
         raise DecodeError(f"$.phase is not one that we know: {status.phase}")
-    if not (0 <= log.start <= log.end <= log.size and log.end - log.start == len(log.data)):
-        raise DecodeError(f"$.log contradicts itself: {log}")
+    for name, piece in (("log", status.log), ("metrics", status.metrics)):
+        if piece is not None and not piece.is_sound:
+            raise DecodeError(f"$.{name} contradicts itself: {piece}")
 
 
 def _secrets_folder(session: Session, layout: RunLayout) -> str:

@@ -76,6 +76,15 @@ class RunLayout:
         """The trained model, with its manifest."""
         return self.path("final")
 
+    def stage_model(self, stage: str) -> str:
+        """The model of a stage that others came after, with its manifest."""
+        return self.path("stages", stage)
+
+    @property
+    def results(self) -> str:
+        """Answers and scores of the finished models, with their manifest."""
+        return self.path("after", "results")
+
     @property
     def hub_cache(self) -> str:
         """HF_HOME on the machine."""

@@ -5,6 +5,7 @@ RunError
 ├── RunNotFoundError      no such run in the journal
 ├── RunBusyError          another client drives it right now
 ├── TrainingFailedError   the job on the machine ended without a good model
+├── ProgramFailedError    a program on this computer that asks or scores a model did not end well
 ├── NotCollectedError     teardown refused: a model or bytes would be lost
 ├── LeftoversRemainError  something is left in the cloud after teardown
 └── JournalError          the journal cannot be read or written
@@ -75,6 +76,12 @@ class RunBusyError(RunError):
 
 class TrainingFailedError(RunError):
     """The job on the machine ended without a good model."""
+
+    exit_code: ClassVar[int] = 5
+
+
+class ProgramFailedError(RunError):
+    """A program on this computer that asks or scores a model did not end well."""
 
     exit_code: ClassVar[int] = 5
 

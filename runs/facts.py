@@ -5,7 +5,7 @@ Each fact is a flat frozen dataclass of JSON values; the journal stores the newe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -100,11 +100,23 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Synced:
-    """Everything that training reads is on the machine, verified."""
+    """Everything that training reads is on the machine, verified.
+
+    Attributes:
+        model: The base model.
+        data: The run's data.
+        bytes_sent: What was sent from here.
+        stage_data: The data of each stage that has its own, by the stage's name.
+        questions: What the finished model is asked; empty for nothing.
+        task_folder: Tasks of the user's own; empty for none.
+    """
 
     model: str
     data: str
     bytes_sent: int
+    stage_data: dict[str, str] = field(default_factory=dict)
+    questions: str = ""
+    task_folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,24 +148,11 @@ class Curated:
     """The data was curated before it was trained on.
 
     Attributes:
-        rules_name: What the rules are called.
-        rules_sha256: SHA-256 of the rules.
-        input_sha256: SHA-256 of the data as it came.
-        output_sha256: SHA-256 of the data that was trained on.
-        fingerprint: SHA-256 over these three.
-        rows: Rows that came.
-        kept: Rows that were trained on.
-        dropped: Rows dropped, by the rule that dropped them.
+        markers: What each curation says of itself, by its step: `rules_name`, `rules_sha256`, `input_sha256`,
+            `output_sha256`, `fingerprint` (over these three), `rows`, `kept`, and `dropped` by rule.
     """
 
-    rules_name: str
-    rules_sha256: str
-    input_sha256: str
-    output_sha256: str
-    fingerprint: str
-    rows: int
-    kept: int
-    dropped: dict[str, int]
+    markers: dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +163,17 @@ class Collected:
     files: int
     size_bytes: int
     manifest_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class CollectedMore:
+    """What came home beside the model: other stages' models, answers and scores.
+
+    Attributes:
+        sha256: SHA-256 of the manifest of each, by the folder that it is in.
+    """
+
+    sha256: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,3 +309,14 @@ class Evictions:
     """
 
     rows: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Notified:
+    """What the user was told of, so that it is told once.
+
+    Attributes:
+        budget_level: The highest level of the dollar cap, in per cent.
+    """
+
+    budget_level: int = 0

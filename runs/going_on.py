@@ -9,6 +9,7 @@ from provisioning.errors import ProvisioningError
 from provisioning.types import PowerState
 from runs.evictions import evictions_of, limit_that_ended
 from runs.facts import Decided
+from runs.nodes import machines_of
 from runs.placing.pauses import Pace
 from runs.power import settle_power
 
@@ -54,7 +55,7 @@ def goes_on(context: RunContext) -> bool:
 def _another_goes_on(context: RunContext) -> bool:
     """Whether a further machine has gone off, is to be started again, and the first one waits for it."""
     try:
-        powers = {one.node: context.cloud.power(context.run_id, node=one.node) for one in context.others()}
+        powers = {one.node: context.cloud.power(context.run_id, node=one.node) for one in machines_of(context)[1:]}
         off = [node for node, seen in powers.items() if seen is None or seen.power is not PowerState.RUNNING]
         first = context.cloud.power(context.run_id) if off else None
     except ProvisioningError as error:

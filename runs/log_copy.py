@@ -1,4 +1,4 @@
-"""The copy of the training log on this computer; it remembers by its size where to go on."""
+"""Copies of what grows on the machine (log, metrics); each remembers by its size where to go on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LogCopy:
-    """`file` holds the first `size` bytes of the machine's log."""
+    """`file` holds the first `size` bytes of the machine's."""
 
     file: Path
 
@@ -30,7 +30,18 @@ class LogCopy:
         """
         if piece.start > self.size:
             return
-        # Never truncated: `up`, `status` and `logs` of one run write here at the same time.
+        # Not truncated: `up`, `status` and `logs` of one run write here at the same time.
         with os.fdopen(os.open(self.file, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as stream:
             stream.seek(piece.start)
             stream.write(piece.data)
+
+    def take(self, piece: LogPiece, *, asked: int) -> None:
+        """The same for a file of which no old end may stay: where the machine has a shorter one, it is another one.
+
+        Args:
+            piece: What the machine sent.
+            asked: From which byte on it was asked.
+        """
+        if piece.start == 0 and piece.size < asked:
+            self.file.unlink(missing_ok=True)
+        self.append(piece)

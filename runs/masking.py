@@ -33,6 +33,7 @@ def masked_status(context: RunContext, status: AgentStatus) -> AgentStatus:
         notes=tuple(masker.text(note) for note in status.notes),
         problem=problem and replace(problem, message=masker.text(problem.message), hint=masker.text(problem.hint)),
         log=replace(status.log, data=masker.masked(status.log.data)),
+        metrics=status.metrics and replace(status.metrics, data=masker.masked(status.metrics.data)),
     )
 
 

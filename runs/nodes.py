@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
-from runs.facts import Prepared, Rented, Submitted, Synced, Trust
+from runs.facts import Prepared, Rented, Submitted, Synced, Trained, Trust
 from runs.journal import Journal
 
 if TYPE_CHECKING:
@@ -75,7 +75,12 @@ def first_rented(context: RunContext) -> Rented:
 
 
 def machines_of(context: RunContext) -> list[RunContext]:
-    """The run on each of its machines, the first one first."""
+    """The run on each machine that it still needs, the first one first; when training is over, that is the only one.
+
+    The others end themselves by their idle limit.
+    """
+    if context.spec.machine.nodes == 1 or context.get(Trained) is not None:
+        return [context]
     return [context, *context.others()]
 
 
@@ -87,7 +92,7 @@ def on_each(context: RunContext, act: Callable[[RunContext], _Result]) -> _Resul
     Raises:
         Exception: What went wrong on the first machine, else on the next one; all have come to their end.
     """
-    others = [_Acting(one, act) for one in context.others()]
+    others = [_Acting(one, act) for one in machines_of(context)[1:]]
     if not others:
         return act(context)
     failures: list[Exception] = []

@@ -21,6 +21,8 @@ from runs.journal import Journal
 from runs.journal.lease import lease
 from runs.loss import may_lose_model
 from runs.masking import mask_error
+from runs.notify.settings import check as check_notify
+from runs.notify.tell import tell_done, tell_failed
 from runs.pause import go_on, pause
 from runs.pipeline import OUR_ERRORS, run_stages
 from runs.power import try_settle_power
@@ -34,9 +36,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from runs.after_failure import Ask
+    from runs.cost import RunCost
     from runs.facts import Extension
     from runs.pause import Paused
     from runs.stages.base import Stage
+    from runs.status import RunStatus
     from runs.types import Reporter
 
 
@@ -66,7 +70,9 @@ class Run:
         # What can be refused is refused here, before anything exists.
         plan = make_plan(loaded)
         read_secrets(loaded.spec.secrets)
-        _refuse_full_target(loaded.resolve(loaded.spec.collect.target))
+        check_notify(loaded.spec)
+        for target, key in loaded.targets().items():
+            _refuse_full_target(target, key)
         state = state or StateFolder.of_user()
         journal = Journal(state.journal)
         row = RunRow(
@@ -165,8 +171,11 @@ class Run:
                 raise
             except OUR_ERRORS as error:
                 _settle(context, error, on_failure, ask)
+                tell_failed(context, error)
                 raise
-        return make_receipt(self.journal, self.run_id)
+            receipt = make_receipt(self.journal, self.run_id)
+            tell_done(context, receipt if self.journal.run(self.run_id).state is RunState.ENDED else None)
+        return receipt
 
     def pause(self, reporter: Reporter | None = None, *, at_once: bool = False) -> Paused:
         """Stop the job at a checkpoint and deallocate the machine; its disk stays, and `up` goes on from there.
@@ -231,6 +240,37 @@ class Run:
             run_stages(context, [Teardown()])
         return make_receipt(self.journal, self.run_id)
 
+    @classmethod
+    def all(cls, *, state: StateFolder | None = None) -> list[Run]:
+        """Every run that this computer knows, newest first."""
+        state = state or StateFolder.of_user()
+        if not state.journal.exists():
+            return []
+        journal = Journal(state.journal)
+        return [cls(row, state, journal) for row in journal.runs()]
+
+    def status(self) -> RunStatus:
+        """Where the run stands: what the journal knows, and what the machine says in one SSH round trip."""
+        from runs.status import look
+
+        return look(self)
+
+    def log(self, *, follow: bool = False) -> Iterator[bytes]:
+        """The training log, piece by piece; it is here after the machine is gone, too.
+
+        Args:
+            follow: Go on until the job has ended.
+        """
+        from runs.logs import read_log
+
+        return read_log(self, follow=follow)
+
+    def cost(self) -> RunCost:
+        """What the run has cost until now, component by component; no cloud is asked."""
+        from runs.cost import cost_of_run
+
+        return cost_of_run(self.journal, self.run_id)
+
     def _stages(self, context: RunContext, *, keep: bool) -> list[Stage]:
         """The stages that may still run: after collection, or once teardown was decided on, only teardown."""
         from runs.stages.bootstrap import Bootstrap
@@ -253,12 +293,13 @@ def _suffix() -> str:
     return base64.b32encode(secrets.token_bytes(5)).decode().lower()[:6]
 
 
-def _refuse_full_target(target: Path) -> None:
-    hint = "move it away, or choose another `collect.to` and check it with `llamalift plan RUN.yaml`"
+def _refuse_full_target(target: Path, key: str) -> None:
+    what = "results" if key == "after.to" else "model"
+    hint = f"move it away, or choose another `{key}` and check it with `llamalift plan RUN.yaml`"
     if target.exists() and not target.is_dir():
-        raise SpecError(f"the place for the model is a file, not a folder: {target}", hint=hint)
+        raise SpecError(f"the place for the {what} is a file, not a folder: {target}", hint=hint)
     if target.exists() and any(target.iterdir()):
-        raise SpecError(f"the place for the model is not empty: {target}", hint=hint)
+        raise SpecError(f"the place for the {what} is not empty: {target}", hint=hint)
 
 
 def _settle(context: RunContext, error: Exception, policy: str, ask: Ask | None) -> None:

@@ -12,13 +12,19 @@ from runs.types import RunState
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from runs.context import RunContext
     from runs.run import Run
 
 
-def ssh_argv(run: Run, command: Sequence[str]) -> list[str]:
+def ssh_argv(run: Run, command: Sequence[str], machine: int = 1) -> list[str]:
     """What to execute for a shell, or for one command, on the run's machine.
 
     A machine that does not answer may not know this computer's new address: then port 22 is opened to that first.
+
+    Args:
+        run: The run.
+        command: What to run there; nothing for a shell.
+        machine: Which of several machines, from 1.
 
     Raises:
         RunError: There is no machine, or no `ssh` on this computer.
@@ -31,6 +37,17 @@ def ssh_argv(run: Run, command: Sequence[str]) -> list[str]:
     with run.context() as context:
         if run.row.state is RunState.ENDED or context.get(Rented) is None:
             raise RunError(f"the run has no machine: {run.run_id}", hint=f"see `llamalift status {run.run_id}`")
-        config = write(context)
+        config = write(_on(context, machine))
         follow_if_silent(context)
     return ["ssh", "-F", str(config), alias_of(run.run_id), *command]
+
+
+def _on(context: RunContext, machine: int) -> RunContext:
+    if machine == 1:
+        return context
+    found = next((one for one in context.others() if one.node == machine - 1), None)
+    if found is None or found.get(Rented) is None:
+        raise RunError(
+            f"the run has no such machine: {machine}", hint=f"it has: {context.spec.machine.nodes} (machine.nodes)"
+        )
+    return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -63,9 +64,12 @@ def ssh_access(run: Run, *, install: bool = False) -> SshAccess:
 
 
 def write(context: RunContext) -> Path:
-    """Write the run's ssh_config as its machine is to be reached now."""
+    """Write the run's ssh_config as its machine is to be reached now; a further machine's is in a folder of its own."""
     from remote.ssh_config import write_ssh_config
 
+    if context.node:
+        number = f"machine-{context.node + 1}"
+        return write_ssh_config(context.endpoint(), context.folder / number, alias_of(context.run_id))
     return write_ssh_config(context.endpoint(), context.folder, alias_of(context.run_id))
 
 
@@ -86,8 +90,13 @@ def forget(state: StateFolder, run_id: str) -> None:
     from remote.keys import USER_KEY_NAME
     from remote.ssh_config import CONFIG_NAME, KNOWN_HOSTS_NAME
 
-    for name in (USER_KEY_NAME, "host_key_one_time", CONFIG_NAME, KNOWN_HOSTS_NAME):
-        (state.run(run_id) / name).unlink(missing_ok=True)
+    folder = state.run(run_id)
+    for name in (USER_KEY_NAME, CONFIG_NAME, KNOWN_HOSTS_NAME):
+        (folder / name).unlink(missing_ok=True)
+    for file in folder.glob("host_key_one_time*"):
+        file.unlink(missing_ok=True)
+    for others in folder.glob("machine-*"):
+        shutil.rmtree(others)
     link = _link(state, run_id)
     if not link.parent.is_dir():
         return

@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
 
 from remote.errors import RemoteError
 from runs.backstop import arm_if_due
 from runs.cost import RunCost, cost_of_run
 from runs.evictions import Eviction, evictions_of
-from runs.facts import Collected, Decided, Pausing, Prepared, Rented
+from runs.facts import Collected, Decided, Leaving, Pausing, Prepared, Rented
+from runs.history import metrics_file
 from runs.journal.charges import Component, charges_of
 from runs.log_copy import LogCopy
+from runs.looking import look_at
+from runs.outlook import Outlook, outlook
 from runs.power import try_settle_power
 from runs.secrets import masker_for
 from runs.switches import Switch, switches_in_force
+from runs.training_log import Training, TrainingReader
 from runs.types import RunState
 
 if TYPE_CHECKING:
     from remote.agent import AgentStatus
+    from runs.context import RunContext
     from runs.run import Run
     from runs.types import RunRow, StageRow
 
 # A status must answer soon; a machine that needs longer is told as "does not answer".
 _CONNECT_SECONDS = 10.0
+# While a machine stays silent, the cloud is asked no more often whether it is off.
+_ASK_CLOUD_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,10 @@ class RunStatus:
         cost: What it has cost.
         switches: What ends its bill without its user; none before it is rented and after it ended.
         evictions: Each time that the cloud took the machine away, oldest first.
+        heard_at: When the machine said what `agent` has, in seconds since the epoch; None when it has said nothing.
+        trainings: What its trainer told: one, or one for each stage of `train`.
+        outlook: What may be lost, and what is to come.
+        leaving: Teardown was decided on.
     """
 
     row: RunRow
@@ -58,68 +70,121 @@ class RunStatus:
     cost: RunCost | None = None
     switches: tuple[Switch, ...] = ()
     evictions: tuple[Eviction, ...] = ()
+    heard_at: float | None = None
+    trainings: tuple[Training, ...] = ()
+    outlook: Outlook = field(default_factory=Outlook)
+    leaving: bool = False
+
+    @property
+    def training(self) -> Training | None:
+        """The newest training, or None."""
+        return self.trainings[-1] if self.trainings else None
+
+
+class Lookout:
+    """Looks at one run again and again over one connection; to be closed, or used with `with`.
+
+    A machine that falls silent keeps what it said last, with its age, and is knocked at again with each look.
+    """
+
+    def __init__(self, run: Run, *, connect_seconds: float = _CONNECT_SECONDS) -> None:
+        self._run = run
+        self._connect_seconds = connect_seconds
+        self._reader = TrainingReader(metrics_file(run))
+        self._open = ExitStack()
+        self._context: RunContext | None = None
+        self._heard: tuple[AgentStatus, float] | None = None
+        self._off_since: float | None = None
+        self._asked_cloud_at = 0.0
+
+    def __enter__(self) -> Self:
+        """The lookout itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the machine."""
+        self._open.close()
+        self._context = None
+
+    def look(self) -> RunStatus:
+        """Ask the machine, where there is one, and read the journal.
+
+        A machine that says nothing may have been ended by a limit, an eviction or a schedule: then the cloud is asked.
+        """
+        journal, run_id = self._run.journal, self._run.run_id
+        row = journal.run(run_id)
+        silence = self._ask(self._working()) if row.state is RunState.ACTIVE else ""
+        if row.state is not RunState.ACTIVE:
+            self._heard = None
+        self._find_off_since(silence)
+        agent, heard_at = self._heard or (None, None)
+        pausing, decided = journal.get(run_id, Pausing), journal.get(run_id, Decided)
+        cost = cost_of_run(journal, run_id) if decided else None
+        trainings = self._reader.read()
+        return RunStatus(
+            row=row,
+            stages=tuple(journal.stages(run_id)),
+            machine=journal.get(run_id, Rented),
+            decided=decided,
+            collected=journal.get(run_id, Collected),
+            agent=agent,
+            silence=silence,
+            off_since=self._off_since,
+            paused_at=pausing.at if pausing is not None and pausing.deadline_at is None else None,
+            cost=cost,
+            switches=self._switches(decided) if row.state is RunState.ACTIVE else (),
+            evictions=evictions_of(journal, run_id),
+            heard_at=heard_at,
+            trainings=trainings,
+            outlook=outlook(row, agent, trainings[-1] if trainings else None, cost),
+            leaving=journal.get(run_id, Leaving) is not None,
+        )
+
+    def _working(self) -> RunContext:
+        if self._context is None:
+            self._context = self._open.enter_context(self._run.context())
+        return self._context
+
+    def _ask(self, context: RunContext) -> str:
+        """Ask the machine; gives why it said nothing."""
+        if context.get(Prepared) is None:
+            return ""
+        pausing = context.get(Pausing)
+        if pausing is not None and pausing.is_done and pausing.deadline_at is None:
+            return "the run is paused"
+        try:
+            session = context.session(deadline_seconds=self._connect_seconds)
+            self._heard = look_at(context, session, LogCopy(context.folder / "train.log")), time.time()
+        except RemoteError as error:
+            context.hang_up()
+            return masker_for(context.spec.secrets).text(str(error))
+        arm_if_due(context)
+        return ""
+
+    def _find_off_since(self, silence: str) -> None:
+        """Since when the machine is deallocated, as far as anybody knows; the journal is put right on the way."""
+        if not silence:
+            self._off_since, self._asked_cloud_at = None, 0.0
+        elif time.monotonic() - self._asked_cloud_at >= _ASK_CLOUD_SECONDS or not self._asked_cloud_at:
+            try_settle_power(self._working())
+            self._asked_cloud_at = time.monotonic()
+            charges = charges_of(self._run.journal, self._run.run_id)
+            machine = [charge for charge in charges if charge.component is Component.MACHINE]
+            self._off_since = machine[-1].ended_at if machine else None
+
+    def _switches(self, decided: Decided | None) -> tuple[Switch, ...]:
+        journal, run_id = self._run.journal, self._run.run_id
+        if decided is None or journal.get(run_id, Rented) is None:
+            return ()
+        limits = self._working().spec.limits
+        return tuple(switches_in_force(limits, decided, journal.effects(run_id), now=time.time()))
 
 
 def look(run: Run) -> RunStatus:
-    """Ask the machine, where there is one, and read the journal.
-
-    A machine that says nothing may have been ended by a limit, an eviction or a schedule: then the cloud is asked.
-    """
-    journal, run_id = run.journal, run.run_id
-    is_active = run.row.state is RunState.ACTIVE
-    agent, silence = _ask(run) if is_active else (None, "")
-    off_since = _off_since(run) if silence else None
-    pausing = journal.get(run_id, Pausing)
-    return RunStatus(
-        row=run.row,
-        stages=tuple(journal.stages(run_id)),
-        machine=journal.get(run_id, Rented),
-        decided=journal.get(run_id, Decided),
-        collected=journal.get(run_id, Collected),
-        agent=agent,
-        silence=silence,
-        off_since=off_since,
-        paused_at=pausing.at if pausing is not None and pausing.deadline_at is None else None,
-        cost=cost_of_run(journal, run_id) if journal.get(run_id, Decided) else None,
-        switches=_switches(run) if is_active else (),
-        evictions=evictions_of(journal, run_id),
-    )
-
-
-def _switches(run: Run) -> tuple[Switch, ...]:
-    journal, run_id = run.journal, run.run_id
-    decided = journal.get(run_id, Decided)
-    if decided is None or journal.get(run_id, Rented) is None:
-        return ()
-    with run.context() as context:
-        limits = context.spec.limits
-    return tuple(switches_in_force(limits, decided, journal.effects(run_id), now=time.time()))
-
-
-def _off_since(run: Run) -> float | None:
-    """Since when the machine is deallocated, as far as anybody knows; the journal is put right on the way."""
-    with run.context() as context:
-        try_settle_power(context)
-    machine = [row for row in charges_of(run.journal, run.run_id) if row.component is Component.MACHINE]
-    return machine[-1].ended_at if machine else None
-
-
-def _ask(run: Run) -> tuple[AgentStatus | None, str]:
-    from remote.agent import read_status
-    from runs.masking import masked_status
-
-    with run.context() as context:
-        if context.get(Prepared) is None:
-            return None, ""
-        pausing = context.get(Pausing)
-        if pausing is not None and pausing.is_done and pausing.deadline_at is None:
-            return None, "the run is paused"
-        copy = LogCopy(context.folder / "train.log")
-        try:
-            session = context.session(deadline_seconds=_CONNECT_SECONDS)
-            status = masked_status(context, read_status(session, context.layout(), log_from=copy.size))
-        except RemoteError as error:
-            return None, masker_for(context.spec.secrets).text(str(error))
-        copy.append(status.log)
-        arm_if_due(context)
-        return status, ""
+    """One look, over a connection of its own."""
+    with Lookout(run) as lookout:
+        return lookout.look()

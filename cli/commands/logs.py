@@ -11,23 +11,39 @@ def logs(
     run: Annotated[str, typer.Argument(help="Run id, or its beginning.", show_default=False)],
     *,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job has ended.")] = False,
-    raw: Annotated[bool, typer.Option("--raw", help="Every byte, with colours and whatever else is in it.")] = False,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help="Begin so long ago (10m, 6h) or then (2026-11-26T08:00).", show_default=False
+        ),
+    ] = None,
+    grep: Annotated[
+        str | None,
+        typer.Option(metavar="PATTERN", help="Only lines with this regular expression.", show_default=False),
+    ] = None,
+    stage: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Only this stage of `train`, or this part: loading, training, saving_final, verifying.",
+            show_default=False,
+        ),
+    ] = None,
+    raw: Annotated[bool, typer.Option("--raw", help="Every byte, with whatever is in it, and no filter.")] = False,
 ) -> None:
     """Print the training log; it works after the machine is gone, too.
 
-    Terminal escapes are left out: what runs on the machine must not act on this terminal.
+    Of a progress bar its newest state is shown. On a terminal colours stay; every other terminal escape is left out:
+    what runs on the machine must not act on this terminal.
     """
-    import sys
-
-    from remote.text import LogText
-    from runs.logs import read_log
+    from cli.log_filter import LogFilter
+    from cli.log_screen import print_log, print_raw
+    from runs.history import metrics_file
     from runs.run import Run
 
-    opened, is_empty, text = Run.open(run), True, LogText()
-    for piece in read_log(opened, follow=follow):
-        is_empty = is_empty and not piece
-        sys.stdout.buffer.write(piece if raw else text.feed(piece).encode())
-        sys.stdout.buffer.flush()
-    sys.stdout.buffer.write(text.end().encode())
-    if is_empty:
-        typer.echo(f"no log: training has not begun; see `llamalift status {opened.run_id}`", err=True)
+    opened = Run.open(run)
+    if raw:
+        print_raw(opened, follow=follow)
+    else:
+        wanted = LogFilter.of(metrics_file(opened), since=since, grep=grep, stage=stage)
+        print_log(opened, wanted, follow=follow)

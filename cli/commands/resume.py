@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import Keep, Move, OnFailure, RetryUntil  # noqa: TC001 - Typer reads them when it runs
+from cli.options import AsEvents, Keep, Move, OnFailure, RetryUntil  # noqa: TC001 - Typer reads them when it runs
 
 
 def resume(
@@ -16,10 +16,14 @@ def resume(
     retry_until: RetryUntil = None,
     on_failure: OnFailure = None,
     move: Move = None,
+    as_json: AsEvents = False,
 ) -> None:
     """Go on with a run after an interruption, from wherever it stands; nothing is done twice."""
+    from cli.event_stream import events
     from cli.journey import drive, moment
     from runs.run import Run
 
-    until = moment(retry_until)
-    drive(Run.open(run), keep=keep, on_failure=on_failure or "", retry_until=until, move=move or "")
+    with events(wanted=as_json) as stream:
+        until = moment(retry_until)
+        opened = Run.open(run)
+        drive(opened, keep=keep, on_failure=on_failure or "", retry_until=until, move=move or "", events=stream)

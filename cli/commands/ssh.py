@@ -10,6 +10,8 @@ import typer
 def ssh(
     run: Annotated[str, typer.Argument(help="Run id, or its beginning.", show_default=False)],
     command: Annotated[list[str] | None, typer.Argument(help="What to run there; nothing: a shell.")] = None,
+    *,
+    machine: Annotated[int, typer.Option("--machine", min=1, help="Which of several machines, from 1.")] = 1,
 ) -> None:
     """Open a shell on the machine, with its host key pinned."""
     import os
@@ -18,5 +20,5 @@ def ssh(
     from runs.shell import ssh_argv
 
     words = command or []
-    argv = ssh_argv(Run.open(run), words[1:] if words[:1] == ["--"] else words)
+    argv = ssh_argv(Run.open(run), words[1:] if words[:1] == ["--"] else words, machine)
     os.execvp(argv[0], argv)  # noqa: S606 - the user's own ssh takes over this terminal

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import Keep, OnFailure, RetryUntil  # noqa: TC001 - Typer reads them when it runs
+from cli.options import AsEvents, Keep, OnFailure, RetryUntil  # noqa: TC001 - Typer reads them when it runs
 
 
 def up(
@@ -16,10 +16,19 @@ def up(
     keep: Keep = False,
     retry_until: RetryUntil = None,
     on_failure: OnFailure = None,
+    as_json: AsEvents = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Show no plan and ask nothing before it costs something.")] = False,
 ) -> None:
-    """Rent, set up, send, train, bring home, delete: the whole journey."""
+    """Rent, set up, send, train, bring home, delete: the whole journey.
+
+    On a terminal it shows the plan first, and asks once where the run costs money.
+    """
+    from cli.agree import agree
+    from cli.event_stream import events
     from cli.journey import drive, moment
     from runs.run import Run
 
-    until = moment(retry_until)
-    drive(Run.create(run_file), keep=keep, on_failure=on_failure or "", retry_until=until)
+    with events(wanted=as_json) as stream:
+        until = moment(retry_until)
+        agree(run_file, yes=yes)
+        drive(Run.create(run_file), keep=keep, on_failure=on_failure or "", retry_until=until, events=stream)

@@ -64,4 +64,62 @@ def _tree(module: ModuleType) -> str:
     return "\n".join([f"## `{module.__name__}`\n", "| error | means |", "|---|---|", *rows])
 
 
-_GENERATORS = {"run-file": run_file, "cli": commands, "errors": errors}
+def answers() -> str:
+    """What each command prints with `--json`."""
+    from cli.answers.page import answers_markdown
+
+    return answers_markdown()
+
+
+def events() -> str:
+    """What `up --json` tells, line by line."""
+    from cli.answers.page import events_markdown
+
+    return events_markdown()
+
+
+def python_api() -> str:
+    """`Run`, as its docstrings have it."""
+    from runs import Run
+
+    lines = [f"## `Run`\n\n{(inspect.getdoc(Run) or '').partition('Example:')[0].strip()}"]
+    for name, member in vars(Run).items():
+        if not name.startswith("_"):
+            lines.append(_member(name, member))
+    return "\n\n".join(lines)
+
+
+def _member(name: str, member: object) -> str:
+    if isinstance(member, property):
+        return f"### `run.{name}`\n\n{inspect.getdoc(member)}"
+    function = inspect.unwrap(getattr(member, "__func__", member))  # type: ignore[arg-type]
+    owner = "Run" if isinstance(member, classmethod) else "run"
+    signature = re.sub(r"\((self|cls)(, )?", "(", str(inspect.signature(function)).replace("'", ""))
+    about = _sections(inspect.getdoc(function) or "")
+    return f"### `{owner}.{name}`\n\n```python\n{owner}.{name}{signature}\n```\n\n{about}"
+
+
+def _sections(text: str) -> str:
+    """A docstring with its `Args:` and `Raises:` as lists."""
+    lines, heading = [], False
+    for line in text.splitlines():
+        if line in ("Args:", "Raises:", "Returns:", "Example:"):
+            lines.append(f"**{line[:-1]}**\n")
+            heading = True
+        elif heading and line.startswith("    ") and not line.startswith("     "):
+            name, _, words = line.strip().partition(": ")
+            lines.append(f"- `{name}`: {words}" if words else f"- {name}")
+        else:
+            # The rest of an entry stays in its item.
+            lines.append(line if heading and line else line.strip())
+    return "\n".join(lines)
+
+
+_GENERATORS = {
+    "run-file": run_file,
+    "cli": commands,
+    "errors": errors,
+    "answers": answers,
+    "events": events,
+    "python-api": python_api,
+}

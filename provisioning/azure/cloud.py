@@ -70,6 +70,11 @@ class AzureCloud:
         """`azure` or `rehearsal`."""
         return self._endpoint.name
 
+    @property
+    def endpoint(self) -> ArmEndpoint:
+        """Where its Resource Manager is."""
+        return self._endpoint
+
     def account(self) -> Account:
         """Sign in and return the subscription in use.
 

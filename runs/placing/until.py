@@ -22,7 +22,8 @@ def parse_until(text: str, now: float) -> float:
     Raises:
         SpecError: It is neither, it is over, or it is more than 30 days away.
     """
-    until = _span(text, now) or _moment(text)
+    span = seconds_of(text)
+    until = moment_of(text) if span is None else now + span
     if until is None:
         raise SpecError(f"cannot read how long to go on trying: {text}", hint=_HINT)
     if until <= now:
@@ -32,16 +33,18 @@ def parse_until(text: str, now: float) -> float:
     return until
 
 
-def _span(text: str, now: float) -> float | None:
+def seconds_of(text: str) -> float | None:
+    """The seconds of a span such as `90m` or `1d12h`; None when it is none."""
     found = _SPAN.fullmatch(text.strip().lower())
     if found is None or not any(found.groups()):
         return None
     # More digits than a span can have would only overflow.
     parts = {name: min(int(number), 10**6) for name, number in found.groupdict(default="0").items()}
-    return now + timedelta(**parts).total_seconds()
+    return timedelta(**parts).total_seconds()
 
 
-def _moment(text: str) -> float | None:
+def moment_of(text: str) -> float | None:
+    """An ISO 8601 time in seconds since the epoch, local where it has no zone; None when it is none."""
     try:
         return datetime.fromisoformat(text.strip()).astimezone().timestamp()
     except (ValueError, OverflowError, OSError):

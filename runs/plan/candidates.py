@@ -6,15 +6,16 @@ import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runs.plan.figures import Figures, figures_of
 from runs.plan.obstacles import Obstacle, Why
 from runs.plan.sizes import VmSize, find_size, wish_words, wished_sizes
+from runs.plan.stage_figures import run_figures
 from runs.plan.trouble import Trouble
 from runs.plan.workload import Workload, workload_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from runs.plan.figures import Figures
     from runs.spec.load import LoadedRunFile
 
 
@@ -72,7 +73,7 @@ def _of_named(work: Workload, sizes: list[VmSize], trouble: Trouble) -> list[Can
     """The first size must do; one of the others that does not is passed over."""
     if not sizes:
         return []
-    first = Candidate(figures_of(work, sizes[0], trouble))
+    first = Candidate(run_figures(work, sizes[0], trouble))
     return [first, *(_tried(work, size, trouble) for size in sizes[1:])]
 
 
@@ -84,14 +85,14 @@ def _of_wish(work: Workload, sizes: list[VmSize], trouble: Trouble) -> list[Cand
     if all(one.obstacle for one in candidates):
         # What is wrong with all of them is most likely not the machine's fault: the largest says it best.
         last = trouble.fork()
-        figures_of(work, sizes[-1], last)
+        run_figures(work, sizes[-1], last)
         trouble.join(last)
     return candidates
 
 
 def _tried(work: Workload, size: VmSize, trouble: Trouble) -> Candidate:
     found = trouble.fork()
-    figures = figures_of(work, size, found)
+    figures = run_figures(work, size, found)
     if not found.problems:
         return Candidate(figures)
     return Candidate(figures, Obstacle(Why.FIT, found.problems[0].message))

@@ -50,6 +50,8 @@ def plan_json(plan: Plan, *, now: float, refusal: Exception | None = None) -> di
         values["time"]["total_seconds"] = plan.time.total_seconds
     if plan.memory:
         values["memory"]["taken_bytes"] = plan.memory.taken_bytes
+    values["asked"] = plan.asked
+    values["stages"] = [asdict(stage) | {"seconds": stage.seconds} for stage in plan.stages]
     values["chosen"] = _placement(plan.chosen, plan.survey)
     values["placements"] = [_placement(one, plan.survey) for one in plan.placements]
     values["other_way"] = [_placement(one, plan.survey) for one in plan.other_way]

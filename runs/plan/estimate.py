@@ -35,17 +35,19 @@ class TimeEstimate:
         training_seconds: All steps.
         saving_seconds: All saves.
         around_seconds: Set-up, transfers, verification and teardown.
+        after_seconds: Answers and scores of the finished models.
     """
 
     step_seconds: float
     training_seconds: float
     saving_seconds: float
     around_seconds: float
+    after_seconds: float = 0.0
 
     @property
     def total_seconds(self) -> float:
         """From `up` to the receipt."""
-        return self.training_seconds + self.saving_seconds + self.around_seconds
+        return self.training_seconds + self.saving_seconds + self.around_seconds + self.after_seconds
 
 
 def step_seconds(parameters: int, tokens_per_step: float, size: VmSize, processes: int, train: Train) -> float:

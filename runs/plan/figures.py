@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from runs.spec.train import Train
 
 # Processes, libraries and collectives, until the first step of a trainer that is started again; on the long side.
-_LAUNCH_SECONDS = 60.0
+LAUNCH_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ class Figures:
         packing: How rows lie in their batches.
         trained: Parameters that are trained.
         offload: What offloading does; None without it.
+        stages: The same for each stage of a `train` that is a list (stage_figures.py); none of any other.
     """
 
     size: VmSize
@@ -70,6 +71,7 @@ class Figures:
     packing: PackingPlan
     trained: int
     offload: Offload | None = None
+    stages: tuple[Figures, ...] = ()
 
 
 def figures_of(work: Workload, size: VmSize, trouble: Trouble) -> Figures:
@@ -82,7 +84,7 @@ def figures_of(work: Workload, size: VmSize, trouble: Trouble) -> Figures:
     for fault in config.faults:
         trouble.add(("train", "deepspeed"), fault)
     need = _need(work, size, config)
-    disk = _disk(work, size, need, trouble)
+    disk = disk_of(work, size, need, trouble)
     packing = packing_plan(work.data, spec.train, processes)
     offload = _offload(work, size, processes, config, trouble)
     one_step = _step_seconds(work, size, processes, packing) + (0.0 if offload is None else offload.step_seconds)
@@ -101,7 +103,7 @@ def with_saves(spec: RunFile, figures: Figures, evictions_per_hour: float | None
     durable = need.checkpoint / rate
     fast = scratch_save_seconds(spec, figures.size, need.checkpoint)
     one_save, drain = (durable, 0.0) if fast is None else (fast, durable)
-    restart = _LAUNCH_SECONDS + (need.checkpoint + need.weights) / rate
+    restart = LAUNCH_SECONDS + (need.checkpoint + need.weights) / rate
     saves = plan_saves(
         spec.save_schedule(evictions_per_hour, one_save),
         figures.steps,
@@ -137,7 +139,8 @@ def _need(work: Workload, size: VmSize, config: Lint) -> DiskNeed:
     )
 
 
-def _disk(work: Workload, size: VmSize, need: DiskNeed, trouble: Trouble) -> DiskChoice:
+def disk_of(work: Workload, size: VmSize, need: DiskNeed, trouble: Trouble) -> DiskChoice:
+    """Choose the disk for what must fit; one that was asked for and is too small is noted in `trouble`."""
     storage = work.loaded.spec.storage
     wanted = None if storage.workspace_gib == "auto" else storage.workspace_gib
     least = math.ceil(need.total / GIB)
@@ -148,7 +151,8 @@ def _disk(work: Workload, size: VmSize, need: DiskNeed, trouble: Trouble) -> Dis
         storage.disk_type,
         wanted_gib=wanted,
         machine_mb_per_second=size.disk_mb_per_second,
-        parameters=work.model.parameters,
+        # Adapters' checkpoints are small, whatever the base is.
+        parameters=work.trained,
     )
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runs.plan.after_estimate import after_words
 from runs.plan.candidates import study_of
 from runs.plan.disk_options import disk_options
 from runs.plan.facts import NOTHING, Facts
-from runs.plan.figures import with_saves
 from runs.plan.limits import cost_of, limits_of
 from runs.plan.notes import notes_of
 from runs.plan.notes_cloud import cloud_notes
@@ -15,6 +15,8 @@ from runs.plan.notes_nodes import nodes_notes
 from runs.plan.placements import price_all
 from runs.plan.plan import Plan
 from runs.plan.saves import evictions_per_hour
+from runs.plan.stage_figures import run_saves
+from runs.plan.stage_plan import stage_plans
 from runs.plan.steps import rows_per_step
 
 if TYPE_CHECKING:
@@ -53,7 +55,7 @@ def _plan(
     spec, cost = study.work.loaded.spec, cost_of(chosen)
     found = next(one.figures for one in study.candidates if one.figures.size.name == chosen.placement.size)
     rate = evictions_per_hour(spec, chosen.placement, known.survey)
-    figures = with_saves(spec, found, rate)
+    figures = run_saves(study.work, found, rate)
     notes = (
         *figures.config.notes,
         *notes_of(spec, figures, cost, chosen.placement.region),
@@ -93,5 +95,7 @@ def _plan(
         packing=figures.packing,
         trained=figures.trained,
         offload=figures.offload,
+        stages=stage_plans(study.work, figures),
+        asked=after_words(study.work),
         nodes=spec.machine.nodes,
     )

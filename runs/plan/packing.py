@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from runs.plan.steps import rows_per_step, total_steps
+from runs.plan.steps import PADDED_FILL, rows_per_step, total_steps
 from templates.training.packing import PACKED, Packing, fit_packs
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # Share of the slots that hold tokens. Padded and grouped: measured with rows of log-normal length (docs/benchmarks.md,
 # throughput). Packs are full but for a remainder.
 FILL: dict[Packing, float] = {
-    "none": 0.487, "group_by_length": 0.918, "flat": 1.0, "bfd": 0.99, "bfd_split": 0.99, "wrapped": 1.0,
+    "none": PADDED_FILL, "group_by_length": 0.918, "flat": 1.0, "bfd": 0.99, "bfd_split": 0.99, "wrapped": 1.0,
 }  # fmt: skip
 
 
@@ -30,7 +30,7 @@ class PackingPlan:
         fill: Share of the slots that should hold tokens.
         padded_fill: The same, were rows padded as in the recipe.
         rows_per_step: Rows that a step sees: exact unless rows are packed.
-        packs_per_step: Packs that a step takes of all processes; 0 without packing.
+        packs_per_step: Packs that a step takes of all processes; 0 without packing, or when that is not known.
         steps: Optimizer steps; None when the data cannot be known before it is on the machine.
         is_exact: Whether the steps are: packs can only be counted once the rows are tokens.
         slots_per_row: Slots that one row takes, on average.
@@ -60,18 +60,19 @@ def packing_plan(data: DataSize | None, train: Train, processes: int) -> Packing
     chosen = train.packing == "auto"
     if data is None:
         return PackingPlan(mode, chosen, fill, padded, rows, 0, None, mode not in PACKED, longest)
-    slots = min(longest, data.tokens_per_row / fill)
+    slots = min(longest, data.mean_tokens / fill)
     if mode not in PACKED:
         steps = total_steps(data.rows, train, processes)
         return PackingPlan(mode, chosen, fill, padded, rows, 0, steps, is_exact=True, slots_per_row=slots)
-    rows_per_pack = max(1.0, longest * fill / data.tokens_per_row)
+    rows_per_pack = max(1.0, longest * fill / data.mean_tokens)
     fitted = fit_packs(train.per_device_train_batch_size, train.gradient_accumulation_steps, rows_per_pack)
     flags = {
         "per_device_train_batch_size": fitted.micro,
         "gradient_accumulation_steps": fitted.accumulation,
     }
     steps = total_steps(math.ceil(data.rows / rows_per_pack), train.model_copy(update=flags), processes)
-    packs = fitted.micro * fitted.accumulation * processes
+    # Of data that is not here the longest rows stand in: how many a pack holds is not known then.
+    packs = 0 if data.mean_tokens >= longest else fitted.micro * fitted.accumulation * processes
     return PackingPlan(
         mode, chosen, fill, padded, fitted.rows * processes, packs, steps, is_exact=False, slots_per_row=slots
     )

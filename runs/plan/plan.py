@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from runs.plan.placements import PricedPlacement
     from runs.plan.saves import SavePlan
     from runs.plan.sizes import VmSize
+    from runs.plan.stage_plan import StagePlan
     from runs.plan.steps import DataSize
 
 
@@ -125,6 +126,9 @@ class Plan:
         packing: How rows lie in their batches.
         trained: Parameters that are trained.
         offload: What offloading to main memory does; None without it.
+        stages: Each stage of a `train` that is a list; none of any other. `steps`, `need` and `time` are then those of
+            all stages, `saves` and `memory` those of the worst, and `data` and the figures per step the first one's.
+        asked: What happens after the training, in words; empty for nothing.
         nodes: How many such machines; costs are those of all, disk and memory those of one.
     """
 
@@ -160,6 +164,8 @@ class Plan:
     packing: PackingPlan | None = None
     trained: int = 0
     offload: Offload | None = None
+    stages: tuple[StagePlan, ...] = ()
+    asked: str = ""
     nodes: int = 1
 
     @property

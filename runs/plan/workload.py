@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from runs.plan.adapters import trained_parameters
+from runs.plan.disk import UNKNOWN_DATA_BYTES
 from runs.plan.model_shape import ModelShape, model_shape
 from runs.plan.model_size import ModelSize, model_size
 from runs.plan.steps import DataSize, data_size
 from runs.spec.sources import LocalSource, parse_source
+from templates.after.questions import read_questions
 from templates.training.errors import DataError
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ class Workload:
         data: The data; None when it cannot be known before it is on the machine.
         data_bytes: Bytes of the data set on this computer; 0 when it comes from elsewhere.
         synced_bytes: Bytes of the further files.
+        stages: The work of each stage of a `train` that is a list; none of any other. The figures above are then those
+            of the first, but for `data_bytes`, which counts every data set once.
     """
 
     loaded: LoadedRunFile
@@ -41,6 +45,7 @@ class Workload:
     data: DataSize | None
     data_bytes: int
     synced_bytes: int
+    stages: tuple[Workload, ...] = ()
 
     @property
     def trained(self) -> int:
@@ -50,8 +55,29 @@ class Workload:
 
 def workload_of(loaded: LoadedRunFile, trouble: Trouble) -> Workload:
     """Find out what a run has to do; what cannot work is noted in `trouble`."""
-    spec = loaded.spec
+    _check_after(loaded, trouble)
+    if loaded.spec.stages:
+        return _of_stages(loaded, trouble)
     _check_format(loaded, trouble)
+    return _of_one(loaded, trouble)
+
+
+def _check_after(loaded: LoadedRunFile, trouble: Trouble) -> None:
+    """Questions and tasks that would be refused when everything else is paid for."""
+    after = loaded.spec.after
+    if after.infer.questions is not None:
+        try:
+            read_questions(loaded.resolve(after.infer.questions))
+        except DataError as error:
+            trouble.add(("after", "infer", "input"), str(error))
+    if after.evaluate.task_folder is not None:
+        folder = loaded.resolve(after.evaluate.task_folder)
+        if not any(folder.rglob("*.yaml")):
+            trouble.add(("after", "evaluate", "task_folder"), f"no task (.yaml) is in the folder: {folder}")
+
+
+def _of_one(loaded: LoadedRunFile, trouble: Trouble) -> Workload:
+    spec = loaded.spec
     return Workload(
         loaded,
         _model(loaded, trouble),
@@ -60,6 +86,19 @@ def workload_of(loaded: LoadedRunFile, trouble: Trouble) -> Workload:
         _local_bytes(loaded, spec.data.source),
         sum(_local_bytes(loaded, item.source) for item in spec.sync),
     )
+
+
+def _of_stages(loaded: LoadedRunFile, trouble: Trouble) -> Workload:
+    works = []
+    for number, training in enumerate(loaded.trainings):
+        found = trouble.of_stage(number)
+        if number == 0:
+            # A later stage begins with a model that has the format of the one before.
+            _check_format(training, found)
+        works.append(_of_one(training, found))
+        trouble.join(found)
+    each = {work.loaded.spec.data.source: work.data_bytes or UNKNOWN_DATA_BYTES for work in works}
+    return replace(works[0], loaded=loaded, data_bytes=sum(each.values()), stages=tuple(works))
 
 
 def _model(loaded: LoadedRunFile, trouble: Trouble) -> ModelSize:

@@ -1,6 +1,6 @@
 """Section `collect`: how the model comes home."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -18,4 +18,8 @@ class Collect(Section):
 
     target: Annotated[str, AfterValidator(_checked_target)] = Field(
         default="./model", alias="to", min_length=1, max_length=1024, description="Local folder for the finished model."
+    )
+    stages: Literal["last", "all"] = Field(
+        default="last",
+        description="Of several stages: the last one's model comes home, or all; the others as TO-NAME beside it.",
     )

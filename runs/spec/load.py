@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +43,24 @@ class LoadedRunFile:
     def resolve(self, local: str) -> Path:
         """Give the absolute path of a local source or target of this run file."""
         return (self.path.absolute().parent / Path(local).expanduser()).resolve()
+
+    @property
+    def trainings(self) -> tuple[LoadedRunFile, ...]:
+        """This run file as each of its stages sees it; without stages one, itself."""
+        return tuple(replace(self, spec=spec) for spec in self.spec.trainings)
+
+    def stage_target(self, stage: str) -> Path:
+        """Give the folder here that the model of a stage before the last one comes to, where it does."""
+        model = self.resolve(self.spec.collect.target)
+        return model.with_name(f"{model.name}-{stage}")
+
+    def targets(self) -> dict[Path, str]:
+        """Give every folder here that the run brings something to, with the key that says so."""
+        spec = self.spec
+        stages = spec.stages[:-1] if spec.collect.stages == "all" else ()
+        more = {self.resolve(spec.after.target): "after.to"} if spec.after.has_results else {}
+        models = {self.stage_target(stage.name): "collect.to" for stage in stages}
+        return {**more, **models, self.resolve(spec.collect.target): "collect.to"}
 
     def deepspeed_config(self) -> bytes:
         """Give the DeepSpeed config that `train.deepspeed` names: one of ours, or the user's file.
@@ -119,7 +137,8 @@ def _load(content: bytes, path: Path, *, check_files: bool) -> LoadedRunFile:
         raise wrong_run_file(path, problems)
     loaded = LoadedRunFile(spec, path, content.decode(), hashlib.sha256(content).hexdigest())
     if check_files:
-        loaded.curation_rules()
+        for training in loaded.trainings:
+            training.curation_rules()
     return loaded
 
 

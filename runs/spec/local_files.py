@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from runs.spec.yaml_reader import Document, Place
 
 
+_AFTER: tuple[Place, ...] = (("after", "infer", "input"), ("after", "evaluate", "task_folder"))
+
+
 def missing_files(document: Document, folder: Path) -> Iterator[Problem]:
     """Yield a problem for each local source that is absent or of the wrong kind.
 
@@ -35,14 +38,19 @@ def missing_files(document: Document, folder: Path) -> Iterator[Problem]:
 
 
 def _named_sources(values: object) -> Iterator[tuple[Place, str]]:
-    for place in (("model", "from"), ("data", "from")):
+    for place in (("model", "from"), ("data", "from"), *_below_items(values, "train", ("data", "from"))):
         yield from _text_at(values, place)
-    for _, deepspeed in _text_at(values, ("train", "deepspeed")):
-        if deepspeed.endswith(".json"):
-            yield ("train", "deepspeed"), deepspeed
-    items = values.get("sync") if isinstance(values, dict) else None
+    for place in (("train", "deepspeed"), *_below_items(values, "train", ("deepspeed",))):
+        yield from ((place, text) for _, text in _text_at(values, place) if text.endswith(".json"))
+    for place in (*_below_items(values, "sync", ("from",)), *_AFTER):
+        yield from _text_at(values, place)
+
+
+def _below_items(values: object, section: str, place: Place) -> Iterator[Place]:
+    """The place in each item of a section that is a list."""
+    items = values.get(section) if isinstance(values, dict) else None
     for index in range(len(items) if isinstance(items, list) else 0):
-        yield from _text_at(values, ("sync", index, "from"))
+        yield (section, index, *place)
 
 
 def _text_at(values: object, place: Place) -> Iterator[tuple[Place, str]]:
@@ -63,6 +71,8 @@ def _wrong(place: Place, text: str, path: Path) -> str:
         return f"no such file or folder: {path}" + (f" (from the Hugging Face Hub? hf://{text})" if hub else "")
     if place == ("model", "from") and not (path / "config.json").is_file():
         return f"expected a folder with a config.json, found: {path}"
-    if place in {("data", "from"), ("train", "deepspeed")} and not path.is_file():
+    if place[-1] == "task_folder" and not path.is_dir():
+        return f"expected a folder, found: {path}"
+    if (place[-2:] == ("data", "from") or place[-1] in {"deepspeed", "input"}) and not path.is_file():
         return f"expected a file, found: {path}"
     return ""

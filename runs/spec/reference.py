@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runs.spec.keys import key_of, section_of
+from runs.spec.keys import is_list, item_of, key_of, section_of
 from runs.spec.patterns import WORDS
 from runs.spec.run_file import RunFile
 
@@ -66,23 +66,36 @@ def _reference(model: type[BaseModel], place: tuple[str, ...]) -> Iterator[str]:
     if place:
         yield f"## `{'.'.join(place)}`\n"
         yield f"{model.__doc__}\n"
-    yield "| key | value | default | meaning |"
-    yield "|---|---|---|---|"
-    schema = model.model_json_schema()
-    for name, info in model.model_fields.items():
-        key = key_of(name, info)
-        yield f"| `{key}` | {_value_words(info, schema, key)} | {_default_words(info)} | {info.description} |"
-    yield ""
+    yield from _table(model.model_fields, model)
     for name, info in model.model_fields.items():
         below = section_of(info)
         if below is not None:
             yield from _reference(below, (*place, key_of(name, info)))
+        if (item := item_of(info)) is not None and below is not None:
+            yield from _reference_of_item(item, below, (*place, key_of(name, info)))
+
+
+def _reference_of_item(item: type[BaseModel], below: type[BaseModel], place: tuple[str, ...]) -> Iterator[str]:
+    """A section that may be a list: what its items have beside the keys of the section."""
+    yield f"## `{'.'.join(place)}[]`\n"
+    yield f"{item.__doc__}\n"
+    yield from _table({name: info for name, info in item.model_fields.items() if name not in below.model_fields}, item)
+
+
+def _table(fields: Mapping[str, FieldInfo], model: type[BaseModel]) -> Iterator[str]:
+    schema = model.model_json_schema()
+    yield "| key | value | default | meaning |"
+    yield "|---|---|---|---|"
+    for name, info in fields.items():
+        key = key_of(name, info)
+        yield f"| `{key}` | {_value_words(info, schema, key)} | {_default_words(info)} | {info.description} |"
+    yield ""
 
 
 def _value_words(info: FieldInfo, schema: dict[str, Any], key: str) -> str:
     below = section_of(info)
     if below is not None:
-        return "list of mappings, see below" if _is_list(info) else "see below"
+        return "list of mappings, see below" if is_list(info) else "see below"
     return _words(schema["properties"][key]).replace("|", "\\|")
 
 
@@ -120,13 +133,9 @@ def _number(value: float) -> str:
 def _default_words(info: FieldInfo) -> str:
     if info.is_required():
         return "**must be given**"
-    if section_of(info) is not None and not _is_list(info):
-        return ""
+    if section_of(info) is not None and not is_list(info):
+        return "" if info.default_factory else f"`{_scalar(info.get_default())}`"
     return f"`{_scalar(info.get_default(call_default_factory=True))}`"
-
-
-def _is_list(info: FieldInfo) -> bool:
-    return section_of(info) is not info.annotation
 
 
 def _starter(model: type[BaseModel], place: tuple[str, ...]) -> Iterator[str]:
@@ -140,7 +149,7 @@ def _starter(model: type[BaseModel], place: tuple[str, ...]) -> Iterator[str]:
         if below is None:
             default = None if info.is_required() else info.get_default(call_default_factory=True)
             yield f"{indent}{key}: {_scalar(_STARTER_VALUES.get(here, default))}"
-        elif _is_list(info):
+        elif is_list(info):
             yield from _list_example(below)
             yield f"{indent}{key}: []"
         else:

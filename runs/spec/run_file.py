@@ -3,17 +3,20 @@
 from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, PlainSerializer, PlainValidator, model_validator
 from pydantic_core import InitErrorDetails
 
 from runs.spec import patterns
+from runs.spec.after import After
 from runs.spec.checkpoints import Checkpoints
 from runs.spec.collect import Collect
 from runs.spec.data import Data
 from runs.spec.limits import Limits
 from runs.spec.machine import Machine
 from runs.spec.model import Model
+from runs.spec.notify import Notify
 from runs.spec.section import Section, broken_rule, refuse
+from runs.spec.stage import Stage, Stages, as_written, one_or_several
 from runs.spec.storage import Storage
 from runs.spec.sync import SyncItem
 from runs.spec.train import Train
@@ -54,7 +57,15 @@ class RunFile(Section):
     )
     model: Model = Field(description="The base weights.")
     data: Data = Field(description="What to train on.")
-    train: Train = Field(default_factory=Train, description="The trainer's flags, as Hugging Face names them.")
+    training: Annotated[
+        Train | tuple[Stage, ...],
+        PlainValidator(one_or_several, json_schema_input_type=Train | Stages),
+        PlainSerializer(as_written),
+    ] = Field(
+        default_factory=Train,
+        alias="train",
+        description="The trainer's flags, as Hugging Face names them; or a list of stages, each from the one before.",
+    )
     checkpoints: Checkpoints = Field(default_factory=Checkpoints, description="When to save and how many to keep.")
     collect: Collect = Field(default_factory=Collect, description="How the model comes home.")
     limits: Limits = Field(default_factory=Limits, description="When to stop, whatever happens.")
@@ -74,6 +85,10 @@ class RunFile(Section):
         le=100_000,
         description="Most that files may take of your line, in megabytes a second; null: as fast as it goes.",
     )
+    after: After = Field(default_factory=After, description="Answers and scores of the finished model.")
+    notify: Notify = Field(
+        default_factory=Notify, description="Who is told when something has happened; nobody unless you say so."
+    )
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
@@ -84,6 +99,35 @@ class RunFile(Section):
     def transfer_bytes_per_second(self) -> float | None:
         """`transfer_mb_per_second` in bytes."""
         return None if self.transfer_mb_per_second is None else self.transfer_mb_per_second * 1e6
+
+    @property
+    def train(self) -> Train:
+        """The trainer's flags; with stages those of the first one, and `trainings` has each with its own."""
+        return self.training if isinstance(self.training, Train) else self.training[0]
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages of a `train` that is a list; none of any other."""
+        return () if isinstance(self.training, Train) else self.training
+
+    @property
+    def trainings(self) -> tuple["RunFile", ...]:
+        """This run file as each of its stages sees it: one training with its own data and schedule.
+
+        A run without stages has one, itself.
+        """
+        return tuple(self._for_stage(stage) for stage in self.stages) or (self,)
+
+    @property
+    def stage_name(self) -> str:
+        """The stage whose `trainings` this is one of; empty for the run file itself."""
+        return self.training.name if isinstance(self.training, Stage) else ""
+
+    def _for_stage(self, stage: Stage) -> "RunFile":
+        own = {"training": stage, "data": stage.data or self.data, "checkpoints": self.checkpoints}
+        if stage.checkpoints:
+            own["checkpoints"] = stage.checkpoints.model_copy(update={"mirror": self.checkpoints.mirror})
+        return self.model_copy(update=own)
 
     def save_schedule(self, evictions_per_hour: float | None = None, save_seconds: float = 0.0) -> ShrinkSchedule:
         """When to save, every `auto` resolved.
@@ -115,20 +159,11 @@ class RunFile(Section):
 
 
 def _broken_rules(spec: RunFile) -> Iterator[InitErrorDetails]:
-    yield from _doubly_said(spec)
-    if spec.checkpoints.relaunch:
-        yield from _not_with_relaunch(spec)
-    if spec.checkpoints.relaunch and spec.machine.nodes > 1:
-        yield broken_rule(
-            ("machine", "nodes"), f"relaunch: true is for one machine, found: {spec.machine.nodes}", spec.machine.nodes
-        )
-    if spec.checkpoints.shrink.last > spec.first_save_interval:
-        last = spec.checkpoints.shrink.last
-        yield broken_rule(
-            ("checkpoints", "shrink", "to"),
-            f"expected at most the first interval ({spec.first_save_interval}), found: {last}",
-            last,
-        )
+    for number, training in enumerate(spec.trainings):
+        yield from _of_saves(training, ("train", number) if spec.stages else ())
+    yield from _of_stages(spec)
+    if spec.machine.nodes > 1:
+        yield from _not_with_nodes(spec)
     if spec.storage.disk_type == "PremiumV2_LRS" and not spec.machine.zones:
         yield broken_rule(
             ("storage", "disk_type"), "PremiumV2_LRS needs a zone; give machine.zones", spec.storage.disk_type
@@ -136,45 +171,91 @@ def _broken_rules(spec: RunFile) -> Iterator[InitErrorDetails]:
     if spec.cloud == "rehearsal" and spec.storage.mount != "/workspace":
         mount = spec.storage.mount
         yield broken_rule(("storage", "mount"), f"a rehearsal machine has only /workspace, found: {mount}", mount)
+    if spec.after.evaluate.task_folder and not spec.after.evaluate.tasks:
+        folder = spec.after.evaluate.task_folder
+        yield broken_rule(("after", "evaluate", "tasks"), f"name the tasks to take from the task_folder: {folder}")
     for name in spec.tags:
         if name.lower().startswith("llamalift-"):
             yield broken_rule(("tags", name), f"tags that start with llamalift- are ours, found: {name}", name)
 
 
-def _doubly_said(spec: RunFile) -> Iterator[InitErrorDetails]:
+def _not_with_nodes(spec: RunFile) -> Iterator[InitErrorDetails]:
+    """Yield what several machines cannot do together."""
+    nodes = spec.machine.nodes
+    if spec.checkpoints.relaunch:
+        yield broken_rule(("machine", "nodes"), f"relaunch: true is for one machine, found: {nodes}", nodes)
+    if spec.stages:
+        # Each stage's model is on the first machine's disk alone.
+        yield broken_rule(("machine", "nodes"), f"stages are for one machine, found: {nodes}", nodes)
+
+
+def _of_stages(spec: RunFile) -> Iterator[InitErrorDetails]:
+    """Yield what is wrong with stages as a row."""
+    names = [stage.name for stage in spec.stages]
+    for number, (stage, name) in enumerate(zip(spec.stages, names, strict=True)):
+        if name in names[:number]:
+            yield broken_rule(("train", number, "name"), f"an earlier stage has this name, found: {name}", name)
+        if stage.checkpoints and stage.checkpoints.mirror:
+            mirror = stage.checkpoints.mirror
+            place = ("train", number, "checkpoints", "mirror")
+            yield broken_rule(place, f"a mirror is the whole run's; write it as checkpoints.mirror, found: {mirror}")
+    if spec.stages and any(training.checkpoints.relaunch for training in spec.trainings):
+        yield broken_rule(("train",), "relaunch: true is for one training; leave it out, or the stages, found: a list")
+
+
+def _of_saves(spec: RunFile, stage: tuple[str | int, ...]) -> Iterator[InitErrorDetails]:
+    """Yield what is wrong with when one training saves.
+
+    Args:
+        spec: The run file as the training sees it.
+        stage: Its place in the list of stages; empty without stages.
+    """
+    of_stage = isinstance(spec.train, Stage) and spec.train.checkpoints is not None
+    checkpoints = (*(stage if of_stage else ()), "checkpoints")
+    yield from _doubly_said(spec, checkpoints)
+    if spec.checkpoints.relaunch:
+        yield from _not_with_relaunch(spec, checkpoints)
+    if spec.checkpoints.shrink.last > spec.first_save_interval:
+        last = spec.checkpoints.shrink.last
+        yield broken_rule(
+            (*checkpoints, "shrink", "to"),
+            f"expected at most the first interval ({spec.first_save_interval}), found: {last}",
+            last,
+        )
+
+
+def _doubly_said(spec: RunFile, place: tuple[str | int, ...]) -> Iterator[InitErrorDetails]:
     """Yield what two keys say differently: the recipe's flag and the section of its own."""
     first, keep = spec.checkpoints.shrink.first, spec.checkpoints.keep
     if "save_steps" in spec.train.model_fields_set and first not in ("auto", spec.train.save_steps):
         yield broken_rule(
-            ("checkpoints", "shrink", "from"), f"train.save_steps says {spec.train.save_steps}, found: {first}", first
+            (*place, "shrink", "from"), f"train.save_steps says {spec.train.save_steps}, found: {first}", first
         )
     if "save_total_limit" in spec.train.model_fields_set and keep not in ("auto", spec.train.save_total_limit):
         yield broken_rule(
-            ("checkpoints", "keep"), f"train.save_total_limit says {spec.train.save_total_limit}, found: {keep}", keep
+            (*place, "keep"), f"train.save_total_limit says {spec.train.save_total_limit}, found: {keep}", keep
         )
 
 
-def _not_with_relaunch(spec: RunFile) -> Iterator[InitErrorDetails]:
+def _not_with_relaunch(spec: RunFile, place: tuple[str | int, ...]) -> Iterator[InitErrorDetails]:
     """Yield what the recipe's literal way does not know: it saves at fixed steps, down to every one."""
     checkpoints = spec.checkpoints
     if checkpoints.shrink.last > 1:
         last = checkpoints.shrink.last
         yield broken_rule(
-            ("checkpoints", "shrink", "to"),
-            f"relaunch: true ends with 1, or the last step is lost, found: {last}",
-            last,
+            (*place, "shrink", "to"), f"relaunch: true ends with 1, or the last step is lost, found: {last}", last
         )
     for name in ("max_share", "evictions_per_hour"):
         found = getattr(checkpoints, name)
         if found != Checkpoints.model_fields[name].default:
             yield broken_rule(
-                ("checkpoints", name), f"relaunch: true saves at fixed steps, whatever it costs, found: {found}", found
+                (*place, name), f"relaunch: true saves at fixed steps, whatever it costs, found: {found}", found
             )
     count = len(ladder(spec.save_schedule())) if checkpoints.shrink.last <= spec.first_save_interval else 0
     if count > _MOST_LAUNCHES:
         factor = checkpoints.shrink.factor
         yield broken_rule(
-            ("checkpoints", "shrink", "factor"),
+            (*place, "shrink", "factor"),
             f"relaunch: true starts the trainer {count} times, at most {_MOST_LAUNCHES} are allowed, found: {factor:g}",
             factor,
         )

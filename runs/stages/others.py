@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from remote.errors import MachineOffError, UnreachableError
 from runs.facts import Submitted
-from runs.job import Seat
 from runs.masking import masked_status
 from runs.nodes import first_rented
 from runs.pause import stop_and_wait
 from runs.power import refuse_if_off
+from runs.training_steps import Seat
 from runs.types import StageName
 
 if TYPE_CHECKING:

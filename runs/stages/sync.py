@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runs.adoption.carried import carry
 from runs.facts import Prepared, Synced
@@ -45,10 +45,28 @@ class Sync:
         sent += count
         data, count = self._bring(context, spec.data.source, layout.path("inputs", "data"))
         sent += count
-        synced = Synced(model=model, data=data, bytes_sent=sent)
+        further, count = self._bring_further(context)
+        synced = Synced(model=model, data=data, bytes_sent=sent + count, **further)
         carry(context.session(self.name), layout, synced)
         context.journal.put(context.run_id, synced)
-        return f"{sent / 1e6:.1f} MB sent and verified"
+        return f"{synced.bytes_sent / 1e6:.1f} MB sent and verified"
+
+    def _bring_further(self, context: RunContext) -> tuple[dict[str, Any], int]:
+        """The stages' own data, the questions and the tasks: what `Synced` says of them, and the bytes sent."""
+        layout, spec, after = context.layout(), context.spec, context.spec.after
+        stage_data, questions, task_folder, sent = dict[str, str](), "", "", 0
+        for stage in spec.stages:
+            if stage.data is not None:
+                where = layout.path("inputs", "stages", stage.name)
+                stage_data[stage.name], count = self._bring(context, stage.data.source, where)
+                sent += count
+        if after.infer.questions is not None:
+            questions, count = self._bring(context, after.infer.questions, layout.path("inputs", "questions"))
+            sent += count
+        if after.evaluate.task_folder is not None:
+            task_folder, count = self._bring(context, after.evaluate.task_folder, layout.path("inputs", "tasks"))
+            sent += count
+        return {"stage_data": stage_data, "questions": questions, "task_folder": task_folder}, sent
 
     def _bring(
         self, context: RunContext, source: str, target: str, *, ignore: Sequence[str] = (), links: Links = "refuse"

@@ -8,23 +8,30 @@ from typing import TYPE_CHECKING
 
 from remote.errors import UnreachableError
 from runs.adoption.carried import carry
+from runs.after_job import CARD_FACTS
 from runs.backstop import arm_if_due
+from runs.card_facts import card_facts
 from runs.curated import note_curation
+from runs.curation_step import curation_of
 from runs.errors import TrainingFailedError
 from runs.evictions import close_evictions
 from runs.facts import Decided, Pausing, Prepared, Submitted, Synced, Trained
-from runs.job import curation_rules_file, evictions_file, launch_words, render_job
+from runs.job import evictions_file, launch_words, render_job
 from runs.log_copy import LogCopy
-from runs.masking import masked_status, take_secrets_back, try_to_take_secrets_back
+from runs.looking import look_at
+from runs.masking import take_secrets_back, try_to_take_secrets_back
 from runs.nodes import machines_of
+from runs.notify.tell import tell_budget
 from runs.pause import stop_and_wait
 from runs.power import refuse_if_off
 from runs.stages.others import Others, meeting_place, seat_of
+from runs.training_steps import Inputs, deepspeed_path
 from runs.types import StageName
 
 if TYPE_CHECKING:
     from remote.agent import AgentStatus
     from runs.context import RunContext
+    from runs.spec.load import LoadedRunFile
 
 _POLL_SECONDS = 1.0
 # A laptop on a train loses its network for minutes; the job goes on meanwhile, and `resume` comes back to it.
@@ -123,27 +130,36 @@ class Train:
 
         layout, session, spec = context.layout(), context.session(self.name), context.spec
         synced, decided = context.require(Synced), context.require(Decided)
-        send_bytes(session, context.loaded.deepspeed_config(), layout.path("job", "deepspeed.json"), mode=0o644)
-        self._send_rules(context)
+        for training in context.loaded.trainings:
+            send_bytes(session, training.deepspeed_config(), deepspeed_path(training.spec, layout), mode=0o644)
+            self._send_rules(context, training)
         self._tell_evictions(context)
+        inputs = inputs_of(context.require(Prepared), synced)
+        facts = card_facts(spec, layout, inputs, decided)
+        send_bytes(session, facts, layout.path("job", CARD_FACTS), mode=0o644)
         job = render_job(
-            spec, layout, python=context.require(Prepared).python, model=synced.model, data=synced.data,
-            processes=processes_of(spec.machine, decided.size), save_seconds=decided.save_seconds,
-            secrets_file=self._put_secrets(context), number=submitted.number,
-            evictions_per_hour=decided.evictions_per_hour, on_scratch=has_scratch(spec, decided.size),
+            spec,
+            layout,
+            inputs,
+            processes=processes_of(spec.machine, decided.size),
+            save_seconds=decided.save_seconds,
+            secrets_file=self._put_secrets(context),
+            number=submitted.number,
+            evictions_per_hour=decided.evictions_per_hour,
+            on_scratch=has_scratch(spec, decided.size),
             seat=seat_of(context),
-        )  # fmt: skip
+        )
         context.journal.confirm(context.run_id)
         submitted = replace(submitted, first_address=meeting_place(context))
         context.journal.put(context.run_id, submitted)
         carry(session, layout, submitted)
         submit_job(session, layout, job)
 
-    def _send_rules(self, context: RunContext) -> None:
+    def _send_rules(self, context: RunContext, training: LoadedRunFile) -> None:
         from remote.transfer import send_bytes
 
-        if rules := context.loaded.curation_rules():
-            target = curation_rules_file(context.layout())
+        if rules := training.curation_rules():
+            target = curation_of(training.spec, context.require(Synced).stage_data, context.layout()).rules
             send_bytes(context.session(self.name), rules.to_json().encode(), target, mode=0o644)
 
     def _stop(self, context: RunContext) -> None:
@@ -200,13 +216,11 @@ class Train:
 
     def _look(self, context: RunContext, copy: LogCopy) -> AgentStatus:
         """One status, over a new connection where the old one is gone."""
-        from remote.agent import read_status
-
         lost = False
         while True:
             try:
                 session = context.session(self.name, deadline_seconds=_RECONNECT_SECONDS, fresh=lost)
-                status = masked_status(context, read_status(session, context.layout(), log_from=copy.size))
+                status = look_at(context, session, copy)
             except UnreachableError:
                 if lost:
                     raise
@@ -215,7 +229,6 @@ class Train:
                 context.journal.event(context.run_id, "connection lost, reconnecting")
                 refuse_if_off(context)
             else:
-                copy.append(status.log)
                 return status
 
     def _tell(self, context: RunContext, status: AgentStatus) -> None:
@@ -225,6 +238,7 @@ class Train:
         self._said.update(news)
         for note in [*news, *close_evictions(context, status)]:
             context.reporter.note(note)
+        tell_budget(context, status)
 
     def _show(self, context: RunContext, status: AgentStatus) -> None:
         progress = status.progress
@@ -248,6 +262,18 @@ def trained_of(status: AgentStatus, submitted: Submitted) -> Trained:
         steps=(progress.step if progress else None) or 0,
         loss=progress.loss if progress else None,
         seconds=status.now - submitted.at,
+    )
+
+
+def inputs_of(prepared: Prepared, synced: Synced) -> Inputs:
+    """Where on the machine the job finds what it reads."""
+    return Inputs(
+        python=prepared.python,
+        model=synced.model,
+        data=synced.data,
+        stage_data=synced.stage_data,
+        questions=synced.questions,
+        task_folder=synced.task_folder,
     )
 
 

@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs.choices["serve"].add_argument("--owns-machine", action="store_true", help="it may power the machine off")
     verbs.choices["status"].add_argument("--log-from", type=int, default=0)
     verbs.choices["status"].add_argument("--log-limit", type=int, default=256 << 10)
+    verbs.choices["status"].add_argument("--metrics-from", type=int)
     verbs.choices["hold"].add_argument("--key", required=True)
     verbs.add_parser("new-host-key")
     verbs.add_parser("activate-host-key")
@@ -62,7 +63,8 @@ def _status(options: argparse.Namespace) -> dict[str, Any]:
     from templates.agent.folder import RunFolder
     from templates.agent.status import read_status
 
-    return read_status(RunFolder(options.run_dir.resolve()), log_from=options.log_from, log_limit=options.log_limit)
+    wanted = {name: getattr(options, name) for name in ("log_from", "log_limit", "metrics_from")}
+    return read_status(RunFolder(options.run_dir.resolve()), **wanted)
 
 
 def _stop(options: argparse.Namespace) -> dict[str, Any]:

@@ -21,13 +21,16 @@ _STALE_SECONDS = 30.0
 DEFAULT_LOG_LIMIT_BYTES = 256 << 10
 
 
-def read_status(folder: RunFolder, *, log_from: int, log_limit: int = DEFAULT_LOG_LIMIT_BYTES) -> dict[str, Any]:
+def read_status(
+    folder: RunFolder, *, log_from: int, log_limit: int = DEFAULT_LOG_LIMIT_BYTES, metrics_from: int | None = None
+) -> dict[str, Any]:
     """The daemon's newest status with the log from byte `log_from` on; leaves a sign that the client was here.
 
     Args:
         folder: The run.
         log_from: First log byte that the client does not have; negative counts from the end.
-        log_limit: Most log bytes in the answer.
+        log_limit: Most bytes of the log, and of the metrics, in the answer.
+        metrics_from: Likewise for metrics.jsonl; None leaves it out.
     """
     folder.client_seen.touch()
     # The log is read after the status: when that says that the job has ended, `size` is final.
@@ -41,6 +44,8 @@ def read_status(folder: RunFolder, *, log_from: int, log_limit: int = DEFAULT_LO
         document["notes"] = [*document["notes"], late]
     document["now"] = now
     document["log"] = read_log(folder.train_log, log_from, log_limit)
+    if metrics_from is not None:
+        document["metrics"] = read_log(folder.metrics, metrics_from, log_limit)
     return document
 
 

@@ -1,7 +1,8 @@
 """The job's first step: curate the data on the machine, before it is trained on.
 
-Run by `python -m templates.curation.step --run-dir R --input I --rules F --output O`; the marker that it leaves says
-what was curated by what into what, and a further start finds there that nothing is left to do.
+Run by `python -m templates.curation.step --run-dir R --input I --rules F --output O --marker M`. The marker says what
+was curated by what into what, and a further start finds there that nothing is left to do. The report lies beside the
+output, from where the final model takes it along.
 """
 
 from __future__ import annotations
@@ -24,28 +25,25 @@ from templates.training.metrics import Metrics
 if TYPE_CHECKING:
     from templates.curation.report import Report
 
-MARKER = "curate.json"
-# Beside the run's own files; the final model takes copies of them along.
-REPORT_FOLDER = "curation"
 REPORT_JSON, REPORT_PAGE = "curation.json", "curation.html"
 
 
 def main(argv: list[str]) -> int:
     """Curate; exit code 65 and a problem event when the data cannot be curated."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("--run-dir", "--input", "--rules", "--output"):
+    for name in ("--run-dir", "--input", "--rules", "--output", "--marker"):
         parser.add_argument(name, type=Path, required=True)
     asked = parser.parse_args(argv)
     metrics = Metrics(asked.run_dir / "metrics.jsonl")
     metrics.phase("curating")
     rules = RuleSet.from_json(asked.rules.read_text(encoding="utf-8"))
-    marker = asked.run_dir / "markers" / MARKER
+    marker = asked.marker
     try:
         if _is_done(atomic.read_json(marker), asked.input, rules, asked.output):
             metrics.note("the data is curated already")
             return OK
         marker.unlink(missing_ok=True)
-        report = _curate(asked.run_dir / REPORT_FOLDER, asked.input, rules, asked.output)
+        report = _curate(asked.input, rules, asked.output)
     except CurationError as error:
         metrics.problem("bad_data", f"the data cannot be curated: {error}")
         return BAD_DATA
@@ -69,11 +67,10 @@ def facts_of(report: Report) -> dict[str, Any]:
     }
 
 
-def _curate(folder: Path, source: Path, rules: RuleSet, output: Path) -> Report:
-    for made in (folder, output.parent):
-        made.mkdir(parents=True, exist_ok=True)
-    page = folder / REPORT_PAGE
-    return curate(source, output, rules, report_json=folder / REPORT_JSON, report_html=page)
+def _curate(source: Path, rules: RuleSet, output: Path) -> Report:
+    output.parent.mkdir(parents=True, exist_ok=True)
+    page, told = output.with_name(REPORT_PAGE), output.with_name(REPORT_JSON)
+    return curate(source, output, rules, report_json=told, report_html=page)
 
 
 def _is_done(marker: dict[str, Any] | None, source: Path, rules: RuleSet, output: Path) -> bool:

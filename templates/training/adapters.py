@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from templates.training.lora import ALL_LINEAR, Lora
@@ -63,7 +64,10 @@ def with_adapters(model: PreTrainedModel, lora: Lora, *, learns_words: bool) -> 
         use_rslora=lora.rslora,
     )
     # In the base's own type: DeepSpeed keeps 32-bit copies of what it trains, and ZeRO-3 takes only one type.
-    return get_peft_model(model, config, autocast_adapter_dtype=False)
+    adapted = get_peft_model(model, config, autocast_adapter_dtype=False)
+    # Else peft saves embeddings that have grown as well: a second time, or although nothing is learnt in them.
+    adapted.save_pretrained = partial(adapted.save_pretrained, save_embedding_layers=False)
+    return adapted
 
 
 def _saved(model: PreTrainedModel, lora: Lora, *, learns_words: bool) -> list[str]:

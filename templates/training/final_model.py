@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,21 +13,19 @@ from safetensors import safe_open
 from templates.training import alpaca, checkpoints, lora, prompts
 from templates.training.consolidate import consolidated
 from templates.training.errors import ModelError
+from templates.training.linked import close_trackers
 from templates.training.merge import merge_apart
 from templates.training.model import DTYPES
+from templates.training.tracking import pack
 from templates.training.versions import versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from transformers import PreTrainedTokenizerBase
 
     from templates.training.setup import Run
     from templates.training.trainer import LiftTrainer
-
-# Where templates/curation/step.py has left its report.
-CURATION = "curation"
 
 
 def save_final(
@@ -63,6 +62,7 @@ def save_final(
         if not trainer.is_deepspeed_enabled:
             trainer.model.to(dtype)
         trainer.save_whole(written)
+    trainer.ranks.first(lambda: _take_curation_along(Path(run.asked.data_path).parent, written))
     trainer.ranks.first(lambda: _complete(trainer, target, written, run.asked.prompt_format, facts))
 
 
@@ -91,7 +91,9 @@ def _complete(
     # The Trainer's pickled arguments: of no use to a model's user, and a pickle that nobody should load.
     (written / "training_args.bin").unlink(missing_ok=True)
     _write_prompt_format(written, prompt_format, trainer.processing_class)
-    _take_curation_along(target.parent / CURATION, written)
+    if trainer.metrics.run_folder:
+        close_trackers()
+        pack(trainer.metrics.run_folder, written)
     # The shapes are the model's at hand: making another one here would wait for the other ranks under ZeRO-3.
     if problems := list(tensor_problems(written, trainer.shapes)):
         raise ModelError(f"the saved model is not whole: {'; '.join(problems[:5])}")
@@ -113,9 +115,9 @@ def tensor_problems(folder: Path, expected: Mapping[str, tuple[int, ...]]) -> It
     yield from (f"{name} is missing" for name in sorted(expected.keys() - seen))
 
 
-def _take_curation_along(reports: Path, folder: Path) -> None:
-    """What the data was curated by belongs to the model; there is nothing where it was not."""
-    for report in reports.glob("curation.*"):
+def _take_curation_along(data: Path, folder: Path) -> None:
+    """What the data was curated by belongs to the model: templates/curation/step.py has left it beside the data."""
+    for report in data.glob("curation.*"):
         shutil.copyfile(report, folder / report.name)
 
 

@@ -115,6 +115,13 @@ def translate(argv: Sequence[str], hardware: Hardware) -> Translated:
     )
 
 
+def first_tracker(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Give the command line with one tracker at most, and the others: the Trainer takes several, its parser one."""
+    flags = _parse(argv)
+    first, further = flags.get("report_to", [])[:1], flags.get("report_to", [])[1:]
+    return list(_render(flags | {"report_to": first})) if further else list(argv), further
+
+
 def _parse(argv: Sequence[str]) -> Flags:
     flags: Flags = {}
     values: list[str] | None = None

@@ -36,6 +36,7 @@ _PATIENCE_SECONDS = 60.0
 _MEETING_SECONDS = 1800.0
 # So long the workers may say by themselves that the others have gone.
 _LAST_WORDS_SECONDS = 20.0
+_HALVINGS = "LLAMALIFT_HALVINGS"
 _IN_ORDER = {exit_codes.OK, exit_codes.CHECKPOINTED}
 # The ends of those who only lost the others, or were ended for that.
 _SECOND_HAND = {exit_codes.COMMUNICATION, exit_codes.CHECKPOINTED, -signal.SIGTERM, _BY_SIGNAL + signal.SIGTERM}
@@ -72,8 +73,11 @@ def _run_with_others(args: argparse.Namespace) -> int:
     """Meet the other machines' launchers, then run; whoever loses them ends its workers, too."""
     patience = float(os.environ.get("LLAMALIFT_MEETING_SECONDS", _MEETING_SECONDS))
     nodes, address, port = int(args.nnodes), args.master_addr, int(args.master_port)
-    lines = meet(int(args.node_rank), nodes, address, port, patience_seconds=patience)
+    halvings = int(os.environ.get(_HALVINGS, "0"))
+    lines = meet(int(args.node_rank), nodes, address, port, patience_seconds=patience, halvings=halvings)
     args.master_port, args.rdzv_id = lines.attempt.port, lines.attempt.name
+    # Only the agent of the machine whose GPU ran full knows; all ranks must deal out rows alike.
+    os.environ[_HALVINGS] = str(lines.attempt.halvings)
     interface = interface_of(lines.attempt.address)
     for variable in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"):
         os.environ.setdefault(variable, interface)

@@ -101,7 +101,8 @@ def make_trainer(run: Run, data: Data, identity: Mapping[str, Any], *, keep: int
     model = _load_model(run, lora)
     before = _shapes(run, model, lora, added=0)
     if added := models.fit_embeddings(model, data.tokenizer):
-        run.metrics.note(f"{added} token added to the vocabulary: {data.tokenizer.pad_token}")
+        words = data.tokenizer.convert_ids_to_tokens(range(len(data.tokenizer) - added, len(data.tokenizer)))
+        run.metrics.note(f"{added} token{'s' * (added > 1)} added to the vocabulary: {', '.join(words)}")
     models.stop_at(model, prompts.end_id(asked.prompt_format, data.tokenizer))
     shapes = _shapes(run, model, lora, added=added)
     facts: dict[str, Any] = {

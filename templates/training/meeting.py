@@ -40,11 +40,13 @@ class Attempt:
         name: The attempt's, the same everywhere and never used again.
         port: Where torchrun's own rendezvous is, on the first machine.
         address: This machine's address among the others.
+        halvings: How often the rows in memory at once are halved: the most that any machine wants.
     """
 
     name: str
     port: int
     address: str
+    halvings: int = 0
 
 
 class Lines:
@@ -85,7 +87,7 @@ class Lines:
                         return
 
 
-def meet(node: int, nodes: int, address: str, port: int, *, patience_seconds: float) -> Lines:
+def meet(node: int, nodes: int, address: str, port: int, *, patience_seconds: float, halvings: int = 0) -> Lines:
     """Wait for the other machines' launchers.
 
     Args:
@@ -94,17 +96,21 @@ def meet(node: int, nodes: int, address: str, port: int, *, patience_seconds: fl
         address: The first machine's address.
         port: The door.
         patience_seconds: How long to wait for the others: one that is started again boots for minutes.
+        halvings: How often this machine's agent wants the rows in memory at once to be halved.
 
     Raises:
         NobodyCameError: They did not come in time.
         OSError: The first machine cannot open the door.
     """
     deadline = time.monotonic() + patience_seconds
-    return _receive_all(nodes, address, port, deadline) if node == 0 else _knock(node, address, port, deadline)
+    if node == 0:
+        return _receive_all(nodes, address, port, deadline, halvings)
+    return _knock({"node": node, "halvings": halvings}, address, port, deadline)
 
 
-def _receive_all(nodes: int, address: str, port: int, deadline: float) -> Lines:
+def _receive_all(nodes: int, address: str, port: int, deadline: float, halvings: int) -> Lines:
     lines: dict[int, socket.socket] = {}
+    wanted = {0: halvings}
     with socket.create_server((address, port), reuse_port=False) as door:
         while missing := [number for number in range(1, nodes) if number not in lines]:
             left = deadline - time.monotonic()
@@ -112,11 +118,12 @@ def _receive_all(nodes: int, address: str, port: int, deadline: float) -> Lines:
                 raise NobodyCameError(f"machines that did not come: {', '.join(str(one + 1) for one in missing)}")
             door.settimeout(min(left, _KNOCK_SECONDS))
             with contextlib.suppress(TimeoutError):
-                _let_in(door.accept()[0], lines, nodes)
+                _let_in(door.accept()[0], lines, wanted, nodes)
             for number in [number for number, line in lines.items() if _has_gone(line)]:
                 lines.pop(number).close()
-    attempt = Attempt(uuid.uuid4().hex, _free_port(address), address)
-    word = json.dumps({"name": attempt.name, "port": attempt.port}).encode() + b"\n"
+    attempt = Attempt(uuid.uuid4().hex, _free_port(address), address, max(wanted.values()))
+    told = {"name": attempt.name, "port": attempt.port, "halvings": attempt.halvings}
+    word = json.dumps(told).encode() + b"\n"
     for line in lines.values():
         # One that has gone meanwhile is noticed by the watch.
         with contextlib.suppress(OSError):
@@ -124,10 +131,11 @@ def _receive_all(nodes: int, address: str, port: int, deadline: float) -> Lines:
     return Lines(attempt, lines)
 
 
-def _let_in(line: socket.socket, lines: dict[int, socket.socket], nodes: int) -> None:
+def _let_in(line: socket.socket, lines: dict[int, socket.socket], wanted: dict[int, int], nodes: int) -> None:
     line.settimeout(_KNOCK_SECONDS * 10)
     try:
-        number = int(json.loads(_received(line))["node"])
+        said = json.loads(_received(line))
+        number, halvings = int(said["node"]), int(said["halvings"])
     except (OSError, ValueError, KeyError, TypeError):
         line.close()
         return
@@ -136,18 +144,18 @@ def _let_in(line: socket.socket, lines: dict[int, socket.socket], nodes: int) ->
         return
     if former := lines.pop(number, None):
         former.close()
-    lines[number] = _kept_alive(line)
+    lines[number], wanted[number] = _kept_alive(line), halvings
 
 
-def _knock(node: int, address: str, port: int, deadline: float) -> Lines:
+def _knock(words: Mapping[str, int], address: str, port: int, deadline: float) -> Lines:
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError, ValueError, KeyError):
             line = _kept_alive(socket.create_connection((address, port), timeout=_KNOCK_SECONDS * 10))
-            line.sendall(json.dumps({"node": node}).encode() + b"\n")
+            line.sendall(json.dumps(words).encode() + b"\n")
             line.settimeout(max(_KNOCK_SECONDS, deadline - time.monotonic()))
             word: dict[str, Any] = json.loads(_received(line))
             here = str(line.getsockname()[0])
-            return Lines(Attempt(str(word["name"]), int(word["port"]), here), {0: line})
+            return Lines(Attempt(str(word["name"]), int(word["port"]), here, int(word["halvings"])), {0: line})
         time.sleep(_KNOCK_SECONDS)
     raise NobodyCameError(f"the first machine opened no door at {address}, port: {port}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections import deque
 from typing import TYPE_CHECKING
@@ -27,11 +28,18 @@ class Metrics:
         self._waiting: deque[str] = deque(maxlen=_MAX_WAITING)
         self._torn = False
 
+    @property
+    def run_folder(self) -> Path | None:
+        """Where the run keeps everything; None on ranks that write nothing."""
+        return self._path.parent if self._path else None
+
     def event(self, event: str, **facts: object) -> None:
-        """Append one event with its facts; figures that are not finite become null."""
+        """Append an event, its facts and the stage of `train` that runs; figures that are not finite become null."""
         if self._path is None:
             return
         line = {"t": round(time.time(), 3), "event": event} | {name: _finite(fact) for name, fact in facts.items()}
+        if stage := os.environ.get("LLAMALIFT_STAGE"):
+            line["stage"] = stage
         self._waiting.append(json.dumps(line, allow_nan=False) + "\n")
         # One write of whole lines in append mode: a reader never sees half of two.
         text = "\n" * self._torn + "".join(self._waiting)
@@ -64,7 +72,9 @@ class Metrics:
         """Tell what begins now."""
         self.heartbeat.enter(name)
         self.event("phase", name=name)
-        self._say(f"phase: {name}")
+        stage = os.environ.get("LLAMALIFT_STAGE")
+        # `llamalift logs --stage` goes by these lines.
+        self._say(f"phase: {name} ({stage})" if stage else f"phase: {name}")
 
     def _say(self, text: str) -> None:
         if self._path is not None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 FETCHED = "from-first-machine"
 _CHUNK_BYTES = 32 << 20
+_WEIGHTS = re.compile(r"model.*\.safetensors")
 # Only the rank that wrote it reads it again.
 _OF_RANK = re.compile(r"zero_pp_rank_(\d+)_|rng_state_(\d+)\.")
 
@@ -97,9 +98,9 @@ def _files(folder: Path) -> list[tuple[str, int]]:
 
 
 def _needed(checkpoint: Path) -> list[tuple[str, int]]:
-    """What a start reads: with DeepSpeed the weights are in the shards."""
+    """What a start reads: with DeepSpeed the model's weights are in the shards."""
     with_shards = any(checkpoint.glob("global_step*"))
-    return [(name, size) for name, size in _files(checkpoint) if not (with_shards and ".safetensors" in name)]
+    return [(name, size) for name, size in _files(checkpoint) if not (with_shards and _WEIGHTS.fullmatch(name))]
 
 
 def _all_lists(ranks: Ranks, mine: list[tuple[str, int]]) -> list[list[tuple[str, int]]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from templates.training import deepspeed_config, flags, hardware, smaller
+from templates.training import deepspeed_config, flags, hardware, smaller, tracking
 from templates.training.arguments import RunArguments, RunFolders
 from templates.training.batch import Batch
 from templates.training.batch import going_on as fit_batch
@@ -79,6 +79,8 @@ def prepare(argv: list[str]) -> Run:
     os.environ.update(_QUIET)
     # DeepSpeed calls torch by names that torch renames: once for each collective, in a log that people read.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"torch\.distributed")
+    # And peft by names that Transformers renames.
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\.modeling_utils")
     translated = flags.translate(argv, machine)
     os.environ.update(translated.environment)
     words, config, notes = _adapt_deepspeed(translated, machine)
@@ -90,6 +92,7 @@ def prepare(argv: list[str]) -> Run:
     for root in folders.roots:
         root.mkdir(parents=True, exist_ok=True)
     metrics = _metrics(folders, is_first=training.process_index == 0, beats=training.local_process_index == 0)
+    _link_trackers(folders.metrics.parent)
     for note in (*translated.notes, *notes, *([smaller_note] if smaller_note else [])):
         metrics.note(note)
     if config is not None:
@@ -209,6 +212,15 @@ def _metrics(folders: RunFolders, *, is_first: bool, beats: bool) -> Metrics:
     return Metrics(folders.metrics if is_first else None, heartbeat)
 
 
+def _link_trackers(run_folder: Path) -> None:
+    """Before any tracker is imported; what the user has set in the run's environment goes first."""
+    # W&B writes elsewhere when its folder is missing.
+    (run_folder / tracking.FOLDER).mkdir(exist_ok=True)
+    offline = os.environ.get("WANDB_MODE") == "offline"
+    wanted = tracking.environment(run_folder, os.environ.get("LLAMALIFT_STAGE", ""), offline=offline)
+    os.environ.update({name: value for name, value in wanted.items() if name not in os.environ})
+
+
 def _adapt_deepspeed(
     translated: flags.Translated, machine: hardware.Hardware
 ) -> tuple[list[str], dict[str, Any] | None, tuple[str, ...]]:
@@ -231,7 +243,9 @@ def _adapt_deepspeed(
 def _parse(words: list[str]) -> tuple[RunArguments, TrainingArguments]:
     from transformers import HfArgumentParser, TrainingArguments
 
+    words, further_trackers = flags.first_tracker(words)
     asked, training = HfArgumentParser((RunArguments, TrainingArguments)).parse_args_into_dataclasses(args=words)
+    training.report_to = [*training.report_to, *further_trackers]
     if not training.output_dir:
         raise ValueError("--output_dir is missing")
     return asked, training

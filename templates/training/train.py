@@ -81,6 +81,7 @@ def _prepare_and_train(argv: list[str]) -> int:
 
 def _train(run: Run) -> int:
     from templates.training.homes import Homes, newest_start
+    from templates.training.linked import Linked
     from templates.training.making import load_data, make_trainer
     from templates.training.pulse import Pulse
     from templates.training.trainer import Discard, Forget, Report, StepEnd
@@ -108,6 +109,7 @@ def _train(run: Run) -> int:
     trainer.add_callback(step_end)
     trainer.add_callback(homes)
     trainer.add_callback(Report(trainer))
+    trainer.add_callback(Linked(trainer, run.folders.metrics.parent))
     trainer.add_callback(Pulse(run.metrics))
     if source and source != start.folder:
         trainer.add_callback(Discard(trainer, source))

@@ -12,6 +12,7 @@ import torch.distributed as dist
 from torch import nn
 from transformers import TrainerCallback
 
+from templates.training import gauges
 from templates.training.saving import SavingTrainer
 
 if TYPE_CHECKING:
@@ -24,13 +25,14 @@ if TYPE_CHECKING:
 
 
 class LiftTrainer(SavingTrainer):
-    """The Trainer; its counters are what `StepEnd` and `Report` go by."""
+    """The Trainer; its counters are what `StepEnd` and the trackers go by."""
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         """Take what `SavingTrainer` takes."""
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # they are handed on as they came
-        # Sums on the device, so that no step waits for a figure.
-        self.tokens = torch.zeros((), dtype=torch.int64, device=self.args.device)
+        self.gauges = gauges.Gauges(self, self.metrics.run_folder)
+        self.add_callback(self.gauges)
+        # A sum on the device, so that no step waits for a figure.
         self.bad_losses = torch.zeros((), dtype=torch.int64, device=self.args.device)
 
     def training_step(
@@ -38,12 +40,20 @@ class LiftTrainer(SavingTrainer):
     ) -> torch.Tensor:
         """Train on one micro batch and count what it held."""
         loss = super().training_step(model, inputs, *args, **kwargs)
-        # Without padding there is no mask, and every slot holds a token.
-        mask = inputs.get("attention_mask")
-        held = inputs["input_ids"].numel() if mask is None else mask.sum().to(self.tokens.device)
-        self.tokens += held
+        self.gauges.count(inputs)
         self.bad_losses += (~torch.isfinite(loss)).sum()
         return loss
+
+    def get_batch_samples(self, *args: object, **kwargs: object) -> tuple[list[Any], Any]:
+        """Take a step's rows, and measure how long they kept the training waiting."""
+        began = time.monotonic()
+        taken = super().get_batch_samples(*args, **kwargs)
+        self.gauges.waited_seconds += time.monotonic() - began
+        return taken
+
+    def log(self, logs: dict[str, float], *args: object, **kwargs: object) -> None:
+        """Log a step with what was measured beside it: one source for every tracker."""
+        super().log({**logs, **self.gauges.figures()} if "loss" in logs else logs, *args, **kwargs)
 
 
 class StepEnd(TrainerCallback):
@@ -179,20 +189,15 @@ class Forget(TrainerCallback):
 
 
 class Report(TrainerCallback):
-    """Tells metrics.jsonl of each logged step."""
+    """Tells metrics.jsonl of each logged step, as every other tracker hears of it."""
 
     def __init__(self, trainer: LiftTrainer) -> None:
         """Report for `trainer`."""
         self._trainer = trainer
-        self._mark = (time.monotonic(), 0)
-
-    def on_train_begin(self, *_args: object, **_kwargs: object) -> None:
-        """Start counting."""
-        self._mark = (time.monotonic(), int(self._trainer.tokens))
 
     def on_log(
         self,
-        args: TrainingArguments,
+        _args: TrainingArguments,
         state: TrainerState,
         _control: TrainerControl,
         logs: dict[str, Any] | None = None,
@@ -201,17 +206,6 @@ class Report(TrainerCallback):
         """Write a step event; summaries at the end of the training have no loss of their own."""
         if not logs or "loss" not in logs or not state.is_world_process_zero:
             return
-        before, tokens_before = self._mark
-        self._mark = now, tokens = time.monotonic(), int(self._trainer.tokens)
-        # Rank 0's tokens stand for every rank's: the sampler deals rows out evenly.
-        rate = (tokens - tokens_before) * args.world_size / max(now - before, 1e-9)
-        self._trainer.metrics.event(
-            "step",
-            step=state.global_step,
-            total_steps=state.max_steps,
-            loss=logs["loss"],
-            learning_rate=logs.get("learning_rate"),
-            grad_norm=logs.get("grad_norm"),
-            epoch=logs.get("epoch"),
-            tokens_per_second=round(rate, 1),
-        )
+        names = ("loss", "learning_rate", "grad_norm", "epoch", *gauges.NAMES)
+        figures = {name: logs.get(name) for name in names}
+        self._trainer.metrics.event("step", step=state.global_step, total_steps=state.max_steps, **figures)

@@ -11,6 +11,7 @@ Last line: {"recomputed_steps_ours": n, "recomputed_steps_relaunch": n, "saving_
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import shlex
@@ -248,9 +249,12 @@ def training_python() -> Path:
     given = os.environ.get("LLAMALIFT_TEST_ENV_PYTHON")
     if given:
         return Path(given)
-    cache = Path(__file__).resolve().parents[2] / ".work" / "env"
-    made = next((mark.parent / "bin" / "python" for mark in cache.glob("*/.complete")), None)
-    return made or sys.exit(f"no training environment in {cache}: make one with `make test`")
+    root = Path(__file__).resolve().parents[2]
+    lock = hashlib.sha256((root / "templates" / "environment" / "cpu.lock.txt").read_bytes()).hexdigest()
+    made = root / ".work" / "env" / lock[:16]
+    if not (made / ".complete").exists():
+        sys.exit(f"no training environment of today's lock: make one with `make test`, missing: {made}")
+    return made / "bin" / "python"
 
 
 if __name__ == "__main__":

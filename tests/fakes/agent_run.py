@@ -91,9 +91,12 @@ class AgentRun:
         argv = [sys.executable, str(self.root / "agent.pyz"), *words]
         return subprocess.run(argv, env=self._environment(), capture_output=True, text=True, check=False)
 
-    def status(self, log_from: int = 0, log_limit: int | None = None) -> dict[str, Any]:
+    def status(
+        self, log_from: int = 0, log_limit: int | None = None, metrics_from: int | None = None
+    ) -> dict[str, Any]:
         """What the client would read."""
         more = [] if log_limit is None else ["--log-limit", str(log_limit)]
+        more += [] if metrics_from is None else ["--metrics-from", str(metrics_from)]
         done = self.verb("status", "--run-dir", str(self.root), "--log-from", str(log_from), *more)
         assert done.returncode == 0, done.stderr
         document: dict[str, Any] = json.loads(done.stdout)

@@ -87,6 +87,14 @@ def test_the_log_goes_on_from_the_byte_where_it_stopped(run: AgentRun) -> None:
     assert run.status(log_from=at)["log"] == {"from": at, "to": at, "size": at, "data": ""}
 
 
+def test_the_metrics_come_along_when_they_are_asked_for(run: AgentRun) -> None:
+    """From the byte that the client has not yet, in the same answer as the log."""
+    (run.root / "metrics.jsonl").write_bytes(b'{"event": "step"}\n')
+    assert "metrics" not in run.status()
+    piece = run.status(metrics_from=10)["metrics"]
+    assert (piece["from"], piece["to"], base64.b64decode(piece["data"])) == (10, 18, b'step"}\n')
+
+
 def test_a_log_that_is_shorter_than_before_is_read_from_its_beginning(run: AgentRun) -> None:
     """`from` says so; a negative start counts from the end."""
     (run.root / "logs").mkdir()

@@ -170,8 +170,9 @@ def step_words(folder: Path, source: Path) -> list[str]:
     """The words of the job's step."""
     rules = folder / "rules.json"
     rules.write_text(load_rules(["unfiltered", "quality"], folder).to_json())
-    output = str(folder / "curated" / "data.jsonl")
-    return ["--run-dir", str(folder), "--input", str(source), "--rules", str(rules), "--output", output]
+    output, marker = folder / "curated" / "data.jsonl", folder / "markers" / "curate.json"
+    words = {"run-dir": folder, "input": source, "rules": rules, "output": output, "marker": marker}
+    return [word for name, value in words.items() for word in (f"--{name}", str(value))]
 
 
 def test_the_machine_curates_as_this_computer_does(data: Path, tmp_path: Path, machine_python: Path) -> None:
@@ -184,7 +185,7 @@ def test_the_machine_curates_as_this_computer_does(data: Path, tmp_path: Path, m
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "trainer.pyz")}
     words = [str(machine_python), "-m", "templates.curation.step", *step_words(there, data / "in.jsonl")]
     subprocess.run(words, env=environment, cwd=there, check=True, stdout=subprocess.DEVNULL)
-    for name in ("curated/data.jsonl", "curation/curation.json", "curation/curation.html"):
+    for name in ("curated/data.jsonl", "curated/curation.json", "curated/curation.html"):
         assert (here / name).read_bytes() == (there / name).read_bytes()
     assert marker(here) == marker(there)
 

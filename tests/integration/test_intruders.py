@@ -36,7 +36,7 @@ from remote.keys import ensure_user_key, generate_host_key
 from remote.layout import RunLayout
 from remote.session import Session
 from remote.ssh_config import write_ssh_config
-from remote.text import LogText
+from remote.text import LogLines
 from remote.transfer import send_tree
 from runs.errors import SpecError
 from runs.spec.load import load_run_file
@@ -456,8 +456,7 @@ def test_hostile_names_and_words_of_a_machine_are_plain_text(capsys: pytest.Capt
 
 def test_a_hostile_log_is_plain_text() -> None:
     """`llamalift logs` shows what can be read; `tests/unit/test_log_text.py` has more of it."""
-    text = LogText()
-    shown = text.feed(f"loss 1.0 {ESCAPES}\n".encode()) + text.end()
+    (shown,) = LogLines().feed(f"loss 1.0 {ESCAPES}\n".encode())
     assert not set(shown) & set("\x1b\x07\x9b\u202e")
 
 

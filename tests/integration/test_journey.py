@@ -110,8 +110,9 @@ def check_curated(terminal: Terminal, run_id: str, model: Path) -> None:
     assert (model / "curation.html").exists()
     curated = Journal(StateFolder(terminal.state).journal).get(run_id, Curated)
     assert curated is not None
-    assert curated.fingerprint == report["fingerprint"]
-    assert curated.dropped == {"speaks of itself as a model": 1}
+    marker = curated.markers["curate"]
+    assert marker["fingerprint"] == report["fingerprint"]
+    assert marker["dropped"] == {"speaks of itself as a model": 1}
 
 
 def test_a_killed_client_is_resumed_to_the_same_end(terminal: Terminal, tmp_path: Path) -> None:

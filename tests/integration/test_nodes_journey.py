@@ -50,8 +50,15 @@ def _machine_process(host: str) -> int:
     return first
 
 
+def _limits(terminal: Terminal, run_id: str, machine: int) -> dict[str, Any]:
+    """What a machine's own dead-man switch goes by."""
+    file = f"/workspace/llamalift/{run_id}/run.json"
+    settings = json.loads(terminal.run("ssh", run_id, "--machine", str(machine), "--", "cat", file).stdout)
+    return {name: settings[name] for name in ("deadline_at", "dollars_cap", "dollars_per_hour", "idle_seconds")}
+
+
 def test_one_of_two_machines_is_killed(terminal: Terminal, tmp_path: Path) -> None:
-    """`up` starts it again, both go on from the last checkpoint, and one teardown proves that both are gone."""
+    """Both hold the same limits; `up` starts it again, both go on from the last checkpoint, one teardown ends both."""
     up = terminal.start("up", str(_project(terminal, tmp_path / "demo")))
 
     def saved() -> dict[str, Any] | None:
@@ -60,6 +67,8 @@ def test_one_of_two_machines_is_killed(terminal: Terminal, tmp_path: Path) -> No
 
     wait_until(saved, "a checkpoint", seconds=300)
     run_id = terminal.run_id()
+    limits = [_limits(terminal, run_id, machine) for machine in (1, 2)]
+    assert limits[0] == limits[1]
     os.kill(_machine_process(f"{run_id}-n2"), signal.SIGKILL)
     output, _ = up.communicate(timeout=600)
     assert up.returncode == 0, output

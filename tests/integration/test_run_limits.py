@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from provisioning.azure.naming import API_VERSIONS, Names
-from provisioning.rehearsal.service import evict, running
+from provisioning.rehearsal.service import evict, logged_requests, running
 from provisioning.types import PowerState, ResourceKind
 from remote.agent import is_asked_to_stop, read_status, stop_job, submit_job
 from remote.errors import UnreachableError
@@ -19,7 +19,7 @@ from remote.machine import wait_for_workspace, wait_until_booted
 from runs import Run
 from runs.costs import costs
 from runs.extend import carry_out, is_pending
-from runs.facts import Decided, Extension, Pausing, Prepared, Submitted, Synced
+from runs.facts import Decided, Extension, Pausing, Prepared, Rented, Submitted, Synced
 from runs.journal.charges import Component, charges_of
 from runs.log_copy import LogCopy
 from runs.machine_config import backstop
@@ -30,6 +30,7 @@ from runs.stages.bootstrap import Bootstrap
 from runs.stages.provision import Provision
 from runs.stages.train import Train
 from runs.state_folder import StateFolder
+from runs.status import Lookout
 from tests.fakes.agent_run import wait_for
 
 if TYPE_CHECKING:
@@ -114,6 +115,33 @@ def machine_charges(context: RunContext) -> list[float | None]:
     """When each stretch of the machine's hours ended."""
     found = charges_of(context.journal, context.run_id)
     return [charge.ended_at for charge in found if charge.component is Component.MACHINE]
+
+
+def test_looks_share_a_connection_ask_no_cloud_and_tell_their_age(run: Run, context: RunContext) -> None:
+    """While the machine answers; when it cannot be reached, what it said last stays, until it is heard again."""
+    cloud = running(run.state.root)
+    assert cloud is not None
+    rented = context.require(Rented)
+    with Lookout(run, connect_seconds=2.0) as lookout:
+        first = lookout.look()
+        session, asked = lookout._working()._session, len(logged_requests(cloud))
+        second = lookout.look()
+        assert (lookout._working()._session, len(logged_requests(cloud))) == (session, asked)
+        assert first.agent is not None
+        assert second.heard_at is not None
+        assert second.heard_at > (first.heard_at or 0)
+
+        run.journal.put(run.run_id, replace(rented, ssh_port=1))
+        lookout._working().hang_up()
+        cut = lookout.look()
+        assert cut.silence
+        assert (cut.agent, cut.heard_at) == (second.agent, second.heard_at)
+
+        run.journal.put(run.run_id, rented)
+        back = lookout.look()
+        assert (back.silence, back.off_since) == ("", None)
+        assert back.heard_at is not None
+        assert back.heard_at > second.heard_at
 
 
 def test_an_extension_reaches_journal_cloud_and_machine(run: Run, context: RunContext) -> None:

@@ -27,6 +27,7 @@ def test_a_whole_answer_becomes_a_status() -> None:
     assert status.losses == ((1, 3.0), (2, 2.0))
     assert (status.log.start, status.log.end, status.log.size, status.log.data) == (5, 8, 9, b"abc")
     assert status.gpus[0].power_watts is None
+    assert status.metrics is None
 
 
 def test_an_agent_that_has_just_begun_is_understood() -> None:
@@ -59,6 +60,7 @@ def test_an_agent_that_has_just_begun_is_understood() -> None:
         {"log": {"from": -3, "to": 0, "size": 3, "data": "YWJj"}},
         {"log": {"from": 0, "to": 3, "size": 2, "data": "YWJj"}},
         {"log": {"from": 0, "to": 4, "size": 9, "data": "YWJj"}},
+        {"metrics": {"from": 0, "to": 4, "size": 9, "data": "YWJj"}},
         {"checkpoints": {"newest_complete": {"step": "4", "path": "x", "bytes": 1}, "complete_steps": []}},
     ],
 )

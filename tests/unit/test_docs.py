@@ -10,7 +10,7 @@ import pytest
 from typer.main import get_command
 
 from cli.app import app
-from cli.boundary import EXIT_CLOUD, EXIT_INTERRUPTED, EXIT_LEFTOVERS, EXIT_REMOTE
+from cli.boundary import EXIT_CLOSED_PIPE, EXIT_CLOUD, EXIT_INTERRUPTED, EXIT_LEFTOVERS, EXIT_REMOTE
 from runs import errors
 from runs.plan import make_plan
 from runs.spec.load import load_run_file
@@ -24,9 +24,9 @@ CURRENT_PAGES = [page for page in PAGES if page.name != "CHANGELOG.md"]
 
 LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)(?:#[^)]*)?\)")
 CODE = re.compile(r"^```[^\n]*\n(.*?)^```|`([^`\n]+)`", re.MULTILINE | re.DOTALL)
-COMMAND_LINE = re.compile(r"^(?:\.venv/bin/)?llamalift ([^\n#]+)", re.MULTILINE)
+COMMAND_LINE = re.compile(r"^(?:\$ )?(?:\.venv/bin/)?llamalift ([^\n#]+)", re.MULTILINE)
 EMPTY_WORDS = re.compile(r"\b(simply|seamless\w*|powerful|blazing\w*|effortless\w*|magic\w*)\b", re.IGNORECASE)
-SECTIONS = ("machine", "storage", "model", "data", "train", "checkpoints", "collect", "limits")
+SECTIONS = ("machine", "storage", "model", "data", "train", "checkpoints", "collect", "limits", "after")
 RUN_FILE_KEY = re.compile(rf"`(?!\S*\.(?:py|json)`)((?:{'|'.join(SECTIONS)})(?:\.[a-z_0-9]+)+)`")
 
 
@@ -80,7 +80,7 @@ def test_exit_codes_page_lists_every_code() -> None:
     listed = {int(code) for code in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)}
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.RunError)]
     trees = {kind.exit_code for kind in kinds}
-    assert listed == {0, 1, EXIT_CLOUD, EXIT_REMOTE, EXIT_LEFTOVERS, EXIT_INTERRUPTED, *trees}
+    assert listed == {0, 1, EXIT_CLOUD, EXIT_REMOTE, EXIT_LEFTOVERS, EXIT_INTERRUPTED, EXIT_CLOSED_PIPE, *trees}
 
 
 def test_guide_has_the_figures_of_the_plan(tmp_path: Path) -> None:

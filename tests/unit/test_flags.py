@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from templates.training.flags import Translated, translate
+from templates.training.flags import Translated, first_tracker, translate
 from templates.training.hardware import Hardware
 
 TRACKERS = frozenset({"wandb"})
@@ -170,3 +170,10 @@ def test_a_stray_word_is_refused() -> None:
     """A value before any flag is a usage error."""
     with pytest.raises(ValueError, match="a flag must come first: oops"):
         translate(["oops"], A100)
+
+
+def test_several_trackers_reach_the_trainer_one_by_one() -> None:
+    """The library's own parser takes a single one."""
+    argv = ["--report_to", "tensorboard", "wandb", "--seed", "1"]
+    assert first_tracker(argv) == (["--report_to", "tensorboard", "--seed", "1"], ["wandb"])
+    assert first_tracker(["--report_to", "wandb", "--bf16"]) == (["--report_to", "wandb", "--bf16"], [])

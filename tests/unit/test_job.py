@@ -10,10 +10,11 @@ import pytest
 
 from remote.layout import RunLayout
 from runs.errors import SpecError
-from runs.job import curation_rules_file, evictions_file, render_job
+from runs.job import evictions_file, render_job
 from runs.secrets import read_secrets
 from runs.spec.load import load_run_text
 from runs.spec.recipes import write_recipe
+from runs.training_steps import Inputs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +34,7 @@ def render(
     spec = load_run_text(text, run_file).spec
     layout = RunLayout("/workspace", "r-abcdef")
     job = render_job(
-        spec, layout, python="/env/bin/python", model="/m", data="/d.json", processes=4, save_seconds=471,
+        spec, layout, Inputs("/env/bin/python", "/m", "/d.json"), processes=4, save_seconds=471,
         secrets_file=more.get("secrets_file"), evictions_per_hour=more.get("evictions_per_hour"),
     )  # fmt: skip
     return dict(job)
@@ -58,6 +59,7 @@ def test_success_is_two_markers(tmp_path: Path) -> None:
     assert [(step["name"], step["marker"]) for step in steps(job)] == [
         ("train", "markers/train.json"),
         ("verify", "markers/verify.json"),
+        ("card", "markers/card.json"),
     ]
 
 
@@ -68,17 +70,41 @@ def test_curated_data_is_curated_before_it_is_trained_on(tmp_path: Path) -> None
     text = text.replace("\ncheckpoints:\n", "\ncheckpoints:\n  relaunch: true\n").replace("  max_share: 0.2", "  #")
     layout = RunLayout("/workspace", "r-abcdef")
     job = render_job(
-        load_run_text(text, run_file).spec, layout, python="/env/bin/python", model="/m", data="/d.json", processes=4,
+        load_run_text(text, run_file).spec, layout, Inputs("/env/bin/python", "/m", "/d.json"), processes=4,
         save_seconds=471, secrets_file=None,
     )  # fmt: skip
-    curate, *launches, _ = job["steps"]
+    curate, *others = job["steps"]
+    launches = [step for step in others if step["name"].startswith("train")]
     assert curate["name"] == "curate"
     assert curate["marker"] == "markers/curate.json"
     words = dict(itertools.pairwise(curate["argv"]))
     assert words["--input"] == "/d.json"
-    assert words["--rules"] == curation_rules_file(layout)
+    assert words["--rules"] == layout.path("job", "curation.json")
     assert len(launches) > 2
     assert {flag(step["argv"], "data_path") for step in launches} == {words["--output"]}
+
+
+def test_stages_curate_the_data_that_they_train_on(tmp_path: Path) -> None:
+    """The run's data once, whichever stages share it; a stage's own by the stage's own rules, before that stage."""
+    run_file = write_recipe("tiny-cpu", tmp_path)
+    text = (
+        "name: x\nmodel: {from: ./m}\ndata: {from: ./a.json, curate: unfiltered}\ntrain:\n- name: one\n- name: two\n"
+        "- name: three\n  data: {from: ./b.json, curate: quality}\n- name: four\n  data: {from: ./c.json}\n"
+    )
+    layout, own = RunLayout("/workspace", "r-abcdef"), {"three": "/b.json", "four": "/c.json"}
+    inputs = Inputs("/env/bin/python", "/m", "/a.json", own)
+    spec = load_run_text(text, run_file).spec
+    job = render_job(spec, layout, inputs, processes=1, save_seconds=1, secrets_file=None)
+    names = [step["name"] for step in job["steps"]]
+    assert [name for name in names if name.startswith(("curate", "train"))] == [
+        "curate", "train-one", "train-two", "curate-three", "train-three", "train-four",
+    ]  # fmt: skip
+    trained = {
+        step["name"]: flag(step["argv"], "data_path") for step in job["steps"] if step["name"].startswith("train")
+    }
+    assert trained["train-one"] == trained["train-two"] == layout.path("inputs", "curated", "data.jsonl")
+    assert trained["train-three"] == layout.path("inputs", "curated-three", "data.jsonl")
+    assert trained["train-four"] == "/c.json"
 
 
 def test_the_published_recipe_reaches_the_trainer_flag_by_flag(tmp_path: Path) -> None:
@@ -134,10 +160,10 @@ def test_the_literal_recipe_is_a_row_of_launches(tmp_path: Path) -> None:
     """One step for each save_steps from 800 down to 1, each with a marker of its own; then the model is loaded back."""
     job = steps(render(tmp_path, "wizardlm-7b", "  relaunch: true\n"))
     names = [str(step["name"]) for step in job]
-    assert names == [f"train-{every}" for every in (800, 400, 200, 100, 50, 25, 12, 6, 3, 1)] + ["verify"]
+    assert names == [f"train-{every}" for every in (800, 400, 200, 100, 50, 25, 12, 6, 3, 1)] + ["verify", "card"]
     assert [step["marker"] for step in job] == [f"markers/{name}.json" for name in names]
-    assert [flag(step["argv"], "llamalift_relaunch") for step in job[:-1]] == [name[6:] for name in names[:-1]]
-    assert {step["max_restarts"] for step in job[:-1]} == {3}
+    assert [flag(step["argv"], "llamalift_relaunch") for step in job[:-2]] == [name[6:] for name in names[:-2]]
+    assert {step["max_restarts"] for step in job[:-2]} == {3}
 
 
 def test_each_flag_is_said_once(tmp_path: Path) -> None:
@@ -154,7 +180,7 @@ def test_secrets_travel_by_file_only(tmp_path: Path) -> None:
     assert job["secrets_file"] == "/dev/shm/llamalift-r-abcdef/secrets.json"
     # Whatever a step prints goes to the log without them.
     masked = ["-m", "templates.training.masked", "WANDB_API_KEY"]
-    assert [step["argv"][1:4] for step in steps(job)] == [masked, masked]
+    assert [step["argv"][1:4] for step in steps(job)] == [masked, masked, masked]
 
 
 def test_a_missing_secret_is_told_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,6 +202,6 @@ def test_a_stopped_trainer_has_time_for_its_last_save(tmp_path: Path) -> None:
 
 def test_a_hung_training_is_told_from_a_long_save(tmp_path: Path) -> None:
     """The agent knows what a save should take; only training is watched."""
-    train, verify = steps(render(tmp_path, "wizardlm-7b"))
+    train, verify, _ = steps(render(tmp_path, "wizardlm-7b"))
     assert train["hang"] == {"save_seconds": 471}
     assert verify["hang"] is None

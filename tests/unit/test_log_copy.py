@@ -31,3 +31,19 @@ def test_a_piece_beyond_the_end_is_left_out(tmp_path: Path) -> None:
     copy = LogCopy(tmp_path / "train.log")
     copy.append(piece(4, b"late"))
     assert copy.size == 0
+
+
+def test_of_another_file_nothing_of_the_old_one_stays(tmp_path: Path) -> None:
+    """The machine has a shorter file than the copy: it began again, and so does the copy."""
+    copy = LogCopy(tmp_path / "metrics.jsonl")
+    copy.take(piece(0, b"one two three"), asked=0)
+    copy.take(LogPiece(0, 3, 3, b"new"), asked=13)
+    assert copy.file.read_bytes() == b"new"
+
+
+def test_a_slower_clients_first_piece_is_not_another_file(tmp_path: Path) -> None:
+    """It asked when there was no copy yet, and another client was faster."""
+    copy = LogCopy(tmp_path / "metrics.jsonl")
+    copy.take(piece(0, b"one two three"), asked=0)
+    copy.take(LogPiece(0, 3, 3, b"one"), asked=0)
+    assert copy.file.read_bytes() == b"one two three"

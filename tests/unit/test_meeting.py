@@ -49,6 +49,18 @@ def test_all_are_told_the_same_attempt(pool: ThreadPoolExecutor, port: int) -> N
         one.close(in_order=True)
 
 
+def test_all_halve_as_often_as_the_one_that_ran_full(pool: ThreadPoolExecutor, port: int) -> None:
+    """Only one machine's agent knows that its GPU ran full; the rows are dealt out alike on all."""
+    wishes = {0: 0, 1: 2, 2: 1}
+    waiting = [
+        pool.submit(meet, one, 3, _HERE, port, patience_seconds=_SECONDS, halvings=wishes[one]) for one in wishes
+    ]
+    lines = [one.result(_SECONDS) for one in waiting]
+    assert [one.attempt.halvings for one in lines] == [2, 2, 2]
+    for one in lines:
+        one.close(in_order=True)
+
+
 def test_a_line_that_breaks_is_told_once(pool: ThreadPoolExecutor, port: int) -> None:
     """A launcher that goes without a goodbye is named to the first machine; one that says goodbye is not."""
     first, second, third = _all_meet(pool, port, 3)
@@ -87,7 +99,7 @@ def test_who_knocks_again_counts_once(pool: ThreadPoolExecutor, port: int) -> No
             break
         except ConnectionError:
             continue
-    gone.sendall(b'{"node": 1}\n')
+    gone.sendall(b'{"node": 1, "halvings": 0}\n')
     gone.close()
     others = [pool.submit(meet, node, 3, _HERE, port, patience_seconds=_SECONDS) for node in (1, 2)]
     lines = [one.result(_SECONDS) for one in (first, *others)]

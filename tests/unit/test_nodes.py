@@ -13,15 +13,16 @@ from provisioning.azure.request_models import check_body
 from provisioning.azure.stack import Stack
 from provisioning.types import ResourceKind
 from remote.layout import RunLayout
-from runs.facts import Leaving, Trust
-from runs.job import Seat, render_job
+from runs.facts import Leaving, Trained, Trust
+from runs.job import render_job
 from runs.journal import Journal
-from runs.nodes import NodeJournal, on_each
+from runs.nodes import NodeJournal, machines_of, on_each
 from runs.plan.make import make_plan
 from runs.plan.obstacles import Why
 from runs.plan.sizes import find_size
 from runs.spec.load import load_run_file, load_run_text
 from runs.spec.recipes import write_recipe
+from runs.training_steps import Inputs, Seat
 from runs.types import RunRow, RunState
 from templates.agent.answers import Cause, decide, wait_seconds
 from templates.agent.settings import Job
@@ -98,13 +99,13 @@ def test_each_machine_has_its_own_job(tmp_path: Path) -> None:
     spec, layout = load_run_text(run_file.read_text(), run_file).spec, RunLayout("/workspace", "r-abcdef")
     jobs = [
         render_job(
-            spec, layout, python="/p", model="/m", data="/d.json", processes=1, save_seconds=1.0, secrets_file=None,
+            spec, layout, Inputs("/p", "/m", "/d.json"), processes=1, save_seconds=1.0, secrets_file=None,
             seat=Seat(node, 2, "10.64.0.4"),
         )
         for node in (0, 1)
     ]  # fmt: skip
     first, second = (Job.from_json(job) for job in jobs)
-    assert [step.name for step in first.steps] == ["train", "verify"]
+    assert [step.name for step in first.steps] == ["train", "verify", "card"]
     assert [(step.name, step.follows, step.hang) for step in second.steps] == [("train", True, None)]
     words = " ".join(second.steps[0].argv)
     assert "--nnodes 2 --node_rank 1 --master_addr 10.64.0.4 --master_port 29400" in words
@@ -118,7 +119,7 @@ def test_each_machine_curates_for_itself(tmp_path: Path) -> None:
     spec, layout = load_run_text(text, run_file).spec, RunLayout("/workspace", "r-abcdef")
     first, second = (
         render_job(
-            spec, layout, python="/p", model="/m", data="/d.json", processes=1, save_seconds=1.0, secrets_file=None,
+            spec, layout, Inputs("/p", "/m", "/d.json"), processes=1, save_seconds=1.0, secrets_file=None,
             seat=Seat(node, 2, "10.64.0.4"),
         )["steps"]
         for node in (0, 1)
@@ -132,7 +133,7 @@ def test_who_follows_comes_back_as_often_as_the_first_calls(tmp_path: Path) -> N
     run_file = write_recipe("tiny-cpu", tmp_path)
     spec, layout = load_run_text(run_file.read_text(), run_file).spec, RunLayout("/workspace", "r-abcdef")
     job = render_job(
-        spec, layout, python="/p", model="/m", data="/d.json", processes=1, save_seconds=1.0, secrets_file=None,
+        spec, layout, Inputs("/p", "/m", "/d.json"), processes=1, save_seconds=1.0, secrets_file=None,
         seat=Seat(1, 2, "10.64.0.4"),
     )  # fmt: skip
     step, state = Job.from_json(job).steps[0], State()
@@ -156,15 +157,39 @@ def test_facts_of_one_machine_are_its_own(tmp_path: Path) -> None:
     assert journal.get("r-abcdef", Trust) == Trust("first")
 
 
+class _Spec:
+    """As much of a run file as `machines_of` needs."""
+
+    class machine:  # noqa: N801 - as the run file has it
+        """Three of them."""
+
+        nodes = 3
+
+
 class _Machine:
     """As much of a run on a machine as `on_each` needs."""
 
-    def __init__(self, others: list[_Machine] | None = None) -> None:
+    spec = _Spec
+
+    def __init__(self, others: list[_Machine] | None = None, trained: Trained | None = None) -> None:
         self._others = others or []
+        self._trained = trained
 
     def others(self) -> list[_Machine]:
         """The further machines."""
         return self._others
+
+    def get(self, _kind: type[Trained]) -> Trained | None:
+        """Whether training is over."""
+        return self._trained
+
+
+def test_when_training_is_over_one_machine_is_enough() -> None:
+    """Nobody starts the others again to bring the model home from the first one."""
+    run: Any = _Machine([_Machine(), _Machine()])
+    assert len(machines_of(run)) == 3
+    over: Any = _Machine([_Machine(), _Machine()], Trained(steps=1, loss=None, seconds=1.0))
+    assert machines_of(over) == [over]
 
 
 def test_all_come_to_their_end_before_a_failure_is_told() -> None:

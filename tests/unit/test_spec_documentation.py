@@ -119,5 +119,7 @@ def _at(schema: dict[str, Any], place: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _resolved(schema: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
+    # Of a section that may be a list as well, the section: a stage has its keys, too.
+    node = next((kind for kind in node.get("anyOf", []) if "$ref" in kind), node)
     reference = node.get("$ref") or node.get("items", {}).get("$ref")
     return schema["$defs"][reference.rsplit("/", 1)[-1]] if reference else node

@@ -30,7 +30,8 @@ def test_a_written_recipe_loads_and_plans(name: str, tmp_path: Path) -> None:
     plan = make_plan(load_run_file(write_recipe(name, tmp_path / "new" / "folder")))
     assert plan.steps is not None
     assert plan.saves is not None
-    assert plan.saves.steps[-1] == plan.steps
+    ends = [(stage.saves, stage.steps) for stage in plan.stages] or [(plan.saves, plan.steps)]
+    assert all(saves is not None and saves.steps[-1] == steps for saves, steps in ends)
 
 
 def test_the_demo_is_as_long_as_promised(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_a_checkpoint_on_its_way_is_told_and_not_called_complete(capsys: pytest.
     agent = replace(an_agent("running"), checkpoints=checkpoints)
     print_status(seen(StageState.RUNNING, agent=agent))
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
-    assert "checkpoint step 4 complete, 94.0 GB" in lines
+    assert "checkpoint step 4 complete, 94.0 GB, saved in 24 s" in lines
     assert "on its way step 8 from scratch to the workspace, 62% of 1.0 kB" in lines
     assert describe(agent).endswith("saved at 4, 8 on its way to the disk")
 

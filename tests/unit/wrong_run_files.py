@@ -48,7 +48,7 @@ WRONG: dict[str, str] = {
     "key of another section": _with("hours: 3\n"),
     "key of a nested section": _with("factor: 3\n"),
     "key in the wrong case": _with("Limits: {hours: 3}\n"),
-    "not yet: after": _with("after: {infer: prompts.jsonl}\n"),
+    "after is not a text": _with("after: {infer: prompts.jsonl}\n"),
     "nodes as spot": _with("machine: {nodes: 2, spot: true}\n"),
     "nodes in a zone": _with("machine: {nodes: 2, zones: [1]}\n"),
     "nodes that move": _with("machine: {nodes: 2, move: region}\n"),

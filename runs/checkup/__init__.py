@@ -1,0 +1,1 @@
+"""Whether this computer and this account have what llamalift needs."""

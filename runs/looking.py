@@ -1,0 +1,51 @@
+"""One look at the machine: its status without secrets, and what is new in log and metrics kept on this computer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runs.log_copy import LogCopy
+from runs.masking import masked_status
+from runs.training_log import METRICS_FILE
+
+if TYPE_CHECKING:
+    from remote.agent import AgentStatus
+    from remote.session import Session
+    from runs.context import RunContext
+
+_ENDED = frozenset({"done", "failed", "stopped"})
+
+
+def look_at(context: RunContext, session: Session, log: LogCopy) -> AgentStatus:
+    """Ask the agent, in one round trip; when the job has ended, in as many as it takes to have everything.
+
+    Args:
+        context: The run.
+        session: The machine.
+        log: The copy of the training log.
+
+    Raises:
+        RemoteError: The machine does not answer, or not in words that we know.
+    """
+    metrics = LogCopy(context.folder / METRICS_FILE)
+    while True:
+        before = log.size, metrics.size
+        status = _look(context, session, log, metrics)
+        if status.phase not in _ENDED or (log.size, metrics.size) == before or _is_whole(status):
+            return status
+
+
+def _look(context: RunContext, session: Session, log: LogCopy, metrics: LogCopy) -> AgentStatus:
+    from remote.agent import read_status
+
+    asked = metrics.size
+    answer = read_status(session, context.layout(), log_from=log.size, metrics_from=asked)
+    status = masked_status(context, answer)
+    log.append(status.log)
+    if status.metrics is not None:
+        metrics.take(status.metrics, asked=asked)
+    return status
+
+
+def _is_whole(status: AgentStatus) -> bool:
+    return all(piece is None or piece.end >= piece.size for piece in (status.log, status.metrics))

@@ -1,0 +1,1 @@
+"""What follows training on the machine, or at home: answers, scores, and the model card."""
