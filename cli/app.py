@@ -16,6 +16,7 @@ from cli.commands.attempts import attempts
 from cli.commands.collect import collect
 from cli.commands.completion import completion
 from cli.commands.cost import cost
+from cli.commands.curate import curate
 from cli.commands.dashboard import dashboard
 from cli.commands.doctor import doctor
 from cli.commands.down import down
@@ -86,6 +87,7 @@ for command in (
     infer,
     evaluate,
     completion,
+    curate,
 ):
     app.command(cls=QuickCommand, context_settings=_FOREIGN if command is ssh else None)(command)
 

@@ -144,6 +144,18 @@ class Trained:
 
 
 @dataclass(frozen=True, slots=True)
+class Curated:
+    """The data was curated before it was trained on.
+
+    Attributes:
+        markers: What each curation says of itself, by its step: `rules_name`, `rules_sha256`, `input_sha256`,
+            `output_sha256`, `fingerprint` (over these three), `rows`, `kept`, and `dropped` by rule.
+    """
+
+    markers: dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
 class Collected:
     """Everything promised is at its destinations, and every byte was checked there.
 

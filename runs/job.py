@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from runs.after_job import after_steps
+from runs.curation_step import curation_steps, is_curation
 from runs.delivery import deliver_steps, promised
 from runs.training_steps import LAUNCHER, Row
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 _LEAST_GRACE_SECONDS = 60.0
 _GRACE_PER_SAVE = 2.0
 _FOLLOWING_RESTARTS = 1000
-_STAGE_STEPS = frozenset({"train", "verify", "keep"})
+_STAGE_STEPS = frozenset({"curate", "train", "verify", "keep"})
 
 
 def render_job(
@@ -38,8 +39,9 @@ def render_job(
 ) -> Mapping[str, Any]:
     """`job.json`: the steps in order, each with its argv and the marker that alone proves its success.
 
-    A training is one step, or one for each launch of the recipe's literal way; then its model is loaded back. Of
-    several stages each is such a row, and answers, scores and the model card come last.
+    Data that is to be curated is so first. A training is one step, or one for each launch of the recipe's literal way;
+    then its model is loaded back. Of several stages each is such a row, and answers, scores and the model card come
+    last.
 
     Args:
         spec: What the run file asks for.
@@ -59,6 +61,8 @@ def render_job(
     expected = 0.0 if on_scratch else save_seconds
     steps: list[dict[str, Any]] = []
     for row, base in zip(rows, [inputs.model, *(row.model for row in rows)], strict=False):
+        # Stages that share the run's data share what is left of it.
+        steps += [step for step in curation_steps(row.spec, inputs, layout) if step not in steps]
         steps += row.steps(base, row.spec.save_schedule(evictions_per_hour, expected), save_seconds)
     steps += after_steps(spec, layout, inputs, [row.model for row in rows])
     steps += deliver_steps(spec, layout, inputs.python)
@@ -84,9 +88,11 @@ def _following(job: dict[str, Any]) -> dict[str, Any]:
 
     That one also notices a training that hangs, and its launcher ends the others'.
     """
+    # Each curates for itself: the same rules and data give the same bytes.
+    curate = [step for step in job["steps"] if is_curation(step["name"])]
     steps = [step for step in job["steps"] if LAUNCHER in step["argv"]]
     follows = {"max_restarts": _FOLLOWING_RESTARTS, "hang": None, "follows": True}
-    return {**job, "steps": [{**step, **follows} for step in steps]}
+    return {**job, "steps": [*curate, *({**step, **follows} for step in steps)]}
 
 
 def evictions_file(spec: RunFile, evictions_per_hour: float | None) -> bytes:

@@ -20,6 +20,7 @@ from runs.spec.yaml_reader import read_yaml
 
 if TYPE_CHECKING:
     from runs.spec.yaml_reader import Document
+    from templates.curation.rules import RuleSet
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 
@@ -80,6 +81,17 @@ class LoadedRunFile:
             problem = Problem("train.deepspeed", f"cannot be read: {file} ({error.strerror})")
             raise wrong_run_file(self.path, [problem]) from error
 
+    def curation_rules(self) -> RuleSet | None:
+        """Give the rules that `data.curate` names; None without any.
+
+        Raises:
+            SpecError: There is no such set, or a rule file is wrong; carries every problem of that file.
+        """
+        from runs.curation.load import load_rules
+
+        named = self.spec.data.rule_sets
+        return load_rules(named, self.path.absolute().parent) if named else None
+
 
 def load_run_file(path: Path) -> LoadedRunFile:
     """Read a run file and check everything that can be checked without a network.
@@ -127,7 +139,11 @@ def _load(content: bytes, path: Path, *, check_files: bool) -> LoadedRunFile:
         problems += missing_files(document, path.absolute().parent)
     if spec is None or problems:
         raise wrong_run_file(path, problems)
-    return LoadedRunFile(spec, path, content.decode(), hashlib.sha256(content).hexdigest())
+    loaded = LoadedRunFile(spec, path, content.decode(), hashlib.sha256(content).hexdigest())
+    if check_files:
+        for training in loaded.trainings:
+            training.curation_rules()
+    return loaded
 
 
 def _validate(document: Document) -> tuple[RunFile | None, list[Problem]]:

@@ -218,8 +218,6 @@ def _checked_data(text: str) -> str:
     source = parse_source(text)
     if isinstance(source, HubSource) and not source.is_dataset:
         raise ValueError(f"expected a data set, such as hf://datasets/owner/name/file.json, found: {text}")
-    if not (file_of(source) or "").endswith((".json", ".jsonl")):
-        raise ValueError(f"expected one .json or .jsonl file of Alpaca rows, found: {text}")
     return text
 
 

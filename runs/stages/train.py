@@ -12,6 +12,8 @@ from runs.adoption.carried import carry
 from runs.after_job import CARD_FACTS
 from runs.backstop import arm_if_due
 from runs.card_facts import card_facts
+from runs.curated import note_curation
+from runs.curation_step import curation_of
 from runs.errors import TrainingFailedError
 from runs.evictions import close_evictions
 from runs.facts import Decided, Pausing, Prepared, Submitted, Synced, Trained
@@ -31,6 +33,7 @@ from templates.training.prune import WANTED
 if TYPE_CHECKING:
     from remote.agent import AgentStatus
     from runs.context import RunContext
+    from runs.spec.load import LoadedRunFile
 
 _POLL_SECONDS = 1.0
 # A laptop on a train loses its network for minutes; the job goes on meanwhile, and `resume` comes back to it.
@@ -73,6 +76,7 @@ class Train:
             raise
         for one in machines_of(context):
             take_secrets_back(one)
+        note_curation(context)
         trained = trained_of(status, context.require(Submitted))
         context.journal.put(context.run_id, trained)
         loss = "" if trained.loss is None else f", loss {trained.loss:.3f}"
@@ -130,6 +134,7 @@ class Train:
         synced, decided = context.require(Synced), context.require(Decided)
         for training in context.loaded.trainings:
             send_bytes(session, training.deepspeed_config(), deepspeed_path(training.spec, layout), mode=0o644)
+            self._send_rules(context, training)
         self._tell_evictions(context)
         if steps := spec.collect.wanted_steps:
             wanted = json.dumps({"steps": steps}).encode()
@@ -154,6 +159,13 @@ class Train:
         context.journal.put(context.run_id, submitted)
         carry(session, layout, submitted)
         submit_job(session, layout, job)
+
+    def _send_rules(self, context: RunContext, training: LoadedRunFile) -> None:
+        from remote.transfer import send_bytes
+
+        if rules := training.curation_rules():
+            target = curation_of(training.spec, context.require(Synced).stage_data, context.layout()).rules
+            send_bytes(context.session(self.name), rules.to_json().encode(), target, mode=0o644)
 
     def _stop(self, context: RunContext) -> None:
         stop_and_wait(context, lambda message: context.reporter.waiting(self.name, message))

@@ -53,7 +53,7 @@ WRONG: dict[str, str] = {
     "nodes in a zone": _with("machine: {nodes: 2, zones: [1]}\n"),
     "nodes that move": _with("machine: {nodes: 2, move: region}\n"),
     "nodes and relaunch": _with("machine: {nodes: 2}\ncheckpoints: {relaunch: true}\n"),
-    "not yet: curation": "name: x\nmodel: {from: ./weights}\ndata: {from: ./rows.json, curation: []}\n",
+    "unknown: curation": "name: x\nmodel: {from: ./weights}\ndata: {from: ./rows.json, curation: []}\n",
     # name, cloud, account
     "name in capitals": GOOD.replace("fine", "Fine"),
     "name too long": GOOD.replace("fine", "a" * 25),
@@ -129,6 +129,9 @@ WRONG: dict[str, str] = {
     "data is a model": GOOD.replace("./rows.json", "hf://a/b/c.json"),
     "data without a file": GOOD.replace("./rows.json", "hf://datasets/a/b"),
     "data is parquet": GOOD.replace("./rows.json", "./rows.parquet"),
+    "curated data is text": GOOD.replace("./rows.json}", "./rows.txt, curate: quality}"),
+    "curated by nothing": GOOD.replace("./rows.json}", "./rows.json, curate: []}"),
+    "curated by a number": GOOD.replace("./rows.json}", "./rows.json, curate: 5}"),
     "data is not there": GOOD.replace("./rows.json", "./gone.json"),
     "unknown prompt format": GOOD.replace("./rows.json", "./rows.json, prompt_format: wizard"),
     "sync to an absolute path": _with("sync: [{from: ./rows.json, to: /etc/x}]\n"),
