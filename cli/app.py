@@ -17,6 +17,7 @@ from cli.commands.collect import collect
 from cli.commands.completion import completion
 from cli.commands.cost import cost
 from cli.commands.curate import curate
+from cli.commands.dashboard import dashboard
 from cli.commands.doctor import doctor
 from cli.commands.down import down
 from cli.commands.evaluate import evaluate
@@ -82,6 +83,7 @@ for command in (
     secret,
     doctor,
     smoke,
+    dashboard,
     infer,
     evaluate,
     completion,

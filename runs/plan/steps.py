@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runs.spec.sources import HubSource, parse_source
+from runs.spec.sources import HubSource, LocalSource, parse_source
 from templates.training.conversations import read_conversations
 from templates.training.prompts import characters
 
@@ -56,6 +56,8 @@ def data_size(loaded: LoadedRunFile) -> DataSize | None:
         rows = _KNOWN_ROWS.get(source.repository.lower())
         basis = "known data set, before curating" if loaded.spec.data.rule_sets else "known data set"
         return None if rows is None else DataSize(rows, 0, longest, basis, longest)
+    if not isinstance(source, LocalSource):
+        return None
     file = loaded.resolve(source.path)
     name = loaded.spec.data.prompt_format
     rules = loaded.curation_rules()

@@ -8,7 +8,7 @@ from pydantic_core import InitErrorDetails
 
 from runs.spec import patterns
 from runs.spec.section import Section, broken_rule, refuse
-from runs.spec.sources import DataSource, HubSource, parse_source
+from runs.spec.sources import SHA256_WORDS, DataSource, HubSource, file_of, parse_source, sha256_rule
 
 RuleSetName = Annotated[str, Field(min_length=1, max_length=1024, pattern=patterns.PLAIN_TEXT)]
 _TRAINED_ON = (".json", ".jsonl")
@@ -20,12 +20,13 @@ class Data(Section):
 
     source: DataSource = Field(
         alias="from",
-        description="A local .json or .jsonl file (Alpaca, ShareGPT or messages rows), or hf://datasets/owner/name[@revision]/file.json.",
+        description="A .json or .jsonl file of Alpaca, ShareGPT or messages rows: local, hf://datasets/, https:// or az://.",
     )
     prompt_format: Literal["alpaca", "vicuna", "chatml", "tokenizer"] = Field(
         default="alpaca",
         description="How a conversation becomes text; tokenizer: by the base model's own chat template.",
     )
+    sha256: str | None = Field(default=None, pattern=patterns.SHA256, description=SHA256_WORDS)
     curate: RuleSetName | list[RuleSetName] | None = Field(
         default=None,
         description="Rules to curate by before training, on the machine: unfiltered, quality, a .yaml file, or a list.",
@@ -45,10 +46,10 @@ class Data(Section):
 
 
 def _broken_rules(data: Data) -> Iterator[InitErrorDetails]:
+    yield from sha256_rule(data.source, data.sha256)
     source = parse_source(data.source)
-    is_hub = isinstance(source, HubSource)
-    file = source.file if isinstance(source, HubSource) else source.path
-    if data.rule_sets and ((is_hub and not file) or (file or "").endswith(_CURATED)):
+    file = file_of(source)
+    if data.rule_sets and ((isinstance(source, HubSource) and not file) or (file or "").endswith(_CURATED)):
         return
     if not (file or "").endswith(_TRAINED_ON):
         expected = "one .json or .jsonl file of Alpaca rows"
