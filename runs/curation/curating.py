@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from runs.curation.load import load_rules
 from runs.errors import SpecError
-from runs.spec.sources import HubSource, parse_source
+from runs.spec.sources import HubSource, LocalSource, parse_source
 from templates.curation.curate import curate
 from templates.curation.errors import BusyError, CurationError, MissingError
 
@@ -90,9 +90,14 @@ def _local(source: str, output: Path, progress: CurationProgress) -> Iterator[Pa
         parsed = parse_source(source)
     except ValueError as error:
         raise SpecError(f"cannot curate from there: {error}") from error
-    if not isinstance(parsed, HubSource):
+    if isinstance(parsed, LocalSource):
         yield Path(parsed.path).expanduser()
         return
+    if not isinstance(parsed, HubSource):
+        raise SpecError(
+            f"expected a local file or folder, or hf://datasets/owner/name, found: {source}",
+            hint="fetch it first; a run with data.curate fetches and curates it on the machine",
+        )
     from runs.curation.hub import fetch
 
     if not parsed.is_dataset:

@@ -34,7 +34,7 @@ class Data(Section):
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
-        refuse("data", [*_broken_rules(self), *sha256_rule(self.source, self.sha256)])
+        refuse("data", _broken_rules(self))
         return self
 
     @property
@@ -46,12 +46,12 @@ class Data(Section):
 
 
 def _broken_rules(data: Data) -> Iterator[InitErrorDetails]:
+    yield from sha256_rule(data.source, data.sha256)
     source = parse_source(data.source)
-    is_hub = isinstance(source, HubSource)
-    file = file_of(source) or ""
-    if data.rule_sets and ((is_hub and not file) or file.endswith(_CURATED)):
+    file = file_of(source)
+    if data.rule_sets and ((isinstance(source, HubSource) and not file) or (file or "").endswith(_CURATED)):
         return
-    if not file.endswith(_TRAINED_ON):
+    if not (file or "").endswith(_TRAINED_ON):
         expected = "one .json or .jsonl file of Alpaca rows"
         if data.rule_sets:
             expected = ".json, .jsonl or .parquet, or a whole data set of the Hub"
