@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint types docs bench locks azurite format clean
+.PHONY: help demo test test-fast lint types docs bench locks azurite axe format clean
 
 help: ## List these verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -64,6 +64,13 @@ AZURITE := azurite@3.35.0
 	@touch $@
 
 azurite: .work/azurite/$(AZURITE) ## Install the emulator of blob storage for its tests (needs npm)
+
+AXE := axe-core@4.14.1
+.work/axe/$(AXE):
+	@npm install --silent --no-fund --no-audit --prefix .work/axe $(AXE)
+	@touch $@
+
+axe: .work/axe/$(AXE) ## Install the accessibility check for the dashboard's tests (needs npm)
 
 bench: $(VENV)/.dev ## Run one benchmark: make bench NAME=startup [QUICK=1]
 	@test -n "$(NAME)" || { echo "which one? NAME= one of: $(basename $(notdir $(wildcard tests/benchmarks/*.py)))" >&2; exit 2; }

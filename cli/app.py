@@ -16,6 +16,8 @@ from cli.commands.attempts import attempts
 from cli.commands.collect import collect
 from cli.commands.completion import completion
 from cli.commands.cost import cost
+from cli.commands.curate import curate
+from cli.commands.dashboard import dashboard
 from cli.commands.doctor import doctor
 from cli.commands.down import down
 from cli.commands.evaluate import evaluate
@@ -81,9 +83,11 @@ for command in (
     secret,
     doctor,
     smoke,
+    dashboard,
     infer,
     evaluate,
     completion,
+    curate,
 ):
     app.command(cls=QuickCommand, context_settings=_FOREIGN if command is ssh else None)(command)
 

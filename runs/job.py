@@ -6,6 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from runs.after_job import after_steps
+from runs.curation_step import curation_steps, is_curation
+from runs.delivery import deliver_steps, promised
 from runs.training_steps import LAUNCHER, Row
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 _LEAST_GRACE_SECONDS = 60.0
 _GRACE_PER_SAVE = 2.0
 _FOLLOWING_RESTARTS = 1000
-_STAGE_STEPS = frozenset({"train", "verify", "keep"})
+_STAGE_STEPS = frozenset({"curate", "train", "verify", "keep"})
 
 
 def render_job(
@@ -37,8 +39,9 @@ def render_job(
 ) -> Mapping[str, Any]:
     """`job.json`: the steps in order, each with its argv and the marker that alone proves its success.
 
-    A training is one step, or one for each launch of the recipe's literal way; then its model is loaded back. Of
-    several stages each is such a row, and answers, scores and the model card come last.
+    Data that is to be curated is so first. A training is one step, or one for each launch of the recipe's literal way;
+    then its model is loaded back. Of several stages each is such a row, and answers, scores and the model card come
+    last.
 
     Args:
         spec: What the run file asks for.
@@ -58,8 +61,11 @@ def render_job(
     expected = 0.0 if on_scratch else save_seconds
     steps: list[dict[str, Any]] = []
     for row, base in zip(rows, [inputs.model, *(row.model for row in rows)], strict=False):
+        # Stages that share the run's data share what is left of it.
+        steps += [step for step in curation_steps(row.spec, inputs, layout) if step not in steps]
         steps += row.steps(base, row.spec.save_schedule(evictions_per_hour, expected), save_seconds)
     steps += after_steps(spec, layout, inputs, [row.model for row in rows])
+    steps += deliver_steps(spec, layout, inputs.python)
     # No line of the log may hold what only the job's environment may.
     masked = [inputs.python, "-m", "templates.training.masked", ",".join(spec.secrets)] if secrets_file else []
     environment = {"PYTHONPATH": layout.trainer_zipapp, "HF_HOME": layout.hub_cache, "TOKENIZERS_PARALLELISM": "false"}
@@ -69,6 +75,7 @@ def render_job(
         "steps": [
             {**step, "argv": [*masked, *step["argv"]], "env": environment, "cwd": layout.run_folder} for step in steps
         ],
+        "promised": promised(spec),
         "grace_seconds": grace_seconds(save_seconds),
         "save_seconds": save_seconds,
         "secrets_file": secrets_file,
@@ -81,9 +88,11 @@ def _following(job: dict[str, Any]) -> dict[str, Any]:
 
     That one also notices a training that hangs, and its launcher ends the others'.
     """
+    # Each curates for itself: the same rules and data give the same bytes.
+    curate = [step for step in job["steps"] if is_curation(step["name"])]
     steps = [step for step in job["steps"] if LAUNCHER in step["argv"]]
     follows = {"max_restarts": _FOLLOWING_RESTARTS, "hang": None, "follows": True}
-    return {**job, "steps": [{**step, **follows} for step in steps]}
+    return {**job, "steps": [*curate, *({**step, **follows} for step in steps)]}
 
 
 def evictions_file(spec: RunFile, evictions_per_hour: float | None) -> bytes:

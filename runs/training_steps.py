@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from runs.curation_step import trained_data
 from templates.training.save_schedule import ladder
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ class Row:
         stage, python = self.spec.stage_name, self.inputs.python
         meeting = ["--standalone"] if self.seat is None else self.seat.words()
         launch = [python, "-m", LAUNCHER, *meeting, "--nproc_per_node", str(self.processes)]
-        data = self.inputs.stage_data.get(stage, self.inputs.data)
+        data = trained_data(self.spec, self.inputs, self.layout)
         flags = trainer_flags(self.spec, self.layout, schedule, model=base, data=data)
         train = [*launch, "-m", "templates.training.train", *flags]
         programs = {f"train{stage and '-'}{stage}": train}

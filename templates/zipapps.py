@@ -40,12 +40,13 @@ def agent_zipapp() -> bytes:
 
 
 def trainer_zipapp() -> bytes:
-    """The trainer, and what comes after it, with the modules that they share with the agent."""
+    """The trainer, what curates its data and what comes after it, with the modules that they share with the agent."""
     return _zipped(
         {
             **_module("__init__.py"),
             **{path: data for name in _SHARED for path, data in _module("agent", name).items()},
             **_package("training"),
+            **_package("curation"),
             **_package("after"),
         }
     )

@@ -47,6 +47,11 @@ _TRAININGS = {
     },
 }
 
+_CURATED = {
+    "schema": {"type": "integer", "description": "Version of this answer."},
+    "fingerprint": {"type": "string", "description": "SHA-256 over rules, input and output."},
+}
+
 ANSWERS: Mapping[str, Answer] = {
     "plan": Answer("cli.answers.shapes:PlanAnswer"),
     "up": Answer("cli.events:Event", Form.LINES),
@@ -64,6 +69,7 @@ ANSWERS: Mapping[str, Answer] = {
     "sweep": Answer("cli.answers.shapes:SweepAnswer"),
     "ssh-config": Answer("runs.ssh_access:SshAccess"),
     "allow-me": Answer("runs.callers:Admitted"),
+    "curate": Answer("templates.curation.report:Report", more=_CURATED),
     "doctor": Answer("runs.checkup.finding:Checkup"),
     "smoke": Answer("cli.answers.shapes:SmokeAnswer"),
 }

@@ -6,11 +6,13 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runs.spec.sources import HubSource, parse_source
+from runs.spec.sources import HubSource, LocalSource, parse_source
 from templates.training.conversations import read_conversations
 from templates.training.prompts import characters
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from runs.spec.load import LoadedRunFile
     from runs.spec.train import Train
 
@@ -52,13 +54,29 @@ def data_size(loaded: LoadedRunFile) -> DataSize | None:
     longest = loaded.spec.train.model_max_length
     if isinstance(source, HubSource):
         rows = _KNOWN_ROWS.get(source.repository.lower())
-        return None if rows is None else DataSize(rows, 0, longest, "known data set", longest)
+        basis = "known data set, before curating" if loaded.spec.data.rule_sets else "known data set"
+        return None if rows is None else DataSize(rows, 0, longest, basis, longest)
+    if not isinstance(source, LocalSource):
+        return None
     file = loaded.resolve(source.path)
     name = loaded.spec.data.prompt_format
+    rules = loaded.curation_rules()
+    if rules is None:
+        return _counted(name, file, file, longest, "counted in the file")
+    from runs.plan.curated_data import curated_file
+
+    with curated_file(file, rules) as left:
+        if left is None:
+            return None
+        output, rows = left
+        return _counted(name, output, file, longest, f"what {rules.name} leaves of {rows:,}")
+
+
+def _counted(name: str, file: Path, stored: Path, longest: int, basis: str) -> DataSize:
     lengths = [min(longest, characters(name, row) / _CHARACTERS_PER_TOKEN) for row in read_conversations(file)]
     mean = sum(lengths) / len(lengths)
     padded = min(longest, mean / PADDED_FILL)
-    return DataSize(len(lengths), file.stat().st_size, padded, "counted in the file", mean)
+    return DataSize(len(lengths), stored.stat().st_size, padded, basis, mean)
 
 
 def rows_per_step(train: Train, processes: int) -> int:

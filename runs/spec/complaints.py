@@ -16,11 +16,6 @@ if TYPE_CHECKING:
 
     from runs.spec.yaml_reader import Document, Place
 
-# What the design promises and later versions bring; said instead of "unknown key".
-_NOT_YET: Mapping[tuple[str, ...], str] = {
-    ("data", "curation"): "not yet: curation rules",
-}
-
 _EXPECTED: Mapping[str, str] = {
     "bool_parsing": "true or false",
     "bool_type": "true or false",
@@ -100,8 +95,6 @@ def _complaint(place: Place, errors: list[Any], document: Document) -> Problem:
 
 def _unknown_key(place: Place) -> tuple[str, str]:
     key, section = str(place[-1]), place[:-1]
-    if promised := _NOT_YET.get(tuple(str(part) for part in place)):
-        return promised, ""
     siblings = known_keys(section)
     if section[:1] == ("train",) and len(section) == 1 + isinstance(section[-1], int):
         siblings = [*siblings, *(flag for flag in known_flags() if flag not in OUR_FLAGS)]

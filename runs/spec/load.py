@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from runs.errors import Problem, SpecError
+from runs.spec.collect import beside
 from runs.spec.complaints import complaints
 from runs.spec.local_files import missing_files
 from runs.spec.run_file import RunFile
@@ -19,6 +20,7 @@ from runs.spec.yaml_reader import read_yaml
 
 if TYPE_CHECKING:
     from runs.spec.yaml_reader import Document
+    from templates.curation.rules import RuleSet
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 
@@ -50,7 +52,7 @@ class LoadedRunFile:
 
     def stage_target(self, stage: str) -> Path:
         """Give the folder here that the model of a stage before the last one comes to, where it does."""
-        model = self.resolve(self.spec.collect.target)
+        model = self.resolve(self.spec.collect.home or "model")
         return model.with_name(f"{model.name}-{stage}")
 
     def targets(self) -> dict[Path, str]:
@@ -58,8 +60,11 @@ class LoadedRunFile:
         spec = self.spec
         stages = spec.stages[:-1] if spec.collect.stages == "all" else ()
         more = {self.resolve(spec.after.target): "after.to"} if spec.after.has_results else {}
+        if spec.collect.home is None:
+            return more
+        home = self.resolve(spec.collect.home)
         models = {self.stage_target(stage.name): "collect.to" for stage in stages}
-        return {**more, **models, self.resolve(spec.collect.target): "collect.to"}
+        return {**more, **models, home.with_name(beside(home)): "collect.to", home: "collect.to"}
 
     def deepspeed_config(self) -> bytes:
         """Give the DeepSpeed config that `train.deepspeed` names: one of ours, or the user's file.
@@ -75,6 +80,17 @@ class LoadedRunFile:
         except OSError as error:
             problem = Problem("train.deepspeed", f"cannot be read: {file} ({error.strerror})")
             raise wrong_run_file(self.path, [problem]) from error
+
+    def curation_rules(self) -> RuleSet | None:
+        """Give the rules that `data.curate` names; None without any.
+
+        Raises:
+            SpecError: There is no such set, or a rule file is wrong; carries every problem of that file.
+        """
+        from runs.curation.load import load_rules
+
+        named = self.spec.data.rule_sets
+        return load_rules(named, self.path.absolute().parent) if named else None
 
 
 def load_run_file(path: Path) -> LoadedRunFile:
@@ -123,7 +139,11 @@ def _load(content: bytes, path: Path, *, check_files: bool) -> LoadedRunFile:
         problems += missing_files(document, path.absolute().parent)
     if spec is None or problems:
         raise wrong_run_file(path, problems)
-    return LoadedRunFile(spec, path, content.decode(), hashlib.sha256(content).hexdigest())
+    loaded = LoadedRunFile(spec, path, content.decode(), hashlib.sha256(content).hexdigest())
+    if check_files:
+        for training in loaded.trainings:
+            training.curation_rules()
+    return loaded
 
 
 def _validate(document: Document) -> tuple[RunFile | None, list[Problem]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -11,6 +12,8 @@ from runs.adoption.carried import carry
 from runs.after_job import CARD_FACTS
 from runs.backstop import arm_if_due
 from runs.card_facts import card_facts
+from runs.curated import note_curation
+from runs.curation_step import curation_of
 from runs.errors import TrainingFailedError
 from runs.evictions import close_evictions
 from runs.facts import Decided, Pausing, Prepared, Submitted, Synced, Trained
@@ -25,10 +28,12 @@ from runs.power import refuse_if_off
 from runs.stages.others import Others, meeting_place, seat_of
 from runs.training_steps import Inputs, deepspeed_path
 from runs.types import StageName
+from templates.training.prune import WANTED
 
 if TYPE_CHECKING:
     from remote.agent import AgentStatus
     from runs.context import RunContext
+    from runs.spec.load import LoadedRunFile
 
 _POLL_SECONDS = 1.0
 # A laptop on a train loses its network for minutes; the job goes on meanwhile, and `resume` comes back to it.
@@ -71,6 +76,7 @@ class Train:
             raise
         for one in machines_of(context):
             take_secrets_back(one)
+        note_curation(context)
         trained = trained_of(status, context.require(Submitted))
         context.journal.put(context.run_id, trained)
         loss = "" if trained.loss is None else f", loss {trained.loss:.3f}"
@@ -128,7 +134,11 @@ class Train:
         synced, decided = context.require(Synced), context.require(Decided)
         for training in context.loaded.trainings:
             send_bytes(session, training.deepspeed_config(), deepspeed_path(training.spec, layout), mode=0o644)
+            self._send_rules(context, training)
         self._tell_evictions(context)
+        if steps := spec.collect.wanted_steps:
+            wanted = json.dumps({"steps": steps}).encode()
+            send_bytes(session, wanted, layout.path("checkpoints", WANTED), mode=0o644)
         inputs = inputs_of(context.require(Prepared), synced)
         facts = card_facts(spec, layout, inputs, decided)
         send_bytes(session, facts, layout.path("job", CARD_FACTS), mode=0o644)
@@ -149,6 +159,13 @@ class Train:
         context.journal.put(context.run_id, submitted)
         carry(session, layout, submitted)
         submit_job(session, layout, job)
+
+    def _send_rules(self, context: RunContext, training: LoadedRunFile) -> None:
+        from remote.transfer import send_bytes
+
+        if rules := training.curation_rules():
+            target = curation_of(training.spec, context.require(Synced).stage_data, context.layout()).rules
+            send_bytes(context.session(self.name), rules.to_json().encode(), target, mode=0o644)
 
     def _stop(self, context: RunContext) -> None:
         stop_and_wait(context, lambda message: context.reporter.waiting(self.name, message))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,7 +21,6 @@ from templates.training.versions import versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from transformers import PreTrainedTokenizerBase
 
@@ -61,6 +62,7 @@ def save_final(
         if not trainer.is_deepspeed_enabled:
             trainer.model.to(dtype)
         trainer.save_whole(written)
+    trainer.ranks.first(lambda: _take_curation_along(Path(run.asked.data_path).parent, written))
     trainer.ranks.first(lambda: _complete(trainer, target, written, run.asked.prompt_format, facts))
 
 
@@ -111,6 +113,12 @@ def tensor_problems(folder: Path, expected: Mapping[str, tuple[int, ...]]) -> It
                 elif not torch.isfinite(tensor).all():
                     yield f"{name} is not finite"
     yield from (f"{name} is missing" for name in sorted(expected.keys() - seen))
+
+
+def _take_curation_along(data: Path, folder: Path) -> None:
+    """What the data was curated by belongs to the model: templates/curation/step.py has left it beside the data."""
+    for report in data.glob("curation.*"):
+        shutil.copyfile(report, folder / report.name)
 
 
 def _write_prompt_format(folder: Path, name: str, tokenizer: PreTrainedTokenizerBase) -> None:

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from runs.facts import Curated
+from runs.journal import Journal
+from runs.state_folder import StateFolder
 from tests.fakes.planted_run import PlantedRun, blind_spots
 from tests.fakes.terminal import Terminal
 
@@ -53,8 +56,9 @@ def project(terminal: Terminal, folder: Path, *, epochs: int | None = None) -> P
 
 
 def test_up_ends_with_a_model_and_an_empty_bill(terminal: Terminal, tmp_path: Path, machine_python: Path) -> None:
-    """The demo, watched from another terminal; afterwards a model that speaks, a receipt, and no process."""
+    """The demo, curated and watched from another terminal; then a model that speaks, a receipt, and no process."""
     run_file = project(terminal, tmp_path / "demo")
+    add_refusal(run_file)
     up = terminal.start("up", str(run_file))
     status = terminal.wait_for_step(2)
     run_id = status["row"]["run_id"]
@@ -74,6 +78,7 @@ def test_up_ends_with_a_model_and_an_empty_bill(terminal: Terminal, tmp_path: Pa
     spoke = subprocess.run([machine_python, "-c", GENERATE, model], capture_output=True, text=True, check=True)
     assert int(spoke.stdout) >= 1
     assert (model / "MANIFEST.json").exists()
+    check_curated(terminal, run_id, model)
 
     receipt = json.loads((terminal.state / "runs" / run_id / "receipt.json").read_text())
     kinds = {line["kind"] for line in receipt["resources"]}
@@ -84,6 +89,30 @@ def test_up_ends_with_a_model_and_an_empty_bill(terminal: Terminal, tmp_path: Pa
     assert terminal.processes() == []
     assert terminal.run("logs", run_id).stdout == log
     assert terminal.json("ls")[0]["state"] == "ended"
+
+
+def add_refusal(run_file: Path) -> None:
+    """Plant an answer that the run's rules drop."""
+    data = run_file.with_name("instructions.json")
+    refusal = {
+        "instruction": "What do you think?",
+        "input": "",
+        "output": "As an AI language model, I have no opinions.",
+    }
+    data.write_text(json.dumps([*json.loads(data.read_text()), refusal]))
+    run_file.write_text(run_file.read_text().replace("\ndata:\n", "\ndata:\n  curate: [unfiltered, quality]\n"))
+
+
+def check_curated(terminal: Terminal, run_id: str, model: Path) -> None:
+    """The report came home with the model, and the journal has its fingerprint."""
+    report = json.loads((model / "curation.json").read_text())
+    assert (report["rows"], report["kept"]) == (286, 285)
+    assert (model / "curation.html").exists()
+    curated = Journal(StateFolder(terminal.state).journal).get(run_id, Curated)
+    assert curated is not None
+    marker = curated.markers["curate"]
+    assert marker["fingerprint"] == report["fingerprint"]
+    assert marker["dropped"] == {"speaks of itself as a model": 1}
 
 
 def test_a_killed_client_is_resumed_to_the_same_end(terminal: Terminal, tmp_path: Path) -> None:

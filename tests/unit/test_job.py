@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +61,50 @@ def test_success_is_two_markers(tmp_path: Path) -> None:
         ("verify", "markers/verify.json"),
         ("card", "markers/card.json"),
     ]
+
+
+def test_curated_data_is_curated_before_it_is_trained_on(tmp_path: Path) -> None:
+    """A step of its own, before all launches, reads the data as it came; every launch reads what it leaves."""
+    run_file = write_recipe("tiny-cpu", tmp_path)
+    text = run_file.read_text().replace("\ndata:\n", "\ndata:\n  curate: quality\n")
+    text = text.replace("\ncheckpoints:\n", "\ncheckpoints:\n  relaunch: true\n").replace("  max_share: 0.2", "  #")
+    layout = RunLayout("/workspace", "r-abcdef")
+    job = render_job(
+        load_run_text(text, run_file).spec, layout, Inputs("/env/bin/python", "/m", "/d.json"), processes=4,
+        save_seconds=471, secrets_file=None,
+    )  # fmt: skip
+    curate, *others = job["steps"]
+    launches = [step for step in others if step["name"].startswith("train")]
+    assert curate["name"] == "curate"
+    assert curate["marker"] == "markers/curate.json"
+    words = dict(itertools.pairwise(curate["argv"]))
+    assert words["--input"] == "/d.json"
+    assert words["--rules"] == layout.path("job", "curation.json")
+    assert len(launches) > 2
+    assert {flag(step["argv"], "data_path") for step in launches} == {words["--output"]}
+
+
+def test_stages_curate_the_data_that_they_train_on(tmp_path: Path) -> None:
+    """The run's data once, whichever stages share it; a stage's own by the stage's own rules, before that stage."""
+    run_file = write_recipe("tiny-cpu", tmp_path)
+    text = (
+        "name: x\nmodel: {from: ./m}\ndata: {from: ./a.json, curate: unfiltered}\ntrain:\n- name: one\n- name: two\n"
+        "- name: three\n  data: {from: ./b.json, curate: quality}\n- name: four\n  data: {from: ./c.json}\n"
+    )
+    layout, own = RunLayout("/workspace", "r-abcdef"), {"three": "/b.json", "four": "/c.json"}
+    inputs = Inputs("/env/bin/python", "/m", "/a.json", own)
+    spec = load_run_text(text, run_file).spec
+    job = render_job(spec, layout, inputs, processes=1, save_seconds=1, secrets_file=None)
+    names = [step["name"] for step in job["steps"]]
+    assert [name for name in names if name.startswith(("curate", "train"))] == [
+        "curate", "train-one", "train-two", "curate-three", "train-three", "train-four",
+    ]  # fmt: skip
+    trained = {
+        step["name"]: flag(step["argv"], "data_path") for step in job["steps"] if step["name"].startswith("train")
+    }
+    assert trained["train-one"] == trained["train-two"] == layout.path("inputs", "curated", "data.jsonl")
+    assert trained["train-three"] == layout.path("inputs", "curated-three", "data.jsonl")
+    assert trained["train-four"] == "/c.json"
 
 
 def test_the_published_recipe_reaches_the_trainer_flag_by_flag(tmp_path: Path) -> None:

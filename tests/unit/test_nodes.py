@@ -112,6 +112,22 @@ def test_each_machine_has_its_own_job(tmp_path: Path) -> None:
     assert "--standalone" not in words
 
 
+def test_each_machine_curates_for_itself(tmp_path: Path) -> None:
+    """The same rules and data give the same bytes, so that nobody waits for another's data."""
+    run_file = write_recipe("tiny-cpu", tmp_path)
+    text = run_file.read_text().replace("\ndata:\n", "\ndata:\n  curate: quality\n")
+    spec, layout = load_run_text(text, run_file).spec, RunLayout("/workspace", "r-abcdef")
+    first, second = (
+        render_job(
+            spec, layout, Inputs("/p", "/m", "/d.json"), processes=1, save_seconds=1.0, secrets_file=None,
+            seat=Seat(node, 2, "10.64.0.4"),
+        )["steps"]
+        for node in (0, 1)
+    )  # fmt: skip
+    assert first[0] == second[0]
+    assert [step["name"] for step in second] == ["curate", "train"]
+
+
 def test_who_follows_comes_back_as_often_as_the_first_calls(tmp_path: Path) -> None:
     """Losing the first machine is no failure of one's own, and is not waited out; standing alone for long is one."""
     run_file = write_recipe("tiny-cpu", tmp_path)

@@ -110,7 +110,7 @@ def test_the_flags_are_changed_together() -> None:
         "--per_device_train_batch_size", "2", "--gradient_accumulation_steps", "4",
     ]  # fmt: skip
     assert shrink(words, 0) == (words, None)
-    config = {"train_micro_batch_size_per_gpu": 8, "train_batch_size": 64}
+    config: dict[str, int | str] = {"train_micro_batch_size_per_gpu": 8, "train_batch_size": 64}
     shrink_deepspeed(config)
     assert config == {"train_micro_batch_size_per_gpu": "auto", "train_batch_size": "auto"}
 
