@@ -205,3 +205,23 @@ def test_a_hung_training_is_told_from_a_long_save(tmp_path: Path) -> None:
     train, verify, _ = steps(render(tmp_path, "wizardlm-7b"))
     assert train["hang"] == {"save_seconds": 471}
     assert verify["hang"] is None
+
+
+def test_the_machine_delivers_last(tmp_path: Path) -> None:
+    """To blob storage by a step of its own, after everything else; the agent knows how many places must have it."""
+    run_file = write_recipe("tiny-cpu", tmp_path)
+    both = "to: [./model, az://account/models/team]\n  checkpoints: [4, 8]\n  metrics: false"
+    spec = load_run_text(run_file.read_text().replace("to: ./model", both), run_file).spec
+    layout = RunLayout("/workspace", "r-abcdef")
+    job = dict(
+        render_job(
+            spec, layout, Inputs("/env/bin/python", "/m", "/d.json"), processes=2, save_seconds=1, secrets_file=None
+        )
+    )
+    assert job["promised"] == ["collected", "delivered"]
+    last = steps(job)[-1]
+    assert (last["name"], last["marker"]) == ("deliver", "markers/deliver.json")
+    assert flag(last["argv"], "to") == "az://account/models/team/r-abcdef"
+    assert flag(last["argv"], "checkpoints") == "4,8"
+    assert ("--logs" in last["argv"], "--metrics" in last["argv"]) == (True, False)
+    assert dict(render(tmp_path / "other", "tiny-cpu"))["promised"] == ["collected"]
