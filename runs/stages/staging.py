@@ -26,6 +26,8 @@ from runs.stages.sync import Sync
 from runs.types import StageName
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from provisioning.types import Placement
     from runs.placing.market import Market
     from runs.placing.pauses import Pace
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
 
 # As long as the largest inputs may take over a slow line; then the small machine ends itself.
 _HOURS = 12.0
+_SHORT: Mapping[str, int] = {
+    "max_steps": 1, "per_device_train_batch_size": 1, "gradient_accumulation_steps": 1, "model_max_length": 16,
+}  # fmt: skip
 _BEGUN, _FILLED, _OVER = "begun", "filled", "over"
 
 
@@ -136,15 +141,11 @@ def small_run_file(loaded: LoadedRunFile, staged: Staged) -> LoadedRunFile:
             "spot": False, "max_price": None, "processes": "auto",
         }
     )  # fmt: skip
-    # What is planned is the way there: one short step stands for the training that it does not do.
-    train = spec.train.model_copy(
-        update={
-            "max_steps": 1, "per_device_train_batch_size": 1, "gradient_accumulation_steps": 1, "model_max_length": 16
-        }
-    )  # fmt: skip
+    # What is planned is the way there: one short step stands for each training that it does not do.
+    training = tuple(stage.model_copy(update=_SHORT) for stage in spec.stages) or spec.train.model_copy(update=_SHORT)
     storage = spec.storage.model_copy(update={"workspace_gib": staged.workspace_gib})
     limits = spec.limits.model_copy(update={"hours": _HOURS, "dollars": "auto"})
-    small = spec.model_copy(update={"machine": machine, "train": train, "storage": storage, "limits": limits})
+    small = spec.model_copy(update={"machine": machine, "training": training, "storage": storage, "limits": limits})
     return replace(loaded, spec=small)
 
 

@@ -88,7 +88,7 @@ def main() -> None:
         json.dumps(
             {
                 "rows": rows,
-                "worst_ratio": max((one["ratio"] for one in rows), default=None),
+                "worst_ratio": max((float(str(one["ratio"])) for one in rows), default=None),
                 "runs": RUNS,
                 "missing": missing,
             }

@@ -33,7 +33,7 @@ def state(tmp_path: Path, machine_python: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_every_cell_runs(state: Path) -> None:
     """A plan, a run beside other work in asyncio, a look at it, the model, the receipt; nothing is left."""
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    notebook = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
     assert all(not cell.get("outputs") for cell in notebook.cells), "outputs of an earlier run are not committed"
     NotebookClient(notebook, timeout=400, resources={"metadata": {"path": str(state.parent)}}).execute()
     printed = "".join(
