@@ -80,8 +80,10 @@ class Lines:
             while selector.get_map():
                 for key, _ in selector.select():
                     said = _received(key.fileobj)  # type: ignore[arg-type]  # what was registered: sockets
+                    if self._is_over:
+                        return
                     selector.unregister(key.fileobj)
-                    if said != _GOODBYE and not self._is_over:
+                    if said != _GOODBYE:
                         self.lost = key.data
                         when_lost(key.data)
                         return
@@ -161,9 +163,9 @@ def _knock(words: Mapping[str, int], address: str, port: int, deadline: float) -
 
 
 def _received(line: socket.socket) -> bytes:
-    """One line of text; shorter where the other side ended."""
+    """One line of text; shorter where the other side ended, or this one closed the line meanwhile."""
     said = b""
-    with contextlib.suppress(ConnectionError, TimeoutError):
+    with contextlib.suppress(OSError):
         while not said.endswith(b"\n") and len(said) < _LONGEST_LINE_BYTES:
             piece = line.recv(_LONGEST_LINE_BYTES)
             if not piece:

@@ -114,3 +114,15 @@ def test_nobody_comes(port: int) -> None:
         meet(0, 3, _HERE, port, patience_seconds=0.2)
     with pytest.raises(NobodyCameError, match="no door"):
         meet(1, 3, _HERE, port, patience_seconds=0.2)
+
+
+def test_an_end_in_order_is_no_loss(pool: ThreadPoolExecutor, port: int) -> None:
+    """Neither the one that ends nor the one that hears its goodbye takes that for a lost machine, or stumbles."""
+    lines, lost = _all_meet(pool, port, 2), list[int]()
+    for one in lines:
+        one.watch(lost.append)
+    for one in lines:
+        one.close(in_order=True)
+    for thread in [thread for thread in threading.enumerate() if thread.name == "meeting"]:
+        thread.join(_SECONDS)
+    assert lost == []
