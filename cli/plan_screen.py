@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from runs.plan.disk_options import DiskOption
     from runs.plan.plan import Plan
+    from runs.plan.source_checks import SourceAnswer
 
 _LABEL_WIDTH, _LEAST_ROOM = 14, 40
 # A save that takes no longer is no reason for another disk.
@@ -87,6 +88,8 @@ def _lines(plan: Plan, now: float, room: int) -> Iterator[tuple[str, str]]:
         yield "data", _data(plan)
         if plan.packing is not None:
             yield "batches", packing_words(plan.packing, plan.rows_per_step)
+    for number, source in enumerate(plan.sources):
+        yield ("sources" if number == 0 else ""), _source(source)
     yield "disk", _disk(plan)
     if plan.save_seconds >= _WORTH_ANOTHER_DISK_SECONDS:
         yield "other disks", _disk_options(plan)
@@ -128,6 +131,15 @@ def _data(plan: Plan) -> str:
         return f"rows unknown before it is on the machine; {step}"
     about = "" if plan.packing is None or plan.packing.is_exact else "about "
     return f"{plan.data.rows:,} rows ({plan.data.basis}); {about}{plan.steps:,} steps; {step}"
+
+
+def _source(source: SourceAnswer) -> str:
+    from cli.words import size
+
+    if source.verdict != "there":
+        return f"{source.source}: {source.verdict}, {source.words}"
+    files = "" if source.files is None else f", {source.files} file{'' if source.files == 1 else 's'}"
+    return f"{source.source}: there{files}{'' if source.size_bytes is None else f', {size(source.size_bytes)}'}"
 
 
 def _disk(plan: Plan) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from remote.agent import AgentStatus, Gpu, RunningStep
+    from runs.other_machines import OtherMachine
     from runs.status import RunStatus
     from runs.training_log import Training
 
@@ -48,6 +49,7 @@ def _machine(seen: RunStatus, now: float) -> Iterator[Fact]:
     if seen.machine is not None and seen.row.state is RunState.ACTIVE:
         machine = seen.machine
         yield "machine", f"{machine.username}@{machine.address}:{machine.ssh_port}, {machine.region}"
+        yield from ((f"machine {other.number}", _other_words(other)) for other in seen.others)
     if seen.off_since is not None:
         why = "paused" if seen.paused_at is not None else "deallocated"
         yield why, f"since {clock(seen.off_since)}; `llamalift resume {seen.row.run_id}` goes on"
@@ -56,6 +58,15 @@ def _machine(seen: RunStatus, now: float) -> Iterator[Fact]:
         yield "silent", seen.silence + ("; the job goes on without this connection" if training else "")
         if seen.heard_at is not None:
             yield "as of", f"{age(seen.heard_at, now)}: what follows is what the machine said then"
+
+
+def _other_words(other: OtherMachine) -> str:
+    machine = other.machine
+    where = f"{machine.username}@{machine.address}:{machine.ssh_port}"
+    if other.silence:
+        return f"{where}, silent: {other.silence}"
+    words = {"running": "trains beside the first", "waiting": "waits for its job"}.get(other.phase, other.phase)
+    return f"{where}, {words}{f': {other.problem}' if other.problem and other.phase == 'failed' else ''}"
 
 
 def _progress(seen: RunStatus, agent: AgentStatus, wide: int) -> Iterator[Fact]:

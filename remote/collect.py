@@ -131,11 +131,16 @@ def _believed(data: bytes) -> tuple[FileDigest, ...]:
             files = agent_manifest.read_manifest(Path(folder))["files"]
         except (agent_manifest.ManifestError, RecursionError) as error:
             raise TransferError(f"the machine's manifest cannot be believed: {error}") from error
-    return tuple(_file(path, entry) for path, entry in files.items())
+    return tuple(file_digest(path, entry) for path, entry in files.items())
 
 
-def _file(path: str, entry: dict[str, object]) -> FileDigest:
-    size, digest = entry["size"], entry["sha256"]
+def file_digest(path: str, entry: object) -> FileDigest:
+    """A file as the machine describes it: its path, and an object with `size` and `sha256`.
+
+    Raises:
+        TransferError: It is not that.
+    """
+    size, digest = (entry.get("size"), entry.get("sha256")) if isinstance(entry, dict) else (None, None)
     if not isinstance(size, int) or isinstance(size, bool) or not isinstance(digest, str):
         raise TransferError(f"the machine's manifest has no valid size and SHA-256 for: {path!r}")
     return FileDigest(path, size, digest)

@@ -79,7 +79,8 @@ def cost_of_run(journal: Journal, run_id: str, *, now: float | None = None, is_c
     if moved is not None:
         lines = [*lines, transfer(moved)]
     if collected is not None:
-        lines = [*lines, egress(collected.size_bytes)]
+        home = collected.size_bytes if collected.home_bytes is None else collected.home_bytes
+        lines = [*lines, egress(home)]
     return RunCost(
         run_id=run_id,
         cloud=journal.run(run_id).cloud,

@@ -145,12 +145,25 @@ class Trained:
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """The model is at its destination and every byte was checked there."""
+    """Everything promised is at its destinations, and every byte was checked there.
+
+    Attributes:
+        target: Where the model is: the folder here, or its place in blob storage when none comes here.
+        files: The model's files.
+        size_bytes: Their size.
+        manifest_sha256: The model's name, so to speak.
+        blob: Where it is in blob storage; empty without.
+        beside: The folder here with what else came; empty without.
+        home_bytes: What has left the cloud; None: the model alone.
+    """
 
     target: str
     files: int
     size_bytes: int
     manifest_sha256: str
+    blob: str = ""
+    beside: str = ""
+    home_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +310,27 @@ class Evictions:
     """
 
     rows: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """The disk is filled from a small machine before the run's own is rented.
+
+    Attributes:
+        at: When that began, in seconds since the epoch.
+        phase: `begun`, `filled` (the small machine is of no use any more) or `over` (it is gone).
+        size: The small machine.
+        region: Where it is.
+        zone: Its zone, or None.
+        workspace_gib: Size of the disk in GiB, as the run's own machine wants it.
+    """
+
+    at: float
+    phase: str
+    size: str
+    region: str
+    zone: str | None
+    workspace_gib: int
 
 
 @dataclass(frozen=True, slots=True)

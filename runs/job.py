@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from runs.after_job import after_steps
+from runs.delivery import deliver_steps, promised
 from runs.training_steps import LAUNCHER, Row
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def render_job(
     for row, base in zip(rows, [inputs.model, *(row.model for row in rows)], strict=False):
         steps += row.steps(base, row.spec.save_schedule(evictions_per_hour, expected), save_seconds)
     steps += after_steps(spec, layout, inputs, [row.model for row in rows])
+    steps += deliver_steps(spec, layout, inputs.python)
     # No line of the log may hold what only the job's environment may.
     masked = [inputs.python, "-m", "templates.training.masked", ",".join(spec.secrets)] if secrets_file else []
     environment = {"PYTHONPATH": layout.trainer_zipapp, "HF_HOME": layout.hub_cache, "TOKENIZERS_PARALLELISM": "false"}
@@ -69,6 +71,7 @@ def render_job(
         "steps": [
             {**step, "argv": [*masked, *step["argv"]], "env": environment, "cwd": layout.run_folder} for step in steps
         ],
+        "promised": promised(spec),
         "grace_seconds": grace_seconds(save_seconds),
         "save_seconds": save_seconds,
         "secrets_file": secrets_file,

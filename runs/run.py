@@ -65,11 +65,14 @@ class Run:
             SpecError: The run file is wrong; nothing was entered.
         """
         from runs.plan import make_plan
+        from runs.plan.source_checks import check_sources, refusal_of_sources
 
         loaded = load_run_file(run_file)
         # What can be refused is refused here, before anything exists.
         plan = make_plan(loaded)
         read_secrets(loaded.spec.secrets)
+        if (missing := refusal_of_sources(loaded, check_sources(loaded))) is not None:
+            raise missing
         check_notify(loaded.spec)
         for target, key in loaded.targets().items():
             _refuse_full_target(target, key)
@@ -276,6 +279,7 @@ class Run:
         from runs.stages.bootstrap import Bootstrap
         from runs.stages.collect import Collect
         from runs.stages.provision import Provision
+        from runs.stages.staging import Staging
         from runs.stages.sync import Sync
         from runs.stages.teardown import Teardown
         from runs.stages.train import Train
@@ -285,7 +289,8 @@ class Run:
         end: list[Stage] = [] if keep else [Teardown()]
         if Collect().is_done(context):
             return end
-        return [Provision(), Bootstrap(), Sync(), Train(), Collect(), *end]
+        first: list[Stage] = [] if context.spec.storage.stage == "never" else [Staging()]
+        return [*first, Provision(), Bootstrap(), Sync(), Train(), Collect(), *end]
 
 
 def _suffix() -> str:

@@ -16,6 +16,7 @@ from runs.history import metrics_file
 from runs.journal.charges import Component, charges_of
 from runs.log_copy import LogCopy
 from runs.looking import look_at
+from runs.other_machines import OtherMachine, look_at_others
 from runs.outlook import Outlook, outlook
 from runs.power import try_settle_power
 from runs.secrets import masker_for
@@ -56,6 +57,7 @@ class RunStatus:
         trainings: What its trainer told: one, or one for each stage of `train`.
         outlook: What may be lost, and what is to come.
         leaving: Teardown was decided on.
+        others: How the run's further machines stand; none where it has one.
     """
 
     row: RunRow
@@ -74,6 +76,7 @@ class RunStatus:
     trainings: tuple[Training, ...] = ()
     outlook: Outlook = field(default_factory=Outlook)
     leaving: bool = False
+    others: tuple[OtherMachine, ...] = ()
 
     @property
     def training(self) -> Training | None:
@@ -142,6 +145,7 @@ class Lookout:
             trainings=trainings,
             outlook=outlook(row, agent, trainings[-1] if trainings else None, cost),
             leaving=journal.get(run_id, Leaving) is not None,
+            others=self._look_at_others() if row.state is RunState.ACTIVE else (),
         )
 
     def _working(self) -> RunContext:
@@ -164,6 +168,13 @@ class Lookout:
             return masker_for(context.spec.secrets).text(str(error))
         arm_if_due(context)
         return ""
+
+    def _look_at_others(self) -> tuple[OtherMachine, ...]:
+        context = self._working()
+        pausing = context.get(Pausing)
+        if pausing is not None and pausing.is_done and pausing.deadline_at is None:
+            return ()
+        return look_at_others(context, self._connect_seconds)
 
     def _find_off_since(self, silence: str) -> None:
         """Since when the machine is deallocated, as far as anybody knows; the journal is put right on the way."""

@@ -31,6 +31,8 @@ FIGURES = (
 )
 COLUMNS = ("step", "at", *FIGURES)
 _READ_BYTES = 4 << 20
+# Beyond these nothing is a figure, a moment (the year 5138) or a count of anything.
+_MOST, _LAST_TIME, _MOST_COUNTED = 1e30, 1e11, 1 << 53
 # NaN is not JSON: a loss that is not a number becomes null.
 _DECODER = json.JSONDecoder(parse_constant=lambda _: None)
 # Notes and problems of a run that restarts all night; the first and the last tell enough.
@@ -156,18 +158,18 @@ class _Part:
         )  # fmt: skip
 
     def take(self, event: Mapping[str, Any]) -> None:
-        at, kind = _number(event.get("t")), event.get("event")
+        at, kind = _time(event.get("t")), event.get("event")
         if kind == "step":
             self._step(event, at)
         elif kind == "plan":
             self._start(event, at)
         elif kind == "data":
             self.rows, self.tokens = _count(event.get("rows")), _count(event.get("tokens"))
-        elif kind in _HOMES:
+        elif isinstance(kind, str) and kind in _HOMES:
             size = _count(event.get("bytes")) or 0
             step, seconds = _count(event.get("step")) or 0, _known(event.get("seconds"))
             self.saves.append(Save(at, step, seconds, size, _HOMES[kind]))
-        elif kind in _WORDS and len(self.said) < _MOST_SAID:
+        elif isinstance(kind, str) and kind in _WORDS and len(self.said) < _MOST_SAID:
             said = "warning" if event.get("warning") else str(kind)
             self.said.append(Said(at, said, printable(str(event.get(_WORDS[kind]) or ""))))
 
@@ -183,13 +185,14 @@ class _Part:
         for name in FIGURES:
             value = event.get(name)
             # Written out for speed: this is done two million times for a run of 200,000 steps.
-            columns[name].append(value if type(value) is float or type(value) is int else math.nan)
+            columns[name].append(value if type(value) is float and -_MOST < value < _MOST else _number(value))
         self.total_steps = _count(event.get("total_steps")) or self.total_steps
 
     def _start(self, event: Mapping[str, Any], at: float) -> None:
         step, total = _count(event.get("start_step")) or 0, _count(event.get("total_steps")) or 0
         trained = int(self.columns["step"][-1]) if self.columns["step"] else 0
-        saves = tuple(number for number in event.get("save_steps") or () if isinstance(number, int))
+        planned = event.get("save_steps")
+        saves = tuple(n for n in planned if _count(n) is not None) if isinstance(planned, list) else ()
         self.starts.append(Start(at, step, total, saves, max(0, trained - step) if self.starts else 0))
         self.total_steps = total or self.total_steps
         self._forget_from(step + 1)
@@ -272,8 +275,16 @@ def event_of(line: bytes) -> dict[str, Any] | None:
 
 
 def _number(value: object) -> float:
-    """A figure, or NaN."""
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    """A figure, or NaN; a machine may write what it likes."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not -_MOST < value < _MOST:
+        return math.nan
+    return float(value)
+
+
+def _time(value: object) -> float:
+    """Seconds since the epoch that a calendar has; 0 for anything else."""
+    number = _number(value)
+    return number if 0 <= number < _LAST_TIME else 0.0
 
 
 def _known(value: object) -> float:
@@ -282,4 +293,4 @@ def _known(value: object) -> float:
 
 
 def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST_COUNTED else None

@@ -14,6 +14,7 @@ class StageName(StrEnum):
     """The life of a run, in order (docs/concepts/run-life.md)."""
 
     PLAN = "plan"
+    STAGE = "stage"
     PROVISION = "provision"
     BOOTSTRAP = "bootstrap"
     SYNC = "sync"

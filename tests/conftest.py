@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 
+# Nobody listens there: tests that plan a model of the Hub must not ask the real one.
+os.environ.setdefault("HF_ENDPOINT", "http://127.0.0.1:9")
+
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")

@@ -224,6 +224,8 @@ class PlanAnswer:
         offload: What offloading to main memory does; null without it.
         asked: What happens after the training, in words; empty for nothing.
         stages: Each stage of a training that has several; empty otherwise.
+        sources: What those sources said that the machine fetches; empty when nobody was asked.
+        staging: What filling the disk from a small machine would save; null where that is not done.
     """
 
     schema: int
@@ -265,3 +267,5 @@ class PlanAnswer:
     offload: Mapping[str, Any] | None
     asked: str
     stages: tuple[Mapping[str, Any], ...]
+    sources: tuple[Mapping[str, Any], ...]
+    staging: Mapping[str, Any] | None

@@ -55,6 +55,9 @@ def plan_json(plan: Plan, *, now: float, refusal: Exception | None = None) -> di
     values["chosen"] = _placement(plan.chosen, plan.survey)
     values["placements"] = [_placement(one, plan.survey) for one in plan.placements]
     values["other_way"] = [_placement(one, plan.survey) for one in plan.other_way]
+    if plan.staging is not None:
+        values["staging"] = asdict(plan.staging) | {"saving_dollars": plan.staging.saving_dollars}
+    values["sources"] = [asdict(one) for one in plan.sources]
     values["switches"] = _switches(plan, now)
     values["cloud_said"] = _cloud_said(plan)
     values["can_be_launched"] = refusal is None

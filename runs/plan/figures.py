@@ -132,7 +132,7 @@ def _need(work: Workload, size: VmSize, config: Lint) -> DiskNeed:
     return DiskNeed(
         weights=work.model.weight_bytes,
         checkpoint=checkpoint_bytes(work.trained, config.stage, precision),
-        checkpoints=spec.kept_checkpoints + 1,
+        checkpoints=spec.kept_checkpoints + 1 + len(spec.collect.wanted_steps),
         final=model_bytes(parameters, precision) + adapters,
         data=(work.data_bytes or UNKNOWN_DATA_BYTES) + work.synced_bytes,
         environment=GPU_ENVIRONMENT_BYTES if size.gpus else CPU_ENVIRONMENT_BYTES,

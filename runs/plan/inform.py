@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,10 +11,12 @@ from runs.plan.asking import survey_request
 from runs.plan.facts import NOTHING, Facts, answered, joined, stale_topics
 from runs.plan.facts_cache import FactsCache
 from runs.plan.make import make_plan
+from runs.plan.source_checks import check_sources, unknown_notes
 
 if TYPE_CHECKING:
     from provisioning.types import Cloud, Progress
     from runs.plan.plan import Plan
+    from runs.plan.source_checks import SourceAnswer
     from runs.spec.load import LoadedRunFile
     from runs.state_folder import StateFolder
 
@@ -42,9 +45,17 @@ def informed_plan(
 
     cloud = open_cloud(loaded.spec.cloud, subscription_id=loaded.spec.subscription, state_folder=state.root)
     try:
-        return make_plan(loaded, facts=asked_facts(cloud, loaded, state, progress, refresh=refresh))
+        with ThreadPoolExecutor(1) as beside:
+            sources = beside.submit(check_sources, loaded)
+            facts = asked_facts(cloud, loaded, state, progress, refresh=refresh)
+            return with_sources(make_plan(loaded, facts=facts), sources.result())
     finally:
         cloud.close()
+
+
+def with_sources(plan: Plan, sources: tuple[SourceAnswer, ...]) -> Plan:
+    """The same plan, with what the sources said."""
+    return replace(plan, sources=sources, notes=(*plan.notes, *unknown_notes(sources)))
 
 
 def kept_facts(loaded: LoadedRunFile, state: StateFolder) -> Facts:

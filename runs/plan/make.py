@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runs.plan.after_estimate import after_words
@@ -17,6 +18,7 @@ from runs.plan.plan import Plan
 from runs.plan.saves import evictions_per_hour
 from runs.plan.stage_figures import run_saves
 from runs.plan.stage_plan import stage_plans
+from runs.plan.staging import staging_notes, staging_of
 from runs.plan.steps import rows_per_step
 
 if TYPE_CHECKING:
@@ -42,7 +44,9 @@ def make_plan(loaded: LoadedRunFile, survey: Survey | None = None, *, facts: Fac
     placements = price_all(spec, study.candidates, known.survey)
     chosen = next((one for one in placements if one.obstacle is None), placements[0])
     other_way = price_all(spec, study.candidates, known.survey, spot=not spec.machine.spot)
-    return _plan(study, known, chosen, placements, other_way)
+    plan = _plan(study, known, chosen, placements, other_way)
+    staging = staging_of(spec, plan)
+    return replace(plan, staging=staging, notes=(*plan.notes, *staging_notes(spec, staging)))
 
 
 def _plan(

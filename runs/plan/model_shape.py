@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from runs.spec.sources import HubSource, parse_source
+from runs.spec.sources import HubSource, LocalSource, parse_source
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,6 +78,8 @@ def model_shape(loaded: LoadedRunFile) -> ModelShape | None:
     source = parse_source(loaded.spec.model.source)
     if isinstance(source, HubSource):
         return _KNOWN_SHAPES.get(source.repository.lower())
+    if not isinstance(source, LocalSource):
+        return None
     return _read(loaded.resolve(source.path) / "config.json")
 
 

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runs.spec.sources import HubSource, parse_source
+from runs.spec.sources import HubSource, LocalSource, parse_source
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,8 +57,9 @@ def model_size(loaded: LoadedRunFile) -> ModelSize | None:
     """Find out how large the run's base model is; None when nothing tells."""
     spec = loaded.spec.model
     source = parse_source(spec.source)
-    if isinstance(source, HubSource):
-        given, known = spec.parameters_billion, _KNOWN_MODELS.get(source.repository.lower())
+    if not isinstance(source, LocalSource):
+        given = spec.parameters_billion
+        known = _KNOWN_MODELS.get(source.repository.lower()) if isinstance(source, HubSource) else None
         if given is not None:
             return _half_precision(round(given * 1e9), "model.parameters_billion")
         return None if known is None else _half_precision(known, "known model")

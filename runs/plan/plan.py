@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from runs.plan.placements import PricedPlacement
     from runs.plan.saves import SavePlan
     from runs.plan.sizes import VmSize
+    from runs.plan.source_checks import SourceAnswer
     from runs.plan.stage_plan import StagePlan
+    from runs.plan.staging import Staging
     from runs.plan.steps import DataSize
 
 
@@ -123,6 +125,7 @@ class Plan:
         limits: When the machine ends itself.
         notes: What is worth knowing.
         evictions_per_hour: How often the machine is lost where it is chosen to be; 0 for never, None when not known.
+        sources: What those sources said that the machine fetches; empty when nobody was asked.
         packing: How rows lie in their batches.
         trained: Parameters that are trained.
         offload: What offloading to main memory does; None without it.
@@ -130,6 +133,7 @@ class Plan:
             all stages, `saves` and `memory` those of the worst, and `data` and the figures per step the first one's.
         asked: What happens after the training, in words; empty for nothing.
         nodes: How many such machines; costs are those of all, disk and memory those of one.
+        staging: What filling the disk from a small machine would save; None where that is not done.
     """
 
     name: str
@@ -161,12 +165,14 @@ class Plan:
     limits: LimitsInForce
     notes: tuple[str, ...]
     evictions_per_hour: float | None = None
+    sources: tuple[SourceAnswer, ...] = ()
     packing: PackingPlan | None = None
     trained: int = 0
     offload: Offload | None = None
     stages: tuple[StagePlan, ...] = ()
     asked: str = ""
     nodes: int = 1
+    staging: Staging | None = None
 
     @property
     def workspace_gib(self) -> int:

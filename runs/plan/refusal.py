@@ -12,6 +12,7 @@ from provisioning.errors import (
     RightsError,
 )
 from runs.plan.obstacles import Obstacle, Why
+from runs.plan.source_checks import refusal_of_sources
 from runs.plan.trouble import Trouble
 from runs.spec.load import wrong_run_file
 from runs.switches import long_run_refusal
@@ -52,6 +53,8 @@ def refusal_of(loaded: LoadedRunFile, plan: Plan) -> RunError | ProvisioningErro
             f"you may not create what a run needs (a resource group, a network, a machine) in: {name}",
             hint=_RIGHTS_HINT,
         )
+    if (missing := refusal_of_sources(loaded, plan.sources)) is not None:
+        return missing
     if plan.chosen.obstacle is not None:
         return _error(loaded, *_telling(plan))
     return endless_bill(loaded, plan)

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runs.spec.sources import HubSource, parse_source
+from runs.spec.sources import HubSource, LocalSource, parse_source
 from templates.training.conversations import read_conversations
 from templates.training.prompts import characters
 
@@ -53,6 +53,8 @@ def data_size(loaded: LoadedRunFile) -> DataSize | None:
     if isinstance(source, HubSource):
         rows = _KNOWN_ROWS.get(source.repository.lower())
         return None if rows is None else DataSize(rows, 0, longest, "known data set", longest)
+    if not isinstance(source, LocalSource):
+        return None
     file = loaded.resolve(source.path)
     name = loaded.spec.data.prompt_format
     lengths = [min(longest, characters(name, row) / _CHARACTERS_PER_TOKEN) for row in read_conversations(file)]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from runs.plan.trouble import Trouble
     from runs.spec.load import LoadedRunFile
+    from runs.spec.sync import SyncItem
 
 # A rehearsal trains on this computer's CPU: beyond this a step takes minutes and the memory is gone.
 MOST_REHEARSAL_PARAMETERS = 500_000_000
@@ -84,7 +85,7 @@ def _of_one(loaded: LoadedRunFile, trouble: Trouble) -> Workload:
         model_shape(loaded),
         _data(loaded, trouble),
         _local_bytes(loaded, spec.data.source),
-        sum(_local_bytes(loaded, item.source) for item in spec.sync),
+        sum(_synced_bytes(loaded, item) for item in spec.sync),
     )
 
 
@@ -141,6 +142,21 @@ def _data(loaded: LoadedRunFile, trouble: Trouble) -> DataSize | None:
 def _local_bytes(loaded: LoadedRunFile, source: str) -> int:
     parsed = parse_source(source)
     return _tree_bytes(loaded.resolve(parsed.path)) if isinstance(parsed, LocalSource) else 0
+
+
+def _synced_bytes(loaded: LoadedRunFile, item: SyncItem) -> int:
+    """What of a local source is sent: its ignore rules count. What cannot be sent is refused when it is tried."""
+    from remote.errors import TransferError
+    from remote.tree import scan
+
+    source = parse_source(item.source)
+    if not isinstance(source, LocalSource):
+        return 0
+    try:
+        tree = scan(loaded.resolve(source.path), f"/{item.target}", ignore=item.ignore, links=item.links)
+    except TransferError:
+        return _tree_bytes(loaded.resolve(source.path))
+    return sum(file.size_bytes for file in tree.files)
 
 
 def _tree_bytes(path: Path) -> int:

@@ -1,11 +1,12 @@
 """Section `data`: what to train on."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from runs.spec.section import Section
-from runs.spec.sources import DataSource
+from runs.spec import patterns
+from runs.spec.section import Section, refuse
+from runs.spec.sources import SHA256_WORDS, DataSource, sha256_rule
 
 
 class Data(Section):
@@ -13,9 +14,15 @@ class Data(Section):
 
     source: DataSource = Field(
         alias="from",
-        description="A local .json or .jsonl file (Alpaca, ShareGPT or messages rows), or hf://datasets/owner/name[@revision]/file.json.",
+        description="A .json or .jsonl file of Alpaca, ShareGPT or messages rows: local, hf://datasets/, https:// or az://.",
     )
     prompt_format: Literal["alpaca", "vicuna", "chatml", "tokenizer"] = Field(
         default="alpaca",
         description="How a conversation becomes text; tokenizer: by the base model's own chat template.",
     )
+    sha256: str | None = Field(default=None, pattern=patterns.SHA256, description=SHA256_WORDS)
+
+    @model_validator(mode="after")
+    def _source_rules(self) -> Self:
+        refuse("data", sha256_rule(self.source, self.sha256))
+        return self

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from runs.errors import Problem, SpecError
+from runs.spec.collect import beside
 from runs.spec.complaints import complaints
 from runs.spec.local_files import missing_files
 from runs.spec.run_file import RunFile
@@ -50,7 +51,7 @@ class LoadedRunFile:
 
     def stage_target(self, stage: str) -> Path:
         """Give the folder here that the model of a stage before the last one comes to, where it does."""
-        model = self.resolve(self.spec.collect.target)
+        model = self.resolve(self.spec.collect.home or "model")
         return model.with_name(f"{model.name}-{stage}")
 
     def targets(self) -> dict[Path, str]:
@@ -58,8 +59,11 @@ class LoadedRunFile:
         spec = self.spec
         stages = spec.stages[:-1] if spec.collect.stages == "all" else ()
         more = {self.resolve(spec.after.target): "after.to"} if spec.after.has_results else {}
+        if spec.collect.home is None:
+            return more
+        home = self.resolve(spec.collect.home)
         models = {self.stage_target(stage.name): "collect.to" for stage in stages}
-        return {**more, **models, self.resolve(spec.collect.target): "collect.to"}
+        return {**more, **models, home.with_name(beside(home)): "collect.to", home: "collect.to"}
 
     def deepspeed_config(self) -> bytes:
         """Give the DeepSpeed config that `train.deepspeed` names: one of ours, or the user's file.

@@ -16,6 +16,7 @@ JUMP = r"^([A-Za-z0-9_][A-Za-z0-9_.-]{0,63}@)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}(
 TAG_NAME = r"^[^<>%&\\?/\x00-\x1f]{1,128}$"
 # Azure's rules for the names of accounts and containers; the prefix is what stands in a web address as it is.
 MIRROR = r"^az://[a-z0-9]{3,24}/[a-z0-9](-?[a-z0-9]){2,62}(/[A-Za-z0-9._~-]{1,100}){0,10}$"
+SHA256 = r"^[0-9a-f]{64}$"
 # Colons would be an address of another computer's, which answers and scores do not come from, or go to.
 LOCAL_PATH = r"^[^\x00-\x1f:]+$"
 TASK_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"
@@ -35,6 +36,7 @@ WORDS: Mapping[str, str] = {
     JUMP: "a host as your own ssh takes it, such as me@bastion.example.org:2222",
     TAG_NAME: r"at most 128 characters, none of < > % & \ ? /",
     MIRROR: "az://ACCOUNT/CONTAINER or az://ACCOUNT/CONTAINER/PREFIX",
+    SHA256: "64 hexadecimal digits in lower case",
     LOCAL_PATH: "a local path",
     TASK_NAME: "a task's name, such as arc_challenge",
     PLAIN_TEXT: "text on one line",

@@ -41,8 +41,10 @@ Everything that one run asks for, in YAML. `name`, `model` and `data` must be gi
 Unknown keys are refused. Relative paths are relative to the run file. Scalars follow YAML 1.2: `no` is text, `2e-5` is
 a number.
 
-Sources are a local path, `hf://owner/name[@revision][/file]` for a model, or
-`hf://datasets/owner/name[@revision][/file]` for a data set of the Hugging Face Hub.
+Sources are a local path, or what the machine fetches itself: `hf://owner/name[@revision][/file]` for a model and
+`hf://datasets/owner/name[@revision][/file]` for a data set of the Hugging Face Hub, `https://` for one file,
+`az://ACCOUNT/CONTAINER/PATH` for Azure blob storage, `git+https://host/owner/name[@revision][#file]` for git with its
+large files. [Where data and weights come from](../guides/data.md) says more.
 """
 
 

@@ -171,6 +171,11 @@ def _broken_rules(spec: RunFile) -> Iterator[InitErrorDetails]:
     if spec.cloud == "rehearsal" and spec.storage.mount != "/workspace":
         mount = spec.storage.mount
         yield broken_rule(("storage", "mount"), f"a rehearsal machine has only /workspace, found: {mount}", mount)
+    if spec.storage.stage != "never" and spec.machine.nodes > 1:
+        stage = spec.storage.stage
+        yield broken_rule(
+            ("storage", "stage"), f"several machines fetch side by side and do not stage, found: {stage}", stage
+        )
     if spec.after.evaluate.task_folder and not spec.after.evaluate.tasks:
         folder = spec.after.evaluate.task_folder
         yield broken_rule(("after", "evaluate", "tasks"), f"name the tasks to take from the task_folder: {folder}")

@@ -29,3 +29,7 @@ class Storage(Section):
         default="auto",
         description="auto: checkpoints go to the machine's local NVMe first where it has any, then to the workspace.",
     )
+    stage: Literal["never", "auto", "always"] = Field(
+        default="never",
+        description="Fill the disk from a small machine before GPUs are rented: never, always, or auto (if it saves).",
+    )

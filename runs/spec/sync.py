@@ -1,13 +1,22 @@
 """Section `sync`: further files that the machine gets."""
 
 from pathlib import PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from runs.spec import patterns
-from runs.spec.section import Section
-from runs.spec.sources import Source
+from runs.spec.section import Section, broken_rule, refuse
+from runs.spec.sources import (
+    SHA256_WORDS,
+    BlobSource,
+    LocalSource,
+    Source,
+    WebSource,
+    file_of,
+    parse_source,
+    sha256_rule,
+)
 
 
 def _checked_target(text: str) -> str:
@@ -35,7 +44,9 @@ def _checked_rule(text: str) -> str:
 class SyncItem(Section):
     """One file or folder that the machine gets before training starts. The model and the data need no entry."""
 
-    source: Source = Field(alias="from", description="A local path or an hf:// address.")
+    source: Source = Field(
+        alias="from", description="A local path, or an hf://, https://, az:// or git+https:// address."
+    )
     target: Annotated[str, AfterValidator(_checked_target)] = Field(
         alias="to", min_length=1, max_length=512, pattern=patterns.PLAIN_TEXT, description="Path in the workspace."
     )
@@ -51,3 +62,15 @@ class SyncItem(Section):
         default="refuse",
         description="Symbolic links in a folder: refuse, or keep those that lead to something inside it.",
     )
+    sha256: str | None = Field(default=None, pattern=patterns.SHA256, description=SHA256_WORDS)
+
+    @model_validator(mode="after")
+    def _rules(self) -> Self:
+        source = parse_source(self.source)
+        is_one_file = isinstance(source, WebSource) or (
+            not isinstance(source, LocalSource | BlobSource) and file_of(source)
+        )
+        if self.ignore and is_one_file:
+            refuse("sync", [broken_rule(("ignore",), f"one file has nothing to leave out, found: {self.source}")])
+        refuse("sync", sha256_rule(self.source, self.sha256))
+        return self

@@ -23,6 +23,10 @@ class Bootstrap:
     name = StageName.BOOTSTRAP
     title = "setting the machine up"
 
+    def __init__(self, *, for_gpu: bool | None = None) -> None:
+        """Make the environment for this machine, or, as `for_gpu` says, for another one with the same disk."""
+        self._for_gpu = for_gpu
+
     def is_done(self, context: RunContext) -> bool:
         """An earlier pass left its facts, about this very machine; the environment is then complete for good."""
         return all(_is_set_up(one) for one in machines_of(context)) and not is_pending(context)
@@ -83,7 +87,8 @@ class Bootstrap:
         if note := ensure_git_lfs(session):
             context.reporter.note(note)
         gpus = gpus_of(context.require(Decided).size)
-        python = install_environment(session, layout, lock_for(gpu=gpus > 0), gpu=gpus > 0, progress=say)
+        for_gpu = gpus > 0 if self._for_gpu is None else self._for_gpu
+        python = install_environment(session, layout, lock_for(gpu=for_gpu), gpu=for_gpu, progress=say)
         send_bytes(session, trainer_zipapp(), layout.trainer_zipapp, mode=0o644)
         if gpus:
             say("the GPU check")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ from runs.power import refuse_if_off
 from runs.stages.others import Others, meeting_place, seat_of
 from runs.training_steps import Inputs, deepspeed_path
 from runs.types import StageName
+from templates.training.prune import WANTED
 
 if TYPE_CHECKING:
     from remote.agent import AgentStatus
@@ -129,6 +131,9 @@ class Train:
         for training in context.loaded.trainings:
             send_bytes(session, training.deepspeed_config(), deepspeed_path(training.spec, layout), mode=0o644)
         self._tell_evictions(context)
+        if steps := spec.collect.wanted_steps:
+            wanted = json.dumps({"steps": steps}).encode()
+            send_bytes(session, wanted, layout.path("checkpoints", WANTED), mode=0o644)
         inputs = inputs_of(context.require(Prepared), synced)
         facts = card_facts(spec, layout, inputs, decided)
         send_bytes(session, facts, layout.path("job", CARD_FACTS), mode=0o644)

@@ -169,15 +169,17 @@ class Daemon:
 
     def _may_discard(self, now: float) -> bool:
         """Whether everything may go and not only the compute. What ends a run is a limit, never this."""
-        told = atomic.read_json(self._folder.control / "collected") or {}
         final = self._snapshot.final_manifest()
+        # One word for each destination: from the client for its home, from the job for blob storage.
+        words = (self._state.job or {}).get("promised") or ["collected"]
+        told = [(atomic.read_json(self._folder.control / word) or {}).get("manifest_sha256") for word in words]
         forgotten_since = max(
             self._state.ended_at or now, self._settings.created_at, _changed_at(self._folder.client_seen),
             self._visitors.seen_at,
         )  # fmt: skip
         return limits.may_discard(
             now,
-            is_collected=final is not None and told.get("manifest_sha256") == final,
+            is_collected=final is not None and all(sha256 == final for sha256 in told),
             forgotten_since=forgotten_since,
             discard_after_seconds=self._settings.discard_after_seconds,
         )

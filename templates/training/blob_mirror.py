@@ -2,24 +2,20 @@
 
 Blobs lie under `PREFIX/checkpoint-N/`; the manifest is written last and removed first, so that a checkpoint without
 one does not count. Each blob's metadata carries the SHA-256 of its content, by which an interrupted upload is taken up.
-
-Who may: with `AZURE_STORAGE_CONNECTION_STRING` or `AZURE_STORAGE_SAS_TOKEN` in the environment that, else the machine's
-managed identity, which then needs the role Storage Blob Data Contributor on the container.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from azure.core.exceptions import AzureError, ResourceExistsError
-from azure.storage.blob import BlobServiceClient, ContainerClient
 
 from templates.agent.manifest import NAME, check_manifest, read_manifest, write_manifest
+from templates.training.blob_account import CONNECTIONS, first_line, open_container
 from templates.training.checkpoints import fsync_folder, staging_folder
 from templates.training.errors import DamagedCopyError, MirrorError
 
@@ -27,11 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_URL = re.compile(r"az://(?P<account>[^/]+)/(?P<container>[^/]+)/?(?P<prefix>.*)")
+    from azure.storage.blob import ContainerClient
+
 _MANIFEST = re.compile(r"checkpoint-(\d+)/" + re.escape(NAME))
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)/")
-# Measured with Azurite on two cores: 8 connections of 8 MiB were the fastest, and hold 64 MiB of memory.
-_CONNECTIONS, _BLOCK_BYTES = 8, 8 << 20
 _DIGEST = "sha256"
 
 
@@ -42,11 +37,6 @@ def _in_our_words() -> Iterator[None]:
         yield
     except (AzureError, ValueError) as error:
         raise MirrorError(first_line(error)) from error
-
-
-def first_line(error: Exception) -> str:
-    """What an error says, without the queries of web addresses: the signature of a SAS stands there."""
-    return re.sub(r"\?[^\s'\"]*", "", str(error).strip().partition("\n")[0])
 
 
 class BlobMirror:
@@ -66,17 +56,14 @@ class BlobMirror:
             MirrorError: It is no such address, the connection string is another account's, or the account does not
                 answer or let us.
         """
-        match = _URL.fullmatch(url)
-        if match is None:
-            raise MirrorError(f"not az://ACCOUNT/CONTAINER/PREFIX: {url}")
-        container = _service(match["account"]).get_container_client(match["container"])
+        container, prefix = open_container(url)
         if not container.exists():
             try:
                 container.create_container()
             except ResourceExistsError:
                 # Another machine was quicker.
-                return cls(container, match["prefix"])
-        return cls(container, match["prefix"])
+                return cls(container, prefix)
+        return cls(container, prefix)
 
     @_in_our_words()
     def steps(self) -> list[int]:
@@ -124,7 +111,7 @@ class BlobMirror:
             path = written / blob.name.removeprefix(place)
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("wb") as file:
-                self._container.download_blob(blob.name, max_concurrency=_CONNECTIONS).readinto(file)
+                self._container.download_blob(blob.name, max_concurrency=CONNECTIONS).readinto(file)
         if problems := check_manifest(written):
             shutil.rmtree(staging)
             raise DamagedCopyError(f"checkpoint-{step} in blob storage is damaged: {problems[0]}")
@@ -160,27 +147,4 @@ class BlobMirror:
             yield blob.name.removeprefix(self._prefix)
 
     def _put(self, name: str, data: Any, digest: str) -> None:  # noqa: ANN401 (bytes or a file, as the SDK takes them)
-        self._container.upload_blob(
-            name, data, overwrite=True, metadata={_DIGEST: digest}, max_concurrency=_CONNECTIONS
-        )
-
-
-def _service(account: str) -> BlobServiceClient:
-    sizes: dict[str, Any] = {
-        "max_block_size": _BLOCK_BYTES,
-        "max_single_put_size": _BLOCK_BYTES,
-        "max_chunk_get_size": _BLOCK_BYTES,
-    }
-    if connection := os.environ.get("AZURE_STORAGE_CONNECTION_STRING"):
-        service = BlobServiceClient.from_connection_string(connection, **sizes)
-        if service.account_name != account:
-            raise MirrorError(
-                f"AZURE_STORAGE_CONNECTION_STRING is not of the account {account}: {service.account_name}"
-            )
-        return service
-    url = f"https://{account}.blob.core.windows.net"
-    if token := os.environ.get("AZURE_STORAGE_SAS_TOKEN"):
-        return BlobServiceClient(url, credential=token.removeprefix("?"), **sizes)
-    from azure.identity import ManagedIdentityCredential
-
-    return BlobServiceClient(url, credential=ManagedIdentityCredential(), **sizes)
+        self._container.upload_blob(name, data, overwrite=True, metadata={_DIGEST: digest}, max_concurrency=CONNECTIONS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+WANTED = "wanted.json"
+"""Beside the checkpoints: the steps that the user asked for by number, which are never pruned."""
 SET_ASIDE = "set-aside-"
 TRASH = ".trash-"
 # Folders, names and what others write meanwhile (logs, the agent's state) beside the files themselves.
@@ -26,7 +29,8 @@ def prune(folder: Path, keep: int) -> list[Path]:
     Raises:
         OSError: The disk refused; nothing is lost by that but room.
     """
-    old = [*_complete(folder)[max(1, keep) :], *set_aside(folder)]
+    wanted = _wanted(folder)
+    old = [*(path for path in _complete(folder)[max(1, keep) :] if path.name not in wanted), *set_aside(folder)]
     for path in old:
         remove(path)
     return old
@@ -65,7 +69,8 @@ def make_room(folder: Path, needed_bytes: int) -> tuple[int, list[Path]]:
     short = lacking_bytes(folder, needed_bytes)
     if not short:
         return 0, removed
-    spare = [*set_aside(folder), *reversed(_complete(folder)[1:])]
+    wanted = _wanted(folder)
+    spare = [*set_aside(folder), *(path for path in reversed(_complete(folder)[1:]) if path.name not in wanted)]
     if sum(map(_bytes, spare)) < short:
         return short, removed
     for path in spare:
@@ -86,6 +91,13 @@ def lacking_bytes(folder: Path, needed_bytes: int) -> int:
 def newest_bytes(folder: Path) -> int:
     """Give the bytes of the newest checkpoint that has a manifest, 0 without one."""
     return next((_bytes(path) for path in _complete(folder)), 0)
+
+
+def _wanted(folder: Path) -> set[str]:
+    try:
+        return {f"checkpoint-{int(step)}" for step in json.loads((folder / WANTED).read_text())["steps"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
 
 
 def _complete(folder: Path) -> list[Path]:

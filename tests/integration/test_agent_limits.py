@@ -224,8 +224,12 @@ def _finish_a_model(run: AgentRun) -> str:
 
 
 def _tell_collected(run: AgentRun, manifest_sha256: str) -> None:
+    _tell(run, "collected", manifest_sha256)
+
+
+def _tell(run: AgentRun, word: str, manifest_sha256: str) -> None:
     (run.root / "control").mkdir(exist_ok=True)
-    (run.root / "control" / "collected").write_text(json.dumps({"manifest_sha256": manifest_sha256}))
+    (run.root / "control" / word).write_text(json.dumps({"manifest_sha256": manifest_sha256}))
 
 
 def test_once_the_model_is_home_a_limit_takes_everything(make: Callable[..., AgentRun], azure: AzureInside) -> None:
@@ -236,6 +240,24 @@ def test_once_the_model_is_home_a_limit_takes_everything(make: Callable[..., Age
     assert _fired(run) == "idle"
     wait_for(lambda: azure.deleted == [GROUP_ID], "the group to be deleted")
     assert azure.deallocated == []
+
+
+@pytest.mark.parametrize("there", [["collected"], ["delivered"], ["collected", "delivered"]])
+def test_two_destinations_must_both_have_it(
+    make: Callable[..., AgentRun], azure: AzureInside, there: list[str]
+) -> None:
+    """Home and blob storage are promised: with one of them alone the disk stays, with both everything goes."""
+    run = make(idle_seconds=0.5)
+    run.submit(run.python_step("mark()"), promised=["collected", "delivered"])
+    sha256 = _finish_a_model(run)
+    for word in there:
+        _tell(run, word, sha256)
+    run.start()
+    if len(there) == 2:
+        wait_for(lambda: azure.deleted == [GROUP_ID], "the group to be deleted")
+    else:
+        wait_for(lambda: azure.deallocated, "the machine to deallocate itself")
+        assert azure.deleted == []
 
 
 def test_a_model_that_is_not_home_keeps_its_disk(make: Callable[..., AgentRun], azure: AzureInside) -> None:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from templates.agent.manifest import check_manifest
-from templates.training.blob_mirror import BlobMirror, first_line
+from templates.training.blob_account import first_line
+from templates.training.blob_mirror import BlobMirror
 from templates.training.errors import DamagedCopyError, MirrorError
 from templates.training.metrics import Metrics
 from templates.training.mirror import fetch_newer

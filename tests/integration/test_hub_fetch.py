@@ -7,10 +7,12 @@ import pytest
 
 from remote.errors import GpuCheckError, TransferError
 from remote.gpus import all_reduce
-from remote.hub import fetch_from_hub
 from remote.layout import RunLayout
+from remote.pull import Pulled, pull
 from remote.session import Session
 from remote.transfer import send_bytes
+from runs.pulling import pull_request
+from runs.spec.sources import HubSource, parse_source
 from templates.zipapps import trainer_zipapp
 from tests.fakes.hub_server import HubRepo, HubServer, hub_server
 from tests.fakes.ssh_machine import SshMachine, ssh_machine
@@ -59,14 +61,15 @@ def target(machine: SshMachine, request: pytest.FixtureRequest) -> Path:
 
 @pytest.fixture
 def fetch(machine: SshMachine, hub: HubServer, target: Path, machine_python: Path) -> Iterator[Callable[..., str]]:
-    """`fetch_from_hub` with everything but the address."""
+    """`pull` with everything but the address."""
     with Session.connect(machine.endpoint, deadline_seconds=20) as session:
 
-        def call(uri: str, token: str | None = None) -> str:
-            layout = RunLayout(str(machine.workspace), "r")
-            return fetch_from_hub(
-                session, layout, str(machine_python), uri, str(target), token=token, endpoint=hub.url
-            )  # fmt: skip
+        def call(uri: str, token: str | None = None, ignore: tuple[str, ...] = ()) -> str:
+            layout, source = RunLayout(str(machine.workspace), "r"), parse_source(uri)
+            assert isinstance(source, HubSource)
+            request = pull_request(uri, source, {"HF_TOKEN": token} if token else {}, ignore=ignore)
+            done: Pulled = pull(session, layout, str(machine_python), request, str(target), endpoint=hub.url)
+            return done.path
 
         yield call
 
@@ -75,7 +78,7 @@ def _files(folder: Path) -> dict[str, bytes]:
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in folder.rglob("*")
-        if path.is_file() and ".cache" not in path.parts
+        if path.is_file() and not {".cache", ".llamalift-pull"} & set(path.parts)
     }
 
 
@@ -139,6 +142,35 @@ def test_a_hub_that_is_gone_is_no_success(fetch: Callable[..., str], hub: HubSer
     hub.repos.clear()
     with pytest.raises(TransferError):
         fetch("hf://datasets/lab/rows")
+
+
+def test_what_is_ignored_is_not_fetched(fetch: Callable[..., str], target: Path, hub: HubServer) -> None:
+    """Rules as in a .gitignore, with the last word; nothing of what they leave out is asked for."""
+    fetch("hf://lab/llama", ignore=("*", "!*.json", "!sub"))
+    assert set(_files(target)) == {"config.json"}
+    assert not [line for line in hub.requests if "safetensors" in line]
+    with pytest.raises(TransferError, match="left out by `ignore`"):
+        fetch("hf://lab/llama", ignore=("*",))
+
+
+@pytest.mark.parametrize("name", ["../up.json", "a/../../up.json", "/up.json", ".llamalift-pull/known.jsonl"])
+def test_a_hostile_hub_writes_nothing_outside(
+    fetch: Callable[..., str], hub: HubServer, target: Path, name: str
+) -> None:
+    """HF_ENDPOINT may be anybody: names that climb are refused before anything is written."""
+    hub.repos["models/lab/evil"] = HubRepo({"config.json": b"{}", name: b"x"})
+    with pytest.raises(TransferError, match="leads outside"):
+        fetch("hf://lab/evil")
+    assert not _files(target)
+    assert not (target.parent / "up.json").exists()
+
+
+def test_a_file_changed_on_the_disk_is_found(fetch: Callable[..., str], target: Path) -> None:
+    """The library believes what is there by its name; we compare, and fetch that file again."""
+    fetch("hf://lab/llama")
+    (target / "model.safetensors").write_bytes(bytes(len(WEIGHTS)))
+    fetch("hf://lab/llama")
+    assert _files(target)["model.safetensors"] == WEIGHTS
 
 
 def test_processes_can_reduce_together(machine: SshMachine, machine_python: Path) -> None:

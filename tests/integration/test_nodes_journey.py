@@ -69,6 +69,8 @@ def test_one_of_two_machines_is_killed(terminal: Terminal, tmp_path: Path) -> No
     run_id = terminal.run_id()
     limits = [_limits(terminal, run_id, machine) for machine in (1, 2)]
     assert limits[0] == limits[1]
+    (other,) = terminal.json("status", run_id)["others"]
+    assert (other["number"], other["phase"]) == (2, "running")
     os.kill(_machine_process(f"{run_id}-n2"), signal.SIGKILL)
     output, _ = up.communicate(timeout=600)
     assert up.returncode == 0, output

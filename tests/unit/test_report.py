@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
@@ -18,7 +19,9 @@ from cli.report.chart import axis, smoothed, steps_axis
 from cli.report.charts import further_charts, loss_chart
 from cli.report.png import HEIGHT, WIDTH
 from cli.report.svg import figure
+from cli.report.words import saves_rows
 from cli.report.write import write_report
+from runs.outlook import step_seconds
 from runs.report import make_report
 from runs.training_log import TrainingReader
 from runs.types import RunRow, RunState
@@ -31,6 +34,10 @@ if TYPE_CHECKING:
 
     from syrupy.assertion import SnapshotAssertion
 
+_NAMES = (
+    *("t", "step", "total_steps", "start_step", "save_steps", "loss", "learning_rate", "mfu"),
+    *("seconds", "bytes", "text", "name", "stage", "of", "rows"),
+)
 # What HTML closes by itself.
 _VOID = frozenset({"meta", "line", "polyline"})
 
@@ -210,3 +217,24 @@ def test_a_smoothed_curve_stays_within_the_curve(values: list[float]) -> None:
     assert len(mean) == len(values)
     assert min(values) - 1e-6 <= min(mean)
     assert max(mean) <= max(values) + 1e-6
+
+
+_STRANGE: tuple[object, ...] = (
+    None, True, -1, 0, 0.0, -0.5, 1e308, -1e308, float("inf"), float("nan"), 10**400, "words", [], [1, 10**400], {},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("strange", _STRANGE, ids=lambda value: repr(value)[:20])
+def test_whatever_a_machine_writes_is_read_and_drawn(strange: object, tmp_path: Path) -> None:
+    """Values of any kind and size, in any place: what makes no sense is left out, and nothing breaks."""
+    file = tmp_path / "metrics.jsonl"
+    kinds = ("step", "plan", "save", "data", "note", "problem", "phase", "stage", "drained", strange)
+    events = [{"event": kind, "step": 5, "t": NOW, name: strange} for kind in kinds for name in _NAMES]
+    steps = [{"event": "step", "step": number, "t": NOW + number, "loss": 1.0} for number in (1, 2)]
+    file.write_text("".join(json.dumps(event) + "\n" for event in (*events, *steps)))
+    for training in TrainingReader(file).read():
+        assert len({len(column) for column in training.columns.values()}) == 1
+        charts = [loss_chart(training), *further_charts(training)]
+        assert all(figure(chart) for chart in charts if chart is not None)
+        step_seconds(training)
+        saves_rows(training)

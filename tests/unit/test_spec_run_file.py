@@ -13,7 +13,7 @@ from runs.errors import SpecError
 from runs.spec.flags import known_flags, to_words, wrong_flag
 from runs.spec.load import load_run_file, load_run_text
 from runs.spec.run_file import RunFile
-from runs.spec.sources import HubSource, LocalSource, parse_source
+from runs.spec.sources import AnySource, BlobSource, GitSource, HubSource, LocalSource, WebSource, parse_source
 from templates.training.flags import translate
 from templates.training.hardware import Hardware
 from templates.training.save_schedule import ShrinkSchedule
@@ -140,9 +140,15 @@ def test_every_accepted_flag_is_known_to_the_trainer() -> None:
         ("hf://a/b", HubSource("a/b", is_dataset=False, revision=None, file=None)),
         ("hf://a/b@v1.0", HubSource("a/b", is_dataset=False, revision="v1.0", file=None)),
         ("hf://datasets/a/b@main/c/d.json", HubSource("a/b", is_dataset=True, revision="main", file="c/d.json")),
+        ("https://h/a/b%20c.json?x=1#y", WebSource("https://h/a/b%20c.json?x=1", "b c.json")),
+        ("http://127.0.0.1:80/x.tar.gz", WebSource("http://127.0.0.1:80/x.tar.gz", "x.tar.gz")),
+        ("az://acc/con", BlobSource("acc", "con", "")),
+        ("az://acc/con/a b/c.json", BlobSource("acc", "con", "a b/c.json")),
+        ("git+https://h/a/b", GitSource("https://h/a/b", None, None)),
+        ("git+https://h/a/b.git@refs/pr/1#c/d.json", GitSource("https://h/a/b.git", "refs/pr/1", "c/d.json")),
     ],
 )
-def test_sources_say_where_they_are(text: str, source: LocalSource | HubSource) -> None:
+def test_sources_say_where_they_are(text: str, source: AnySource) -> None:
     """Paths and Hub addresses are told apart by their scheme."""
     assert parse_source(text) == source
 

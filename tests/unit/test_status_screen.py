@@ -22,6 +22,7 @@ from remote.agent import (
 from runs.cost import CostLine, RunCost
 from runs.facts import Collected, Rented
 from runs.journal.charges import Component
+from runs.other_machines import OtherMachine
 from runs.stages.train import describe
 from runs.status import RunStatus
 from runs.switches import Switch
@@ -138,3 +139,18 @@ def test_columns_are_as_wide_as_their_widest_cell(
     monkeypatch.setenv("NO_COLOR", "1")
     print_columns(("A", "B"), [("long cell", "x"), ("y", "z")], colours=[("", "red"), ("", "")])
     assert capsys.readouterr().out == "A          B\nlong cell  x\ny          z\n"
+
+
+def test_each_of_several_machines_has_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """What it does beside the first one, or why it says nothing."""
+    rented = Rented("/vm2", "127.1.2.4", 2222, "llama", "eastus", None)
+    others = (
+        OtherMachine(2, rented, "running"),
+        OtherMachine(3, rented, "failed", "the disk is full"),
+        OtherMachine(4, rented, silence="it does not answer"),
+    )
+    print_status(replace(seen(StageState.RUNNING, agent=an_agent("running")), others=others))
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "machine 2 llama@127.1.2.4:2222, trains beside the first" in lines
+    assert "machine 3 llama@127.1.2.4:2222, failed: the disk is full" in lines
+    assert "machine 4 llama@127.1.2.4:2222, silent: it does not answer" in lines
