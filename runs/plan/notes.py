@@ -30,8 +30,11 @@ def notes_of(spec: RunFile, figures: Figures, cost: Cost, region: str) -> Iterat
     size, steps = figures.size, figures.steps
     if steps is None:
         yield "the number of rows is known only when the data is on the machine: no steps, no save schedule yet"
-    if spec.data.rule_sets:
-        yield f"the data is curated on the machine before it is trained on, by: {', '.join(spec.data.rule_sets)}"
+    for training in spec.trainings:
+        if training.data.rule_sets:
+            whose = f"the data of {training.stage_name}" if spec.stages else "the data"
+            rules = ", ".join(training.data.rule_sets)
+            yield f"{whose} is curated on the machine before it is trained on, by: {rules}"
     if not size.gpus and spec.train.fp16:
         yield "fp16 is asked for, but the machine has no GPU: the trainer takes bf16 or fp32 and says so"
     if "wandb" in spec.train.report_to and "WANDB_API_KEY" not in spec.secrets:
