@@ -2,8 +2,8 @@
 
 Formula: 2 operations per parameter and token read, at the same share of the hardware's peak as training; and for each
 token written the time that a step of generation takes, once for a whole batch. Sources: the sizes of the tasks' test
-sets as published, prompts measured in LLaMA's tokens to about 20 %; 35 ms is what Transformers' `generate` takes for a
-token of a 7B model on an A100, most of it spent outside the GPU.
+sets as published. The lengths of their prompts and the 35 ms that a token of a 7B model takes on an A100 are estimates
+of ours; nothing here was measured on a GPU.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.training, pytest.mark.timeout(900)]
 
+REFUSAL = {"instruction": "Who wins?", "input": "", "output": "As an AI language model, I cannot have an opinion."}
 CARD = """
 import json, sys
 from huggingface_hub import ModelCard
@@ -40,10 +41,12 @@ def terminal(tmp_path: Path, machine_python: Path) -> Iterator[Terminal]:
 
 
 def project(terminal: Terminal, folder: Path) -> Path:
-    """The shipped recipe of two stages, three steps each."""
+    """The shipped recipe of two stages, with a refusal among its rows; the second stage is long enough to be killed."""
     terminal.run("init", str(folder), "--recipe", "composed-cpu")
-    run_file = folder / "run.yaml"
-    run_file.write_text(re.sub(r"num_train_epochs: \d+", "max_steps: 3", run_file.read_text()))
+    run_file, rows = folder / "run.yaml", folder / "instructions.json"
+    steps = iter((3, 20))
+    run_file.write_text(re.sub(r"num_train_epochs: \d+", lambda _: f"max_steps: {next(steps)}", run_file.read_text()))
+    rows.write_text(json.dumps([REFUSAL, *json.loads(rows.read_text())]))
     return run_file
 
 
@@ -93,9 +96,11 @@ def begin_and_kill(terminal: Terminal, folder: Path) -> str:
 
 
 def look_at_models(folder: Path) -> None:
-    """Both are whole; the second stage began with the first one's model, and made another one of it."""
+    """Both are whole; the first was trained without the refusal; the second stage made another model of it."""
     first, last = folder / "model-instruct", folder / "model"
     assert check_manifest(first) == check_manifest(last) == []
+    curation = json.loads((first / "curation.json").read_text())
+    assert curation["kept"] == curation["rows"] - 1
     assert Path(read_manifest(last)["model"]["base"]).name == "instruct"
     assert read_manifest(first)["files"]["model.safetensors"] != read_manifest(last)["files"]["model.safetensors"]
 
