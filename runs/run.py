@@ -256,6 +256,7 @@ class Run:
         """Where the run stands: what the journal knows, and what the machine says in one SSH round trip."""
         from runs.status import look
 
+        self._refresh()
         return look(self)
 
     def log(self, *, follow: bool = False) -> Iterator[bytes]:
@@ -266,7 +267,12 @@ class Run:
         """
         from runs.logs import read_log
 
+        self._refresh()
         return read_log(self, follow=follow)
+
+    def _refresh(self) -> None:
+        """A run that has ended since it was opened has no machine to ask."""
+        self.row = self.journal.run(self.run_id)
 
     def cost(self) -> RunCost:
         """What the run has cost until now, component by component; no cloud is asked."""

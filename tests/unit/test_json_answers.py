@@ -6,7 +6,7 @@ import ast
 import inspect
 import json
 import time
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -140,3 +140,12 @@ def test_the_pages_have_every_answer_and_every_event() -> None:
     assert [command for command, one in ANSWERS.items() if one.form != "one object a line, as things happen"
             and f"`llamalift {command} --json`" not in page] == []  # fmt: skip
     assert all(f"## `{kind}`" in events_markdown() for kind in ("run", "stage-progress", "error", "end"))
+
+
+def test_a_run_that_has_ended_since_asks_no_machine(run: Run) -> None:
+    """Whoever holds a `Run` while it ends gets its log and its status from here."""
+    run.row = replace(run.row, state=RunState.ACTIVE)
+    assert list(run.log()) == []
+    assert run.row.state is RunState.ENDED
+    run.row = replace(run.row, state=RunState.ACTIVE)
+    assert run.status().row.state is RunState.ENDED
