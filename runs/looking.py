@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from remote.session import Session
     from runs.context import RunContext
 
-_ENDED = frozenset({"done", "failed", "stopped"})
+ENDED = frozenset({"done", "failed", "stopped"})
 
 
 def look_at(context: RunContext, session: Session, log: LogCopy) -> AgentStatus:
@@ -31,7 +31,7 @@ def look_at(context: RunContext, session: Session, log: LogCopy) -> AgentStatus:
     while True:
         before = log.size, metrics.size
         status = _look(context, session, log, metrics)
-        if status.phase not in _ENDED or (log.size, metrics.size) == before or _is_whole(status):
+        if status.phase not in ENDED or (log.size, metrics.size) == before or _is_whole(status):
             return status
 
 

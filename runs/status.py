@@ -11,11 +11,11 @@ from remote.errors import RemoteError
 from runs.backstop import arm_if_due
 from runs.cost import RunCost, cost_of_run
 from runs.evictions import Eviction, evictions_of
-from runs.facts import Collected, Decided, Leaving, Pausing, Prepared, Rented
+from runs.facts import Collected, Decided, Leaving, Pausing, Prepared, Rented, Submitted
 from runs.history import metrics_file
 from runs.journal.charges import Component, charges_of
 from runs.log_copy import LogCopy
-from runs.looking import look_at
+from runs.looking import ENDED, look_at
 from runs.other_machines import OtherMachine, look_at_others
 from runs.outlook import Outlook, outlook
 from runs.power import try_settle_power
@@ -87,7 +87,8 @@ class RunStatus:
 class Lookout:
     """Looks at one run again and again over one connection; to be closed, or used with `with`.
 
-    A machine that falls silent keeps what it said last, with its age, and is knocked at again with each look.
+    A machine that falls silent keeps what it said last, with its age, and is knocked at again with each look. Once its
+    job has ended it is asked no more, unless another is handed over: looking must not keep an idle machine alive.
     """
 
     def __init__(self, run: Run, *, connect_seconds: float = _CONNECT_SECONDS) -> None:
@@ -97,6 +98,7 @@ class Lookout:
         self._open = ExitStack()
         self._context: RunContext | None = None
         self._heard: tuple[AgentStatus, float] | None = None
+        self._heard_of: Submitted | None = None
         self._off_since: float | None = None
         self._asked_cloud_at = 0.0
 
@@ -123,7 +125,7 @@ class Lookout:
         silence = self._ask(self._working()) if row.state is RunState.ACTIVE else ""
         if row.state is not RunState.ACTIVE:
             self._heard = None
-        self._find_off_since(silence)
+        self._find_off_since(is_silent=bool(silence) or self._is_over())
         agent, heard_at = self._heard or (None, None)
         pausing, decided = journal.get(run_id, Pausing), journal.get(run_id, Decided)
         cost = cost_of_run(journal, run_id) if decided else None
@@ -155,30 +157,36 @@ class Lookout:
 
     def _ask(self, context: RunContext) -> str:
         """Ask the machine; gives why it said nothing."""
-        if context.get(Prepared) is None:
+        if context.get(Prepared) is None or self._is_over():
             return ""
         pausing = context.get(Pausing)
         if pausing is not None and pausing.is_done and pausing.deadline_at is None:
             return "the run is paused"
         try:
             session = context.session(deadline_seconds=self._connect_seconds)
+            submitted = context.get(Submitted)
             self._heard = look_at(context, session, LogCopy(context.folder / "train.log")), time.time()
+            self._heard_of = submitted
         except RemoteError as error:
             context.hang_up()
             return masker_for(context.spec.secrets).text(str(error))
         arm_if_due(context)
         return ""
 
+    def _is_over(self) -> bool:
+        is_same = self._heard_of == self._run.journal.get(self._run.run_id, Submitted)
+        return self._heard is not None and self._heard[0].phase in ENDED and is_same
+
     def _look_at_others(self) -> tuple[OtherMachine, ...]:
         context = self._working()
         pausing = context.get(Pausing)
-        if pausing is not None and pausing.is_done and pausing.deadline_at is None:
+        if self._is_over() or (pausing is not None and pausing.is_done and pausing.deadline_at is None):
             return ()
         return look_at_others(context, self._connect_seconds)
 
-    def _find_off_since(self, silence: str) -> None:
+    def _find_off_since(self, *, is_silent: bool) -> None:
         """Since when the machine is deallocated, as far as anybody knows; the journal is put right on the way."""
-        if not silence:
+        if not is_silent:
             self._off_since, self._asked_cloud_at = None, 0.0
         elif time.monotonic() - self._asked_cloud_at >= _ASK_CLOUD_SECONDS or not self._asked_cloud_at:
             try_settle_power(self._working())

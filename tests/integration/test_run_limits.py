@@ -144,6 +144,20 @@ def test_looks_share_a_connection_ask_no_cloud_and_tell_their_age(run: Run, cont
         assert back.heard_at > second.heard_at
 
 
+def test_looking_on_after_the_job_has_ended_keeps_no_idle_machine_alive(run: Run) -> None:
+    """Each question to the agent postpones its idle limit; a watch that is left open asks no more."""
+    with Lookout(run) as lookout:
+        agent = lookout.look().agent
+        assert agent is not None
+        ended = replace(agent, phase="done"), time.time()
+        lookout._heard = ended
+        later = lookout.look()
+        assert (later.agent, later.heard_at, later.silence) == (*ended, "")
+
+        run.journal.put(run.run_id, Submitted(time.time(), number=2))
+        assert lookout.look().heard_at != ended[1]
+
+
 def test_an_extension_reaches_journal_cloud_and_machine(run: Run, context: RunContext) -> None:
     """The agent's limits, the tag by which others find the run, the auto-shutdown: all move; asking is enough once."""
     before = context.require(Decided)
