@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Role = Literal["system", "user", "assistant"]
 
-_ROLES: dict[object, Role] = {
+_ROLES: dict[str, Role] = {
     "system": "system",
     "user": "user",
     "human": "user",
@@ -145,9 +145,10 @@ def _turn(entry: object, name: str, place: str) -> Turn:
     speaker, said = _LISTS[name]
     if not isinstance(entry, dict):
         raise DataError(f"a turn must be an object with {speaker} and {said}: {place}")
-    role, text = _ROLES.get(entry.get(speaker)), entry.get(said)
+    who, text = entry.get(speaker), entry.get(said)
+    role = _ROLES.get(who) if isinstance(who, str) else None
     if role is None:
-        raise DataError(f"{speaker} must be one of {', '.join(map(str, _ROLES))}: {place}")
+        raise DataError(f"{speaker} must be one of {', '.join(_ROLES)}: {place}")
     if not isinstance(text, str):
         raise DataError(f"{said} must be a text: {place}")
     if not text.strip() and role != "system":

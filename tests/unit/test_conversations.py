@@ -58,6 +58,7 @@ def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
         (json.dumps([{"messages": [{"role": "user", "content": "x"}]}]), "nobody answers: .*, row 1"),
         (json.dumps([{"messages": [5]}]), "an object with role and content: .*, row 1, turn 1"),
         (json.dumps([{"conversations": [{"from": "tool", "value": "x"}]}]), "from must be one of .*, row 1, turn 1"),
+        (json.dumps([{"conversations": [{"from": ["gpt"], "value": "x"}]}]), "from must be one of .*, row 1, turn 1"),
         (json.dumps([{"conversations": [{"from": "gpt", "value": "x"}]}]), "expected the user to speak, .* turn 1"),
         (json.dumps([{"messages": [{"role": "user", "content": None}]}]), "content must be a text: .*, turn 1"),
         (json.dumps([{"messages": [{"role": "user", "content": " "}]}]), "content is empty: .*, turn 1"),
