@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from runs.plan.steps import DataSize
     from runs.spec.train import Train
 
-# Share of the slots that hold tokens. Padded and grouped: measured once with 1,200 rows of log-normal length; `make bench
-# NAME=throughput` measures them anew. Packs are full but for a remainder.
+# Share of the slots that hold tokens. Padded and grouped: measured once with 1,200 rows of log-normal length;
+# `make bench NAME=throughput` measures them anew. Packs are full but for a remainder.
 FILL: dict[Packing, float] = {
     "none": PADDED_FILL, "group_by_length": 0.918, "flat": 1.0, "bfd": 0.99, "bfd_split": 0.99, "wrapped": 1.0,
 }  # fmt: skip
