@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,13 +26,20 @@ def against_base(folder: Path, facts: Mapping[str, Any]) -> tuple[list[str], str
     Returns:
         What is wrong, and what was compared.
     """
-    shapes = shapes_in(folder)
+    base = shapes_in(Path(facts["base"]))
+    shapes = _once(shapes_in(folder), base, folder)
     count, expected, before = _count(shapes), facts["parameters"], facts["base_parameters"]
     problems = [] if count == expected else [f"{count:,} parameters instead of {expected:,}"]
-    base = shapes_in(Path(facts["base"]))
     problems += _misshaped(shapes, base, facts["added_tokens"])
     grown = f": {facts['added_tokens']} token added to the vocabulary" if expected != before else ""
     return problems, f"{count:,} parameters, the base has {before:,}{grown}"
+
+
+def _once(shapes: Shapes, base: Shapes, folder: Path) -> Shapes:
+    """Leave out the copy of a matrix that serves twice: gathered under DeepSpeed, such a model is written with both."""
+    if not base or not json.loads((folder / "config.json").read_text()).get("tie_word_embeddings"):
+        return shapes
+    return {name: shape for name, shape in shapes.items() if name in base or len(shape) != 2}
 
 
 def _misshaped(shapes: Shapes, base: Shapes, added_tokens: int) -> Iterator[str]:
