@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -24,6 +25,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Nobody listens there: tests that plan a model of the Hub must not ask the real one.
 os.environ.setdefault("HF_ENDPOINT", "http://127.0.0.1:9")
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and the commands that they try inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("untimed", deadline=None)

@@ -92,7 +92,7 @@ def test_the_metrics_come_along_when_they_are_asked_for(run: AgentRun) -> None:
     (run.root / "metrics.jsonl").write_bytes(b'{"event": "step"}\n')
     assert "metrics" not in run.status()
     piece = run.status(metrics_from=10)["metrics"]
-    assert (piece["from"], piece["to"], base64.b64decode(piece["data"])) == (10, 18, b'step"}\n')
+    assert (piece["from"], piece["to"], base64.b64decode(piece["data"])) == (10, 18, b'"step"}\n')
 
 
 def test_a_log_that_is_shorter_than_before_is_read_from_its_beginning(run: AgentRun) -> None:

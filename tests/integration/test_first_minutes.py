@@ -51,7 +51,7 @@ def test_a_recipe_for_azure_asks_for_model_data_and_spot(environment: dict[str, 
     """Each answer stands in the file, with the recipe's comments around it; a path from here is one from there."""
     (tmp_path / "mine.jsonl").write_text('{"instruction": "a", "output": "b"}\n')
     answers = [
-        ("start from", "9\n"), ("one of 1 to 3", "wizardlm-7b\n"), ("base model", "\n"), ("data (", "mine.jsonl\n"),
+        ("start from", "9\n"), ("one of 1 to 4", "wizardlm-7b\n"), ("base model", "\n"), ("data (", "mine.jsonl\n"),
         ("spot machine", "y\n"),
     ]  # fmt: skip
     talked = typed(["init", "wizard", "--name", "mine"], answers, environment, tmp_path)

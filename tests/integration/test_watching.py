@@ -62,7 +62,7 @@ class Pty:
     def interrupt(self) -> int:
         """Ctrl-C; gives the exit code."""
         os.killpg(self.process.pid, signal.SIGINT)
-        self.read_until(lambda out: out.split(_BACK)[-1].endswith(b"\n"), "its last line")
+        self.read_until(lambda out: _BACK in out and out.split(_BACK)[-1].endswith(b"\n"), "its last line")
         code = self.process.wait(_DEADLINE_SECONDS)
         os.close(self.master)
         return code
