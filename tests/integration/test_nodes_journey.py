@@ -53,7 +53,7 @@ def _machine_process(host: str) -> int:
 def _limits(terminal: Terminal, run_id: str, machine: int) -> dict[str, Any]:
     """What a machine's own dead-man switch goes by."""
     file = f"/workspace/llamalift/{run_id}/run.json"
-    settings = json.loads(terminal.run("ssh", run_id, "--machine", str(machine), "--", "cat", file).stdout)
+    settings = json.loads(terminal.run("ssh", "--machine", str(machine), run_id, "--", "cat", file).stdout)
     return {name: settings[name] for name in ("deadline_at", "dollars_cap", "dollars_per_hour", "idle_seconds")}
 
 
