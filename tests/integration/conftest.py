@@ -1,4 +1,4 @@
-"""What integration tests share, each for one module: an emulator, emptied after each test, and an OpenSSH server."""
+"""What integration tests share: for each module an emulator, an OpenSSH server, an Azurite; for a test a terminal."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.fakes.azurite import azurite
 from tests.fakes.ledgers import MemoryLedger
 from tests.fakes.rehearsed import RUN_ID, machine_request, silent
 from tests.fakes.ssh_machine import ssh_machine
+from tests.fakes.terminal import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,3 +69,22 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshMachine]:
 def there(machine: SshMachine, request: pytest.FixtureRequest) -> Path:
     """A folder of its own on the machine, which happens to be this computer."""
     return machine.workspace / str(request.node.name)
+
+
+@pytest.fixture(scope="module")
+def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One Azurite for the module."""
+    with azurite(tmp_path_factory.mktemp("azurite")) as string:
+        yield string
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, machine_python: Path) -> Iterator[Terminal]:
+    """A terminal with a state folder of its own; the training environment is the one that all tests share."""
+    made = Terminal(tmp_path / "state", {"LLAMALIFT_ENVIRONMENT_CACHE": str(machine_python.parents[2])})
+    yield made
+    made.close()
+    for line in made.json("ls"):
+        if line["state"] != "ended":
+            made.run("down", "--discard", line["run_id"])
+    assert made.processes() == []

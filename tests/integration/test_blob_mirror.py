@@ -18,22 +18,14 @@ from templates.training.blob_mirror import BlobMirror
 from templates.training.errors import DamagedCopyError, MirrorError
 from templates.training.metrics import Metrics
 from templates.training.mirror import fetch_newer
-from tests.fakes.azurite import ACCOUNT, azurite
+from tests.fakes.azurite import ACCOUNT
 from tests.fakes.written_checkpoints import same_content, steps_in, write_checkpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 MIB = 1 << 20
 _numbers = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """One Azurite for the module."""
-    with azurite(tmp_path_factory.mktemp("azurite")) as string:
-        yield string
 
 
 @pytest.fixture

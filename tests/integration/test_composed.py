@@ -7,15 +7,12 @@ import os
 import re
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from templates.agent.manifest import check_manifest, read_manifest
 from tests.fakes.terminal import Terminal, wait_until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 pytestmark = [pytest.mark.training, pytest.mark.timeout(900)]
 
@@ -26,18 +23,6 @@ from huggingface_hub import ModelCard
 card = ModelCard.load(sys.argv[1])
 print(json.dumps({"data": card.data.to_dict(), "text": card.text}))
 """
-
-
-@pytest.fixture
-def terminal(tmp_path: Path, machine_python: Path) -> Iterator[Terminal]:
-    """A terminal with a state folder of its own; the training environment is the one that all tests share."""
-    made = Terminal(tmp_path / "state", {"LLAMALIFT_ENVIRONMENT_CACHE": str(machine_python.parents[2])})
-    yield made
-    made.close()
-    for line in made.json("ls"):
-        if line["state"] != "ended":
-            made.run("down", "--discard", line["run_id"])
-    assert made.processes() == []
 
 
 def project(terminal: Terminal, folder: Path) -> Path:

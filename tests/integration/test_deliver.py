@@ -14,23 +14,15 @@ import pytest
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
 from templates.agent.manifest import NAME, build_manifest, write_manifest
-from tests.fakes.azurite import ACCOUNT, azurite
+from tests.fakes.azurite import ACCOUNT
 from tests.fakes.pull_program import pull
 from tests.fakes.written_checkpoints import write_checkpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 WEIGHTS = os.urandom(9 << 20)
 _numbers = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """One Azurite for the module."""
-    with azurite(tmp_path_factory.mktemp("azurite")) as string:
-        yield string
 
 
 @pytest.fixture

@@ -16,11 +16,11 @@ from runs.facts import Curated
 from runs.journal import Journal
 from runs.state_folder import StateFolder
 from tests.fakes.planted_run import PlantedRun, blind_spots
-from tests.fakes.terminal import Terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.fakes.terminal import Terminal
 
 pytestmark = [pytest.mark.training, pytest.mark.timeout(900)]
 
@@ -31,18 +31,6 @@ model, tokenizer = AutoModelForCausalLM.from_pretrained(sys.argv[1]), AutoTokeni
 ids = tokenizer("Below is an instruction", return_tensors="pt")
 print(model.generate(**ids, max_new_tokens=5, do_sample=False).shape[1] - ids["input_ids"].shape[1])
 """
-
-
-@pytest.fixture
-def terminal(tmp_path: Path, machine_python: Path) -> Iterator[Terminal]:
-    """A terminal with a state folder of its own; the training environment is the one that all tests share."""
-    made = Terminal(tmp_path / "state", {"LLAMALIFT_ENVIRONMENT_CACHE": str(machine_python.parents[2])})
-    yield made
-    made.close()
-    for line in made.json("ls"):
-        if line["state"] != "ended":
-            made.run("down", "--discard", line["run_id"])
-    assert made.processes() == []
 
 
 def project(terminal: Terminal, folder: Path, *, epochs: int | None = None) -> Path:

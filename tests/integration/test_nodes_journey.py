@@ -15,22 +15,9 @@ from tests.fakes.terminal import Terminal, wait_until
 from tests.fakes.training_run import children
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = [pytest.mark.training, pytest.mark.timeout(900)]
-
-
-@pytest.fixture
-def terminal(tmp_path: Path, machine_python: Path) -> Iterator[Terminal]:
-    """A terminal with a state folder of its own; the training environment is the one that all tests share."""
-    made = Terminal(tmp_path / "state", {"LLAMALIFT_ENVIRONMENT_CACHE": str(machine_python.parents[2])})
-    yield made
-    made.close()
-    for line in made.json("ls"):
-        if line["state"] != "ended":
-            made.run("down", "--discard", line["run_id"])
-    assert made.processes() == []
 
 
 def _project(terminal: Terminal, folder: Path) -> Path:

@@ -12,22 +12,14 @@ from azure.storage.blob import BlobServiceClient, ContainerClient, ContentSettin
 
 from templates.agent.manifest import NAME, build_manifest, write_manifest
 from templates.training.pull.staged import CELL_BYTES
-from tests.fakes.azurite import ACCOUNT, azurite
+from tests.fakes.azurite import ACCOUNT
 from tests.fakes.pull_program import Answer, pull
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 BIG = os.urandom(2 * CELL_BYTES + 77)
 _numbers = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """One Azurite for the module."""
-    with azurite(tmp_path_factory.mktemp("azurite")) as string:
-        yield string
 
 
 @pytest.fixture
