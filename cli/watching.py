@@ -10,6 +10,7 @@ import json
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from runs.run import Run
@@ -78,12 +79,11 @@ def watch_run(run: str, *, as_json: bool) -> None:
     looking = Looking(lookout)
     looking.start()
     try:
-        if as_json or not data().is_terminal:
-            _write_lines(looking, as_json=as_json)
-        else:
-            _draw(looking)
-    except KeyboardInterrupt:
-        pass  # how watching usually ends
+        with suppress(KeyboardInterrupt):  # how watching usually ends
+            if as_json or not data().is_terminal:
+                _write_lines(looking, as_json=as_json)
+            else:
+                _draw(looking)
     finally:
         looking.stop()
     if looking.error is not None:

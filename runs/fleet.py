@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runs.cost import cost_of_run
-from runs.facts import Decided, Leaving, Pausing, Prepared, Trained
+from runs.facts import Decided, Pausing, Trained
 from runs.journal import Journal
+from runs.looking import job_of, look_at
 from runs.overview import overview
 
 if TYPE_CHECKING:
@@ -74,10 +75,7 @@ def fleet(state: StateFolder, *, connect_seconds: float = _CONNECT_SECONDS) -> l
 
 
 def _has_machine(journal: Journal, line: OverviewLine) -> bool:
-    if line.state == "ended" or journal.get(line.run_id, Leaving) is not None:
-        return False
-    pausing = journal.get(line.run_id, Pausing)
-    return journal.get(line.run_id, Prepared) is not None and (pausing is None or pausing.deadline_at is not None)
+    return line.state != "ended" and job_of(journal, line.run_id) is not None
 
 
 def _look(state: StateFolder, journal: Journal, run_ids: Sequence[str], connect_seconds: float) -> dict[str, _Heard]:
@@ -98,7 +96,6 @@ def _ask(run: Run, connect_seconds: float) -> _Heard:
     from remote.errors import RemoteError
     from remote.session import Session
     from runs.log_copy import LogCopy
-    from runs.looking import look_at
 
     try:
         with (

@@ -1,19 +1,40 @@
-"""One look at the machine: its status without secrets, and what is new in log and metrics kept on this computer."""
+"""Looking at the machine: whether there is one, its status without secrets, and what is new in log and metrics."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runs.facts import Leaving, Pausing, Prepared, Rented, Submitted
 from runs.log_copy import LogCopy
 from runs.masking import masked_status
 from runs.training_log import METRICS_FILE
+from runs.types import RunState
 
 if TYPE_CHECKING:
     from remote.agent import AgentStatus
     from remote.session import Session
     from runs.context import RunContext
+    from runs.journal import Journal
 
-ENDED = frozenset({"done", "failed", "stopped"})
+_ENDED = frozenset({"done", "failed", "stopped"})
+
+
+def job_of(journal: Journal, run_id: str) -> tuple[object, ...] | None:
+    """What tells one job on one machine from the next; None where there is no machine to ask."""
+    if journal.run(run_id).state is not RunState.ACTIVE or journal.get(run_id, Leaving) is not None:
+        return None
+    pausing, prepared = journal.get(run_id, Pausing), journal.get(run_id, Prepared)
+    if prepared is None or (pausing is not None and pausing.deadline_at is None):
+        return None
+    return journal.get(run_id, Rented), journal.get(run_id, Submitted)
+
+
+def is_over(status: AgentStatus) -> bool:
+    """There is nothing new to hear until there is another job, and asking on would keep an idle machine alive.
+
+    A job that was stopped is not over: after an eviction it goes on, as the same one.
+    """
+    return status.phase in {"done", "failed"}
 
 
 def look_at(context: RunContext, session: Session, log: LogCopy) -> AgentStatus:
@@ -31,7 +52,7 @@ def look_at(context: RunContext, session: Session, log: LogCopy) -> AgentStatus:
     while True:
         before = log.size, metrics.size
         status = _look(context, session, log, metrics)
-        if status.phase not in ENDED or (log.size, metrics.size) == before or _is_whole(status):
+        if status.phase not in _ENDED or (log.size, metrics.size) == before or _is_whole(status):
             return status
 
 

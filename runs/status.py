@@ -11,11 +11,11 @@ from remote.errors import RemoteError
 from runs.backstop import arm_if_due
 from runs.cost import RunCost, cost_of_run
 from runs.evictions import Eviction, evictions_of
-from runs.facts import Collected, Decided, Leaving, Pausing, Prepared, Rented, Submitted
+from runs.facts import Collected, Decided, Leaving, Pausing, Prepared, Rented
 from runs.history import metrics_file
 from runs.journal.charges import Component, charges_of
 from runs.log_copy import LogCopy
-from runs.looking import ENDED, look_at
+from runs.looking import is_over, job_of, look_at
 from runs.other_machines import OtherMachine, look_at_others
 from runs.outlook import Outlook, outlook
 from runs.power import try_settle_power
@@ -98,7 +98,7 @@ class Lookout:
         self._open = ExitStack()
         self._context: RunContext | None = None
         self._heard: tuple[AgentStatus, float] | None = None
-        self._heard_of: Submitted | None = None
+        self._heard_of: tuple[object, ...] | None = None
         self._off_since: float | None = None
         self._asked_cloud_at = 0.0
 
@@ -164,9 +164,9 @@ class Lookout:
             return "the run is paused"
         try:
             session = context.session(deadline_seconds=self._connect_seconds)
-            submitted = context.get(Submitted)
+            job = job_of(context.journal, context.run_id)
             self._heard = look_at(context, session, LogCopy(context.folder / "train.log")), time.time()
-            self._heard_of = submitted
+            self._heard_of = job
         except RemoteError as error:
             context.hang_up()
             return masker_for(context.spec.secrets).text(str(error))
@@ -174,8 +174,9 @@ class Lookout:
         return ""
 
     def _is_over(self) -> bool:
-        is_same = self._heard_of == self._run.journal.get(self._run.run_id, Submitted)
-        return self._heard is not None and self._heard[0].phase in ENDED and is_same
+        if self._heard is None or not is_over(self._heard[0]):
+            return False
+        return self._heard_of == job_of(self._run.journal, self._run.run_id)
 
     def _look_at_others(self) -> tuple[OtherMachine, ...]:
         context = self._working()

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Self
 
 from remote.errors import RemoteError
 from runs.errors import RunError
-from runs.facts import Leaving, Pausing, Prepared, Rented, Submitted
 from runs.log_copy import LogCopy
-from runs.types import RunState
+from runs.looking import is_over, job_of, look_at
 
 if TYPE_CHECKING:
     from remote.agent import AgentStatus
@@ -85,7 +84,7 @@ class Watcher:
         due = max(every_seconds, machine.pause_seconds)
         if machine.looked_at - machine.asked_at < due and machine.asked_at:
             return machine.heard
-        job = _job_of(run)
+        job = job_of(run.journal, run.run_id)
         if job is None:
             return replace(machine.heard, silence="")
         if machine.job == job and _is_over(machine.heard):
@@ -135,7 +134,6 @@ class Watcher:
 
 def _look(run: Run, machine: _Machine) -> AgentStatus:
     from remote.session import Session
-    from runs.looking import look_at
 
     with run.context() as context:
         if machine.session is None:
@@ -150,17 +148,6 @@ def _hang_up(machine: _Machine) -> None:
             session.close()
 
 
-def _job_of(run: Run) -> tuple[object, ...] | None:
-    """What tells one job on one machine from the next; None where there is no machine to ask."""
-    journal, run_id = run.journal, run.run_id
-    if journal.run(run_id).state is not RunState.ACTIVE or journal.get(run_id, Leaving) is not None:
-        return None
-    pausing, prepared = journal.get(run_id, Pausing), journal.get(run_id, Prepared)
-    if prepared is None or (pausing is not None and pausing.deadline_at is None):
-        return None
-    return journal.get(run_id, Rented), journal.get(run_id, Submitted)
-
-
 def _is_over(heard: Heard) -> bool:
     """Its job has ended or not begun: there is nothing new to hear until there is another one."""
-    return heard.agent is not None and heard.agent.phase != "running"
+    return heard.agent is not None and (heard.agent.phase == "waiting" or is_over(heard.agent))

@@ -158,6 +158,16 @@ def test_looking_on_after_the_job_has_ended_keeps_no_idle_machine_alive(run: Run
         assert lookout.look().heard_at != ended[1]
 
 
+def test_a_job_that_an_eviction_stopped_is_watched_on(run: Run) -> None:
+    """It goes on by itself when its machine is back, as the same job: what was heard last is not its end."""
+    with Lookout(run) as lookout:
+        agent = lookout.look().agent
+        assert agent is not None
+        stopped = replace(agent, phase="stopped"), time.time()
+        lookout._heard = stopped
+        assert lookout.look().heard_at != stopped[1]
+
+
 def test_an_extension_reaches_journal_cloud_and_machine(run: Run, context: RunContext) -> None:
     """The agent's limits, the tag by which others find the run, the auto-shutdown: all move; asking is enough once."""
     before = context.require(Decided)
