@@ -47,7 +47,7 @@ def _faults(history: RunHistory) -> Iterator[Fault]:
             place = attempt.placement
             yield Fault(attempt.at, "no machine", f"{place.size} in {place.region}: {attempt.reason}")
     for one in history.evictions:
-        yield Fault(one.off_at, "eviction", one.words)
+        yield Fault(one.off_at, "evicted", one.words)
     for at, text in history.events:
         if text.startswith(_LOST):
             yield Fault(at, "connection", text)

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cli.words import clock, duration
-from runs.journal.attempts import Outcome
-from runs.types import RunState, StageState
+from runs.faults import faults_of
+from runs.types import RunState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from runs.faults import Fault
     from runs.history import RunHistory
     from runs.types import StageRow
 
@@ -22,7 +23,6 @@ _TICKS = 5
 # A span of a second in a run of a day is still to be seen.
 _LEAST_PERCENT = 0.4
 _MOST_MARKS = 150
-_TROUBLE = frozenset({"problem", "warning", "set_aside"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +55,6 @@ class Lane:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """Something that went wrong, at seconds since the epoch: `kind` in a word, and its words."""
-
-    at: float
-    kind: str
-    words: str
-
-
-@dataclass(frozen=True, slots=True)
 class Timeline:
     """All of it; `ticks` are (percent, words) along the axis."""
 
@@ -93,7 +84,7 @@ class _Scale:
 
 def timeline(history: RunHistory, now: float) -> Timeline:
     """The run's time from its beginning until `now`, or until its last stage ended."""
-    faults = tuple(sorted(_faults(history), key=lambda fault: fault.at))
+    faults = faults_of(history)
     ended = [stage.ended_at for stage in history.stages if stage.ended_at is not None]
     is_over = history.row.state is RunState.ENDED and ended
     scale = _Scale(history.row.created_at, max(ended) if is_over else now)
@@ -103,7 +94,7 @@ def timeline(history: RunHistory, now: float) -> Timeline:
 def _lanes(history: RunHistory, faults: tuple[Fault, ...], scale: _Scale) -> Iterator[Lane]:
     for stage in history.stages:
         inside = [fault for fault in faults if _is_inside(fault.at, stage, history)]
-        marks = scale.marks([(fault.at, f"{fault.kind}: {fault.words}") for fault in inside], "fault")
+        marks = scale.marks([(fault.at, f"{fault.kind}: {fault.text}") for fault in inside], "fault")
         yield Lane(stage.stage.value, (_stage_span(stage, scale),), marks, _how_long(stage, scale.end))
     saves = [
         (save.at, f"saved step {save.step} at {clock(save.at)}, took {save.seconds:.1f} s")
@@ -134,24 +125,6 @@ def _stage_span(stage: StageRow, scale: _Scale) -> Span:
 
 def _how_long(stage: StageRow, now: float) -> str:
     return duration(max(0.0, (stage.ended_at or now) - stage.started_at))
-
-
-def _faults(history: RunHistory) -> Iterator[Fault]:
-    for attempt in history.attempts:
-        if attempt.outcome not in {Outcome.OPEN, Outcome.RENTED}:
-            place = attempt.placement
-            yield Fault(attempt.at, "no machine", f"{place.size} in {place.region}: {attempt.reason}")
-    for one in history.evictions:
-        yield Fault(one.off_at, "evicted", one.words)
-    for training in history.trainings:
-        for said in training.said:
-            if said.kind in _TROUBLE:
-                yield Fault(said.at, "set aside" if said.kind == "set_aside" else said.kind, said.text)
-        for start in training.starts[1:]:
-            yield Fault(start.at, "restart", f"from step {start.step}; {start.lost_steps} steps to train again")
-    for stage in history.stages:
-        if stage.state is StageState.FAILED:
-            yield Fault(stage.ended_at or stage.started_at, "failed", f"{stage.stage}: {stage.summary}")
 
 
 def axis(length_seconds: float) -> Iterator[tuple[float, str]]:
