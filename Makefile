@@ -11,7 +11,7 @@ help: ## List these verbs
 
 $(VENV)/.client: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "llamalift needs Python 3.11 or newer, found: " + sys.version.split()[0])'
-	@echo "installing llamalift into $(VENV), about 120 MB"
+	@echo "installing llamalift into $(VENV), about 170 MB"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -qq --upgrade "pip>=25.1"
 	@$(BIN)/python -m pip install -qq --editable .
