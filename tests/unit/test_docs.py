@@ -104,9 +104,9 @@ def test_guide_has_the_figures_of_the_plan(tmp_path: Path) -> None:
 
 
 def test_readme_begins_with_the_two_commands() -> None:
-    """The first screen has both commands, the Python version and the size of the download."""
+    """The first screen has both commands, the Python version and what they take on the disk."""
     first_screen = "\n".join((ROOT / "README.md").read_text(encoding="utf-8").splitlines()[:24])
-    assert all(words in first_screen for words in ("make demo", "make test", "Python 3.11", "120 MB", "1.5 GB"))
+    assert all(words in first_screen for words in ("make demo", "make test", "Python 3.11", "170 MB", "2 GB"))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
