@@ -14,6 +14,7 @@ import pytest
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
 from templates.agent.manifest import NAME, build_manifest, write_manifest
+from tests.fakes.agent_run import wait_for
 from tests.fakes.azurite import ACCOUNT
 from tests.fakes.pull_program import pull
 from tests.fakes.written_checkpoints import write_checkpoint
@@ -124,19 +125,21 @@ def test_storage_that_refuses_fails_no_training(run_dir: Path, container: Contai
     assert "AAAA" not in now.stdout + now.stderr
 
 
-def test_a_killed_delivery_is_taken_up(run_dir: Path, container: ContainerClient, connection: str) -> None:
-    """SIGKILL while it sends: no word is left, and the next one ends with everything there."""
+@pytest.mark.parametrize("there", [0, 1, 2])
+def test_a_killed_delivery_is_taken_up(there: int, run_dir: Path, container: ContainerClient, connection: str) -> None:
+    """SIGKILL while it sends: the word is there only if all else is, and the next one ends with everything there."""
     to = f"az://{ACCOUNT}/{container.container_name}/team/run-abcdef"
     argv = [sys.executable, "-m", "templates.training.deliver", "--run-dir", str(run_dir), "--to", to, "--logs"]
-    environment = os.environ | {"AZURE_STORAGE_CONNECTION_STRING": connection}
-    for seconds in (0.3, 0.7, 1.1):
-        process = subprocess.Popen(argv, env=environment)
-        try:
-            process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            assert not (run_dir / "control" / "delivered").exists()
+    everything = {"final/model.safetensors", "final/config.json", f"final/{NAME}", "logs/train.log"}
+    process = subprocess.Popen(argv, env=os.environ | {"AZURE_STORAGE_CONNECTION_STRING": connection})
+    try:
+        wait_for(
+            lambda: process.poll() is not None or (container.exists() and len(names(container)) >= there), "a blob"
+        )
+    finally:
+        process.kill()
+        process.wait()
+    assert everything <= names(container) or not (run_dir / "control" / "delivered").exists()
     assert deliver(run_dir, container, connection, "--logs").returncode == 0
     assert (run_dir / "control" / "delivered").exists()
-    assert {"final/model.safetensors", f"final/{NAME}", "logs/train.log"} <= names(container)
+    assert everything <= names(container)
