@@ -76,6 +76,8 @@ def prepare(argv: list[str]) -> Run:
     machine = hardware.probe()
     if not machine.gpus:
         os.environ["DS_ACCELERATOR"] = "cpu"
+        # Else DeepSpeed asks numactl, a process of its own, before each reduction: 15 % of a step of the tiny LLaMA.
+        os.environ.setdefault("LOCAL_SIZE", os.environ.get("LOCAL_WORLD_SIZE", "1"))
     os.environ.update(_QUIET)
     # DeepSpeed calls torch by names that torch renames: once for each collective, in a log that people read.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"torch\.distributed")
@@ -255,7 +257,13 @@ def _open_communication(machine: hardware.Hardware) -> None:
     """Start DeepSpeed's own communication before any model is loaded: else ZeRO-3 takes itself for a single process."""
     import deepspeed
 
-    if not machine.gpus:
+    if machine.gpus:
+        import torch
+
+        # cuDNN's attention is preferred on Hopper, and planned anew for every length of rows: most of the time of a
+        # training with padded rows (seen on an H200, torch 2.11). PyTorch's own fused kernels need no plans.
+        torch.backends.cuda.enable_cudnn_sdp(enabled=False)
+    else:
         # Serves inference alone, and would be compiled here first: 40 seconds, 4 GiB and a compiler.
         deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
     deepspeed.init_distributed(dist_backend="nccl" if machine.gpus else "gloo")

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import random
 import shutil
-import signal
 import statistics
 import threading
-import time
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -22,7 +19,7 @@ from runs.plan.model_shape import ModelShape
 from runs.plan.sizes import Gpu
 from runs.spec.train import Train
 from templates.agent.watchers import Gpus
-from tests.fakes.training_run import TrainingRun
+from tests.fakes.training_run import TrainingRun, children, wait_until_gone
 
 if TYPE_CHECKING:
     import subprocess
@@ -36,7 +33,6 @@ MICRO, LONGEST, EVERY = 8, 2048, 5
 # Words of a row: their logarithm's mean and deviation. A word of instruction data is about three of the tiny
 # tokenizer's tokens; with the prompt a row has some 500 tokens, as WizardLM's data has.
 _SEED, _LOG_MEAN, _LOG_DEVIATION = 20230501, 4.6, 0.8
-_LAST_SECONDS = 30
 _WRITE = """
 import json, sys, torch
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -118,11 +114,11 @@ def flags(base: Path, way: Way, steps: int) -> list[str]:
 
 @contextlib.contextmanager
 def watched() -> Iterator[Seen]:
-    """Ask the driver twice a second."""
+    """Ask the driver as often as the agent does."""
     seen, over, gpus = Seen(), threading.Event(), Gpus()
 
     def look() -> None:
-        while not over.wait(0.5) and gpus.look() is not None:
+        while (pause := gpus.look()) is not None and not over.wait(pause):
             for gpu in gpus.seen:
                 seen.memory_bytes = max(seen.memory_bytes, gpu["memory_used_bytes"] or 0)
                 seen.watts.append(gpu["power_watts"] or 0.0)
@@ -162,16 +158,11 @@ def measure(run: TrainingRun, words: Sequence[str], steps: int) -> dict[str, Any
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
-    """SIGKILL for the launcher, which takes its ranks along, and wait until the GPU is free."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait(_LAST_SECONDS)
-    gpus, until = Gpus(), time.monotonic() + _LAST_SECONDS
-    while time.monotonic() < until:
-        gpus.look()
-        if all((gpu["memory_used_bytes"] or 0) < 2**31 for gpu in gpus.seen):
-            return
-        time.sleep(0.2)
+    """SIGKILL for the launcher, which takes its ranks along, and wait until they are gone."""
+    ranks = list(children(process.pid))
+    process.kill()
+    process.wait()
+    wait_until_gone(ranks)
 
 
 def estimated_gib(way: Way, shape: ModelShape, memory_gb: int) -> float:
