@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import random
 import shutil
@@ -133,7 +134,7 @@ def watched() -> Iterator[Seen]:
 
 
 def measure(run: TrainingRun, words: Sequence[str], steps: int) -> dict[str, Any]:
-    """Train so many steps without saving, then end it; give the medians of the second half.
+    """Train so many steps without saving, then end it; give the means of the second half.
 
     Raises:
         AssertionError: It did not train so far.
@@ -144,12 +145,20 @@ def measure(run: TrainingRun, words: Sequence[str], steps: int) -> dict[str, Any
             run.wait_for("step", process, steps // EVERY)
         finally:
             kill(process)
-    told = run.events("step")[steps // EVERY // 2 : steps // EVERY]
+    told = run.events("step")[steps // EVERY // 2 - 1 : steps // EVERY]
+    # Windows weigh by what they took: rows of like length make quick ones with few tokens and slow ones with many.
+    seconds = [after["t"] - before["t"] for before, after in itertools.pairwise(told)]
     data = run.events("data")[0]
     busy = sorted(seen.watts)[len(seen.watts) // 2 :]
+
+    def mean(name: str) -> float:
+        weighed = (float(step.get(name) or 0.0) * took for step, took in zip(told[1:], seconds, strict=True))
+        return sum(weighed) / sum(seconds)
+
     return {
-        "tokens_per_second": round(statistics.median(float(step["tokens_per_second"]) for step in told)),
-        "mfu": round(statistics.median(float(step.get("mfu") or 0.0) for step in told), 4),
+        "tokens_per_second": round(mean("tokens_per_second")),
+        "mfu": round(mean("mfu"), 4),
+        "step_seconds": round(sum(seconds) / len(seconds) / EVERY, 3),
         "peak_gib": round(seen.memory_bytes / 2**30, 1),
         "watts": round(statistics.median(busy)) if busy else 0,
         "losses": [round(float(step["loss"]), 3) for step in (told[0], told[-1])],
