@@ -10,7 +10,7 @@ import pytest
 
 from runs.spec.load import load_run_file
 from tests.fakes.terminal import LLAMALIFT
-from tests.fakes.typing import Talk, talk
+from tests.fakes.typed_text import Talk, talk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
