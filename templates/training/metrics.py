@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -25,8 +26,9 @@ class Metrics:
         """Append to `path`; None writes nothing. Phases are told to `heartbeat` as well."""
         self._path = path
         self.heartbeat = heartbeat or Heartbeat(None)
-        self._waiting: deque[str] = deque(maxlen=_MAX_WAITING)
-        self._torn = False
+        self._waiting: deque[bytes] = deque(maxlen=_MAX_WAITING)
+        # What is missing of a line that a full disk cut, or at first the end of one that a killed process left.
+        self._rest = b"\n" if path and _ends_in_mid_line(path) else b""
 
     @property
     def run_folder(self) -> Path | None:
@@ -40,18 +42,12 @@ class Metrics:
         line = {"t": round(time.time(), 3), "event": event} | {name: _finite(fact) for name, fact in facts.items()}
         if stage := os.environ.get("LLAMALIFT_STAGE"):
             line["stage"] = stage
-        self._waiting.append(json.dumps(line, allow_nan=False) + "\n")
-        # One write of whole lines in append mode: a reader never sees half of two.
-        text = "\n" * self._torn + "".join(self._waiting)
-        try:
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(text)
-        except OSError:
-            # What came of it may end in the middle of a line, which its readers pass over.
-            self._torn = True
-        else:
-            self._torn = False
-            self._waiting.clear()
+        self._waiting.append(json.dumps(line, allow_nan=False).encode() + b"\n")
+        # A full disk cuts a line anywhere; the next event that finds room goes on with it.
+        with contextlib.suppress(OSError), self._path.open("ab", buffering=0) as file:
+            while self._rest or self._waiting:
+                self._rest = self._rest or self._waiting.popleft()
+                self._rest = self._rest[file.write(self._rest) :]
 
     def note(self, text: str) -> None:
         """Tell something that the user would want to know of."""
@@ -79,6 +75,16 @@ class Metrics:
     def _say(self, text: str) -> None:
         if self._path is not None:
             print(text, flush=True)  # noqa: T201 - the log is the trainer's standard output
+
+
+def _ends_in_mid_line(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            return file.read() != b"\n"
+    except OSError:
+        # There is none yet, or it is empty.
+        return False
 
 
 def _finite(fact: object) -> object:
