@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from runs.plan.steps import PADDED_FILL, rows_per_step, total_steps
-from templates.training.packing import PACKED, Packing, fit_packs
+from templates.training.packing import PACKED, Packing, choose, fit_packs
 
 if TYPE_CHECKING:
     from runs.plan.steps import DataSize
@@ -79,13 +79,11 @@ def packing_plan(data: DataSize | None, train: Train, processes: int) -> Packing
 
 
 def _mode(train: Train) -> Packing:
-    """What a run will have.
-
-    The pinned environment has no FlashAttention, so that `auto` is length grouping everywhere; a machine whose
-    environment has it takes `flat` instead, with the same rows a step.
-    """
-    if train.packing not in {"auto", "none"}:
+    """What a run will have, unless the model's code cannot keep rows apart: that is seen on the machine."""
+    if train.packing == "auto":
+        return choose(train.attention)
+    if train.packing != "none":
         return cast("Packing", train.packing)
-    if train.packing == "auto" or train.flag("group_by_length") is True:
+    if train.flag("group_by_length") is True:
         return "group_by_length"
     return "group_by_length" if train.flag("train_sampling_strategy") == "group_by_length" else "none"

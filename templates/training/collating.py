@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from transformers import DataCollatorForSeq2Seq, DataCollatorWithFlattening
 
+from templates.training import row_attention
 from templates.training.packing import UNPADDED, Packing
 
 if TYPE_CHECKING:
@@ -17,19 +18,25 @@ Feature = dict[str, list[int]]
 
 
 def collator_for(
-    packing: Packing, tokenizer: PreTrainedTokenizerBase, *, varlen: bool
+    packing: Packing, tokenizer: PreTrainedTokenizerBase, attention: str
 ) -> Callable[[list[Feature]], dict[str, Any]]:
     """Give what makes a batch of rows.
 
     Args:
         packing: How rows are laid into a batch.
         tokenizer: Has the padding token.
-        varlen: The attention takes the rows' lengths (FlashAttention); the others read them from the positions.
+        attention: FlashAttention and our own take the rows' lengths; the others read them from the positions.
     """
     if packing not in UNPADDED:
         return DataCollatorForSeq2Seq(tokenizer)
-    flatten = DataCollatorWithFlattening(return_flash_attn_kwargs=varlen)
-    return lambda features: flatten([row for feature in features for row in _rows(feature)])
+    flatten = DataCollatorWithFlattening(return_flash_attn_kwargs="flash" in attention)
+
+    def collate(features: list[Feature]) -> dict[str, Any]:
+        rows = [row for feature in features for row in _rows(feature)]
+        lengths = {row_attention.LENGTHS: [len(row["input_ids"]) for row in rows]}
+        return {**flatten(rows), **(lengths if attention == row_attention.NAME else {})}
+
+    return collate
 
 
 def _rows(feature: Feature) -> Iterator[Feature]:

@@ -234,11 +234,11 @@ def _sampling(flags: Flags, _hardware: Hardware) -> str | None:
     return "--group_by_length is called --train_sampling_strategy group_by_length today"
 
 
-def _packing(flags: Flags, hardware: Hardware) -> str | None:
+def _packing(flags: Flags, _hardware: Hardware) -> str | None:
     """Length grouping is the Trainer's own way to sample; both names for it come to the same."""
     note = None
     if flags.get("packing") == ["auto"]:
-        chosen = packing.choose(hardware)
+        chosen = packing.choose(flags.get("attention", ["auto"])[0])
         flags["packing"] = [chosen]
         note = f"--packing auto is {chosen} here: {packing.REASONS[chosen]}"
     if flags.get("packing") == ["group_by_length"]:

@@ -11,7 +11,7 @@ import torch
 from transformers import set_seed
 from transformers.utils import CONFIG_NAME, cached_file
 
-from templates.training import adapters, dataset, prompts
+from templates.training import adapters, dataset, prompts, row_attention
 from templates.training import model as models
 from templates.training.base_check import shapes_in
 from templates.training.collating import collator_for
@@ -123,7 +123,7 @@ def make_trainer(run: Run, data: Data, identity: Mapping[str, Any], *, keep: int
         model=trained,
         args=training,
         train_dataset=data.rows,
-        data_collator=collator_for(run.packing, data.tokenizer, varlen="flash" in attention),
+        data_collator=collator_for(run.packing, data.tokenizer, attention),
         processing_class=data.tokenizer,
         metrics=run.metrics,
         ranks=run.ranks,
@@ -143,8 +143,7 @@ def _load_model(run: Run, lora: Lora | None) -> PreTrainedModel:
     options = {} if quantized is None else {"quantization_config": quantized}
     options |= adapters.placement(lora, run.zero_stage)
     name, cache = run.asked.model_name_or_path, run.asked.cache_dir
-    chosen = run.hardware.flash_attention if dtype != torch.float32 else ""
-    attention = (chosen or None) if run.asked.attention == "auto" else run.asked.attention
+    attention = _attention(run, dtype)
     try:
         model = models.load_model(name, dtype, cache, attention, **options)
     except ValueError:
@@ -156,6 +155,16 @@ def _load_model(run: Run, lora: Lora | None) -> PreTrainedModel:
         family = model.config.model_type
         raise DataError(f"--packing {run.packing} would let rows see each other in models of this family: {family}")
     return model
+
+
+def _attention(run: Run, dtype: torch.dtype) -> str | None:
+    """Transformers' name of the attention; None: the best that the model's own code knows without more."""
+    if run.asked.attention != "auto":
+        return run.asked.attention
+    if run.hardware.flash_attention and dtype != torch.float32:
+        return run.hardware.flash_attention
+    alone = run.packing in UNPADDED and models.attends_alone(run.asked.model_name_or_path, run.asked.cache_dir)
+    return row_attention.register() if alone else None
 
 
 def _shapes(run: Run, model: PreTrainedModel, lora: Lora | None, *, added: int) -> dict[str, tuple[int, ...]]:

@@ -6,8 +6,9 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
+from templates.training import row_attention
 from templates.training.errors import DataError
 
 if TYPE_CHECKING:
@@ -79,7 +80,19 @@ def stop_at(model: PreTrainedModel, end: int) -> None:
         model.generation_config.eos_token_id = [end, *ends]
 
 
-def keeps_rows_apart(model: PreTrainedModel) -> bool:
+def attends_alone(name: str, cache_dir: str | None) -> bool:
+    """Whether rows that lie one after the other can each be attended to alone (`row_attention`): seen without loading.
+
+    Args:
+        name: A folder or a hub name.
+        cache_dir: Where hub downloads are kept.
+    """
+    config = AutoConfig.from_pretrained(name, cache_dir=cache_dir)
+    model = MODEL_FOR_CAUSAL_LM_MAPPING.get(type(config), None)
+    return getattr(model, "_supports_sdpa", False) and keeps_rows_apart(model) and row_attention.serves(config)
+
+
+def keeps_rows_apart(model: PreTrainedModel | type[PreTrainedModel]) -> bool:
     """Whether rows that follow each other without padding do not see each other.
 
     Transformers makes the masks of models written for its attention interface from the rows' positions. Older code

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    from templates.training.hardware import Hardware
+from typing import Literal
 
 # none: rows of a batch are padded to its longest, as in the recipe. group_by_length: the same with rows of like length
 # together. flat: a batch's rows one after the other without any padding. The others are TRL's ways to fill packs.
@@ -20,18 +17,22 @@ SPLITTING = frozenset({"bfd_split", "wrapped"})
 UNPADDED = PACKED | {"flat"}
 # Why `choose` chose it.
 REASONS = {
-    "flat": "FlashAttention takes rows one after the other, without padding",
-    "group_by_length": "without FlashAttention, rows of like length together cost less than packs",
+    "flat": "rows one after the other need no padding, and each is attended to alone",
+    "group_by_length": "this attention computes all rows of a batch against each other where they are not padded",
 }
 
 
-def choose(hardware: Hardware) -> Packing:
-    """Choose what serves a machine without changing which rows an optimizer step sees.
+def choose(attention: str) -> Packing:
+    """Choose what computes least without changing which rows an optimizer step sees.
 
-    With FlashAttention's variable lengths, unpadded rows cost what their own tokens cost. Without, attention over
-    several rows at once costs more than the padding that grouping leaves (measured on CPUs: docs/concepts/training.md).
+    FlashAttention's variable lengths, and what `auto` takes where it is not installed (`row_attention`), cost for each
+    row what its own tokens cost. The others compute more than the padding that grouping leaves (measured:
+    `make bench NAME=throughput`).
+
+    Args:
+        attention: What was asked for.
     """
-    return "flat" if hardware.flash_attention else "group_by_length"
+    return "flat" if attention == "auto" or attention.startswith("flash") else "group_by_length"
 
 
 @dataclass(frozen=True, slots=True)

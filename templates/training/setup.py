@@ -16,7 +16,7 @@ from templates.training.batch import going_on as fit_batch
 from templates.training.heartbeat import Heartbeat
 from templates.training.lora import Lora
 from templates.training.metrics import Metrics
-from templates.training.packing import Packing, fit_packs
+from templates.training.packing import UNPADDED, Packing, fit_packs
 
 if TYPE_CHECKING:
     from transformers import TrainingArguments
@@ -104,14 +104,28 @@ def prepare(argv: list[str]) -> Run:
     return Run(asked, training, translated, folders, metrics, stage, ranks, batch, tuple(words), machine)
 
 
-def keep_packing(run: Run, start: Start) -> Run:
-    """Go on with the packing that a checkpoint's rows had, where the machine was to choose: the order depends on it."""
-    recorded = (start.manifest.get("run") or {}).get("packing")
-    if not run.translated.chose_packing or recorded in {None, run.packing}:
+def settle_packing(run: Run, start: Start) -> Run:
+    """Settle the packing where the machine was to choose.
+
+    It is what the checkpoint's rows had, since their order depends on it; without one, what the model's code can do.
+    """
+    from templates.training.model import attends_alone
+
+    if not run.translated.chose_packing:
         return run
-    run.metrics.note(f"--packing is {recorded}, as in the checkpoint")
-    sampling = "group_by_length" if recorded == "group_by_length" else "random"
-    return _with_words(run, "--packing", recorded, "--train_sampling_strategy", sampling)
+    if recorded := (start.manifest.get("run") or {}).get("packing"):
+        return _packed(run, recorded, "as in the checkpoint")
+    if run.packing in UNPADDED and not attends_alone(run.asked.model_name_or_path, run.asked.cache_dir):
+        return _packed(run, "group_by_length", "the model's code does not keep rows apart that lie side by side")
+    return run
+
+
+def _packed(run: Run, packing: str, reason: str) -> Run:
+    if packing == run.packing:
+        return run
+    run.metrics.note(f"--packing is {packing}: {reason}")
+    sampling = "group_by_length" if packing == "group_by_length" else "random"
+    return _with_words(run, "--packing", packing, "--train_sampling_strategy", sampling)
 
 
 def fit_to_packs(run: Run, rows: int, packs: int) -> Run:

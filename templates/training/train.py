@@ -90,7 +90,7 @@ def _train(run: Run) -> int:
     run.ranks.first(lambda: leftovers.clear(run.folders.final.parent, run.metrics.note))
     identity = _identity(run)
     start = run.ranks.first(lambda: newest_start(run, identity))
-    run = setup.keep_packing(run, start)
+    run = setup.settle_packing(run, start)
     data = load_data(run)
     run = setup.fit_to_packs(run, data.counts.rows, data.counts.packs)
     run = setup.going_on(run, start, universal=universal.is_needed(run, start))

@@ -137,7 +137,7 @@ def resumed(folder: Path, base: Path, data: Path) -> dict[str, Any]:
 def _apart(one: TrainingRun, other: TrainingRun) -> float:
     """Give the largest relative difference of two runs' losses at one step."""
     losses = [[float(str(point[1])) for point in run.curve()] for run in (one, other)]
-    return max(abs(mine - theirs) / mine for mine, theirs in zip(*losses, strict=True))
+    return max(float(abs(mine - theirs) / mine) for mine, theirs in zip(*losses, strict=True))
 
 
 def filled(folder: Path, base: Path, data: Path) -> dict[str, Any]:

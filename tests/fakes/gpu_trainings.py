@@ -153,7 +153,7 @@ def measure(run: TrainingRun, words: Sequence[str], steps: int) -> dict[str, Any
 
     def mean(name: str) -> float:
         weighed = (float(step.get(name) or 0.0) * took for step, took in zip(told[1:], seconds, strict=True))
-        return sum(weighed) / sum(seconds)
+        return float(sum(weighed) / sum(seconds))
 
     return {
         "tokens_per_second": round(mean("tokens_per_second")),

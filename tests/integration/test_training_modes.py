@@ -111,7 +111,7 @@ import json, sys
 import torch
 from pathlib import Path
 from torch.nn.functional import cross_entropy
-from templates.training import dataset, prompts
+from templates.training import dataset, prompts, row_attention
 from templates.training.collating import collator_for
 from templates.training.model import fit_embeddings, keeps_rows_apart, load_model, load_tokenizer
 from transformers import AutoConfig, AutoModelForCausalLM
@@ -124,9 +124,10 @@ def losses(model, batch):
 def looked_at(model):
     model.eval()
     fit_embeddings(model, tokenizer)
-    said = {"keeps_apart": keeps_rows_apart(model), "modes": {}}
+    attention = model.config._attn_implementation
+    said = {"keeps_apart": keeps_rows_apart(model), "attention": attention, "modes": {}}
     for packing, (rows, counts) in data.items():
-        collate = collator_for(packing, tokenizer, varlen=False)
+        collate = collator_for(packing, tokenizer, attention)
         at_once = 4 if packing == "flat" else 1
         batches = [
             collate([dict(rows[n]) for n in range(start, min(start + at_once, len(rows)))])
@@ -138,7 +139,7 @@ def looked_at(model):
         }
     # A row's tokens say nothing to the next row: change the first row, and look at the second.
     first, second, other = (dict(row) for row in data["none"][0].select(range(3)))
-    collate = collator_for("flat", tokenizer, varlen=False)
+    collate = collator_for("flat", tokenizer, attention)
     other = {name: (other[name] * 9)[: len(first[name])] for name in first}
     tail = len(second["input_ids"])
     seen = []
@@ -162,8 +163,15 @@ gpt2.bos_token_id, gpt2.eos_token_id, gpt2.use_cache = 1, 2, False
 with torch.no_grad():
     said = {
         "llama": looked_at(load_model(str(base), torch.float32, None)),
+        "llama_rows": looked_at(load_model(str(base), torch.float32, None, row_attention.register())),
         "gpt2": looked_at(AutoModelForCausalLM.from_config(gpt2)),
+        "gpt2_rows": looked_at(AutoModelForCausalLM.from_config(gpt2, attn_implementation=row_attention.NAME)),
     }
+model = load_model(str(base), torch.float32, None, row_attention.NAME).train()
+try:
+    model(torch.ones(1, 8, dtype=torch.int64))
+except row_attention.DataError as error:
+    said["untold"] = str(error)
 print(json.dumps(said))
 """
 
@@ -171,12 +179,15 @@ print(json.dumps(said))
 def test_packing_changes_no_label_and_no_loss(machine_python: Path, tmp_path: Path) -> None:
     """Token by token the loss is that of the unpacked rows to 1e-4, and a row in a pack sees nothing of another.
 
-    For LLaMA, whose positions are relative, and for GPT-2, whose positions are learnt.
+    For LLaMA, whose positions are relative, and for GPT-2, whose positions are learnt; with masks, and row by row. An
+    attention that is not told the rows' lengths while it learns refuses.
     """
     run = prepared(tmp_path / "run", machine_python, "zero2")
     said: dict[str, Any] = json.loads(run.python_says(_COMPUTE, "base", "data.json", "cache"))
-    for family in ("llama", "gpt2"):
-        _check(said[family])
+    assert "the rows' lengths" in said.pop("untold")
+    for name, found in said.items():
+        assert found["attention"] == ("sdpa_rows" if name.endswith("_rows") else "sdpa")
+        _check(found)
 
 
 def _check(said: dict[str, Any]) -> None:

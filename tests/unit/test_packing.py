@@ -43,12 +43,14 @@ def test_without_packs_steps_are_those_of_the_recipe(packing: str) -> None:
     assert found.slots_per_row >= 400
 
 
-def test_auto_is_length_grouping() -> None:
-    """The pinned environment has no FlashAttention; fewer slots than padding, the same rows."""
+def test_auto_pads_nothing() -> None:
+    """Fewer slots than padding, the same rows; but for an attention that would compute all rows against each other."""
     found = packing_plan(DATA, Train.model_validate({}), processes=2)
     padded = packing_plan(DATA, Train.model_validate({"packing": "none"}), processes=2)
-    assert (found.packing, found.is_chosen, padded.is_chosen) == ("group_by_length", True, False)
+    assert (found.packing, found.is_chosen, padded.is_chosen) == ("flat", True, False)
     assert found.slots_per_row < padded.slots_per_row
+    asked = packing_plan(DATA, Train.model_validate({"attention": "sdpa"}), processes=2)
+    assert (asked.packing, asked.is_chosen) == ("group_by_length", True)
     older = packing_plan(DATA, Train.model_validate({"packing": "none", "group_by_length": True}), processes=2)
     assert older.packing == "group_by_length"
 
