@@ -79,7 +79,8 @@ class Train(Section):
         description="How rows lie in a batch; auto: as serves the machine with the same rows a step; none: padded.",
     )
     attention: Literal["auto", "eager", "sdpa", "flex_attention", "flash_attention_2", "flash_attention_3"] = Field(
-        default="auto", description="How attention is computed; auto: FlashAttention where it is, else sdpa."
+        default="auto",
+        description="How attention is computed; auto: FlashAttention if installed, else PyTorch's by rows.",
     )
 
     @model_validator(mode="wrap")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _MODES = ("none", "group_by_length", "flat", "bfd", "bfd_split", "wrapped")
-_QUICK_MODES = ("none", "group_by_length", "bfd")
+_QUICK_MODES = ("none", "group_by_length", "flat")
 _REPOSITORY = Path(__file__).parents[2]
 _SEED = 20230501
 # Words of a row: their logarithm's mean and deviation, the spread of instruction data (mean 1.4 times the median). With
