@@ -36,7 +36,8 @@ def main() -> None:
     kinds: list[Kind] = [*["notice"] * each, *["no notice"] * each, *["declined"] * declined]  # type: ignore[list-item]
     chance.shuffle(kinds)
     lives = [chance.randint(1, _LONGEST_LIFE_STEPS) for _ in kinds]
-    steps = sum(lives) + 2 * len(kinds) + 20
+    # A notice lasts some ten steps, in which training goes on.
+    steps = sum(lives) + 14 * len(kinds) + 20
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="eviction-drill-") as folder:
         environment = {"LLAMALIFT_ENVIRONMENT_CACHE": str(environment_cache())}
