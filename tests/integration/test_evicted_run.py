@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.training, pytest.mark.timeout(900)]
 
 def test_a_run_that_is_evicted_again_and_again_ends_with_its_model(tmp_path: Path, machine_python: Path) -> None:
     """With notice at most one step is lost, without at most what the schedule puts at risk; also with a dead client."""
-    run = EvictedRun(tmp_path, {"LLAMALIFT_ENVIRONMENT_CACHE": str(machine_python.parents[2])}, steps=24)
+    run = EvictedRun(tmp_path, {"LLAMALIFT_ENVIRONMENT_CACHE": str(machine_python.parents[2])}, steps=60)
     try:
         run.start()
         noticed = run.evict("notice", after_steps=3)
