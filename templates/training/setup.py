@@ -76,7 +76,8 @@ def prepare(argv: list[str]) -> Run:
     machine = hardware.probe()
     if not machine.gpus:
         os.environ["DS_ACCELERATOR"] = "cpu"
-        # Else DeepSpeed asks numactl, a process of its own, before each reduction: 15 % of a step of the tiny LLaMA.
+        # Else DeepSpeed asks numactl, a process of its own, before each reduction: 15 % of a step of a tiny model of 24
+        # layers.
         os.environ.setdefault("LOCAL_SIZE", os.environ.get("LOCAL_WORLD_SIZE", "1"))
     os.environ.update(_QUIET)
     # DeepSpeed calls torch by names that torch renames: once for each collective, in a log that people read.

@@ -8,7 +8,7 @@ the steps; memory is the most that the driver told, beside what `plan` estimates
 is trained three times, once killed with SIGKILL in between; and rows that do not fit are trained fewer at once, as the
 agent does it.
 Last line: {"device", "rows": [{"way", "tokens_per_second", "mfu", "ratio", "peak_gib", "plan_gib", ...}], "resume":
-{"identical", ...}, "out_of_memory": {"exit_code", "micro_batch"}, "seconds"}.
+{"identical", ...}, "out_of_memory": {"exit_codes", "micro_batch"}, "seconds"}.
 """
 
 from __future__ import annotations
