@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runs.journal.attempts import Outcome
-from runs.types import RunState, StageState
+from runs.types import EventKind, RunState, StageState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from runs.training_log import Training
 
 _TROUBLE = frozenset({"problem", "warning", "set_aside"})
-# What the journal notes of a client that lost its way to the machine.
-_LOST = "connection lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +46,9 @@ def _faults(history: RunHistory) -> Iterator[Fault]:
             yield Fault(attempt.at, "no machine", f"{place.size} in {place.region}: {attempt.reason}")
     for one in history.evictions:
         yield Fault(one.off_at, "evicted", one.words)
-    for at, text in history.events:
-        if text.startswith(_LOST):
-            yield Fault(at, "connection", text)
+    for event in history.events:
+        if event.kind is EventKind.CONNECTION_LOST:
+            yield Fault(event.at, "connection", event.text)
     for training in history.trainings:
         yield from _of_training(training)
     for stage in history.stages:

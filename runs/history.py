@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runs.run import Run
-    from runs.types import EffectRow, RunRow, StageRow
+    from runs.types import EffectRow, EventRow, RunRow, StageRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class RunHistory:
         trainings: What the trainer told: one, or one for each stage of `train`; none before it was heard.
         attempts: Every try to rent a machine.
         effects: Every cloud resource and the times of its life.
-        events: What the journal noted, as (seconds since the epoch, text).
+        events: What the journal noted.
         evictions: Each time that the cloud took the machine away.
         cost: What it has cost so far.
         estimate: What the plan said, or None.
@@ -46,7 +46,7 @@ class RunHistory:
     trainings: tuple[Training, ...]
     attempts: tuple[Attempt, ...]
     effects: tuple[EffectRow, ...]
-    events: tuple[tuple[float, str], ...]
+    events: tuple[EventRow, ...]
     evictions: tuple[Eviction, ...]
     cost: RunCost
     estimate: Estimate | None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from remote.errors import UnreachableError
 from runs.power import refuse_if_off
+from runs.types import EventKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +61,9 @@ def keep_moving(
                 raise
             lost = True
             context.reporter.waiting(stage, f"{what}: connection lost, reconnecting")
-            context.journal.event(context.run_id, f"connection lost while files moved, reconnecting: {what}")
+            context.journal.event(
+                context.run_id, f"connection lost while files moved, reconnecting: {what}", EventKind.CONNECTION_LOST
+            )
             refuse_if_off(context)
 
 

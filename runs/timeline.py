@@ -51,7 +51,7 @@ def _moments(history: RunHistory) -> Iterator[Moment]:
     yield Moment(history.row.created_at, "run", f"the run was entered, from {history.row.run_file}")
     for stage in history.stages:
         yield from _stage(stage)
-    yield from (Moment(at, "journal", text) for at, text in history.events)
+    yield from (Moment(event.at, "journal", event.text) for event in history.events)
     for one in history.attempts:
         place = one.placement
         where = f"{place.size} in {place.region}" + (f", zone {place.zone}" if place.zone else "")

@@ -88,6 +88,22 @@ class EffectRow:
     gone_at: float | None
 
 
+class EventKind(StrEnum):
+    """What the journal's events are told apart by, where anybody does."""
+
+    NOTE = ""
+    CONNECTION_LOST = "connection"
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """Something that happened to a run, at a time in seconds since the epoch."""
+
+    at: float
+    text: str
+    kind: EventKind
+
+
 @dataclass(frozen=True, slots=True)
 class LeaseRow:
     """Who drives a run, and when it last said so."""

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from runs.errors import JournalError, RunNotFoundError
 from runs.journal.lease import confirm
-from runs.journal.tables import DDL, LAYOUT_VERSION
-from runs.types import EffectMoment, EffectRow, RunRow, RunState, StageName, StageRow, StageState
+from runs.journal.tables import DDL, LAYOUT_VERSION, RENEWALS
+from runs.types import EffectMoment, EffectRow, EventKind, EventRow, RunRow, RunState, StageName, StageRow, StageState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -52,16 +52,24 @@ class Journal:
                 hint="name a folder that you may write with `export LLAMALIFT_STATE_DIR=FOLDER`",
             ) from error
         with self._open() as db:
-            version = db.execute("PRAGMA user_version").fetchone()[0]
-            if version == LAYOUT_VERSION:
-                return
-            if version != 0:
+            version = _version(db)
+            if version == 0:
+                db.executescript(DDL)
+                db.execute(f"PRAGMA user_version = {LAYOUT_VERSION}")
+            elif version in RENEWALS:
+                self._renew()
+            elif version != LAYOUT_VERSION:
                 raise JournalError(
                     f"the journal was written by another version of llamalift: {file}",
                     hint="upgrade llamalift, or begin with a new folder: `export LLAMALIFT_STATE_DIR=FOLDER`",
                 )
-            db.executescript(DDL)
-            db.execute(f"PRAGMA user_version = {LAYOUT_VERSION}")
+
+    def _renew(self) -> None:
+        with self.transaction() as db:
+            # Another client may have been faster.
+            while (version := _version(db)) in RENEWALS:
+                db.execute(RENEWALS[version])
+                db.execute(f"PRAGMA user_version = {version + 1}")
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -280,12 +288,17 @@ class Journal:
 
     # Events
 
-    def event(self, run_id: str, text: str) -> None:
+    def event(self, run_id: str, text: str, kind: EventKind = EventKind.NOTE) -> None:
         """Record something that happened, in plain words."""
-        self.write("INSERT INTO events (run_id, at, text) VALUES (?, ?, ?)", run_id, time.time(), text)
+        self.write(
+            "INSERT INTO events (run_id, at, text, kind) VALUES (?, ?, ?, ?)", run_id, time.time(), text, str(kind)
+        )
 
-    def events(self, run_id: str) -> Sequence[tuple[float, str]]:
-        """What happened, oldest first, as (seconds since the epoch, text)."""
-        return [
-            (row[0], row[1]) for row in self.read("SELECT at, text FROM events WHERE run_id = ? ORDER BY seq", run_id)
-        ]
+    def events(self, run_id: str) -> Sequence[EventRow]:
+        """What happened, oldest first."""
+        rows = self.read("SELECT at, text, kind FROM events WHERE run_id = ? ORDER BY seq", run_id)
+        return [EventRow(at, text, EventKind(kind)) for at, text, kind in rows]
+
+
+def _version(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])

@@ -1,8 +1,8 @@
-"""The journal's tables. `user_version` counts the layout; an unknown one is refused instead of guessed at."""
+"""The journal's tables. `user_version` counts the layout; an older one is renewed, an unknown one is refused."""
 
 from __future__ import annotations
 
-LAYOUT_VERSION = 2
+LAYOUT_VERSION = 3
 
 DDL = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -53,7 +53,8 @@ CREATE TABLE IF NOT EXISTS events (
     seq    INTEGER PRIMARY KEY AUTOINCREMENT,
     run_id TEXT NOT NULL REFERENCES runs (run_id),
     at     REAL NOT NULL,
-    text   TEXT NOT NULL
+    text   TEXT NOT NULL,
+    kind   TEXT NOT NULL DEFAULT ''
 ) STRICT;
 
 -- One row per try to rent a machine somewhere; `outcome` is empty while it goes on, or when its client was killed.
@@ -92,3 +93,6 @@ CREATE TABLE IF NOT EXISTS leases (
     heartbeat_at REAL NOT NULL
 ) STRICT;
 """
+
+# What makes the next layout of each older one.
+RENEWALS = {2: "ALTER TABLE events ADD COLUMN kind TEXT NOT NULL DEFAULT ''"}

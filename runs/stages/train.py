@@ -27,7 +27,7 @@ from runs.pause import stop_and_wait
 from runs.power import refuse_if_off
 from runs.stages.others import Others, meeting_place, seat_of
 from runs.training_steps import Inputs, deepspeed_path
-from runs.types import StageName
+from runs.types import EventKind, StageName
 from templates.training.prune import WANTED
 
 if TYPE_CHECKING:
@@ -231,7 +231,7 @@ class Train:
                     raise
                 lost = True
                 context.reporter.waiting(self.name, "connection lost; the job goes on, reconnecting")
-                context.journal.event(context.run_id, "connection lost, reconnecting")
+                context.journal.event(context.run_id, "connection lost, reconnecting", EventKind.CONNECTION_LOST)
                 refuse_if_off(context)
             else:
                 return status

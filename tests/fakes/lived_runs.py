@@ -11,7 +11,7 @@ from runs.journal.attempts import AttemptLog, Outcome
 from runs.journal.charges import Component, Rate, begin_charges, end_charges
 from runs.run import Run
 from runs.state_folder import StateFolder
-from runs.types import EffectMoment, RunRow, RunState, StageName, StageState
+from runs.types import EffectMoment, EventKind, RunRow, RunState, StageName, StageState
 from tests.fakes.decisions import decided
 from tests.fakes.seen_runs import HOUR, NOW, write_metrics
 
@@ -57,7 +57,7 @@ def lived_run(root: Path, *, ended: bool = True, lost_steps: int = 12) -> Run:
         if ended or name is not StageName.TEARDOWN:
             journal.stage_started(RUN_ID, name)
             journal.stage_ended(RUN_ID, name, StageState.DONE, summary)
-    journal.event(RUN_ID, "connection lost, reconnecting")
+    journal.event(RUN_ID, "connection lost, reconnecting", EventKind.CONNECTION_LOST)
     journal.put(RUN_ID, Submitted(at=NOW - 7 * HOUR))
     journal.put(RUN_ID, Trained(steps=1288, loss=0.81, seconds=7 * HOUR))
     journal.put(RUN_ID, Collected("/home/ada/model", 12, 13_500_000_000, "ab" * 32))

@@ -163,7 +163,7 @@ def test_another_computer_takes_over_and_the_first_is_told(run: Run, state: Stat
     for attempt in (run.up, run.down):
         with pytest.raises(RunBusyError, match="another computer has taken this run over"):
             attempt()
-    assert "another computer" not in " ".join(text for _, text in run.journal.events(run.run_id))
+    assert "another computer" not in " ".join(event.text for event in run.journal.events(run.run_id))
     # And back again: whoever adopts it last has it.
     adopt(Wish(run.run_id, "rehearsal"), state, silent)
     with pytest.raises(RunBusyError), adoption.run.context() as context, driving(context):

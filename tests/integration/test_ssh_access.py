@@ -200,7 +200,7 @@ def test_the_rule_moves_as_asked(run: Run) -> None:
         assert (rule(context), narrow.before) == (ELSEWHERE, "203.0.113.0/24")
         assert not allow(context, "203.0.113.9", print).has_changed
     assert "is open to 127.0.0.1/32, no more to 203.0.113.9/32" in cli(run, "allow-me", run.run_id)
-    texts = [text for _, text in run.journal.events(run.run_id)]
+    texts = [event.text for event in run.journal.events(run.run_id)]
     assert texts.index(f"opening port 22 to {ELSEWHERE} (was: 203.0.113.0/24)") < texts.index(
         f"port 22 is open to {ELSEWHERE}"
     )

@@ -17,7 +17,7 @@ from runs.errors import JournalError, RunBusyError, RunNotFoundError
 from runs.facts import Rented, Trust
 from runs.journal import Journal
 from runs.journal.lease import STALE_SECONDS, lease
-from runs.types import EffectMoment, RunRow, RunState, StageName, StageState
+from runs.types import EffectMoment, EventKind, RunRow, RunState, StageName, StageState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,6 +99,21 @@ def test_a_file_of_another_version_is_refused(tmp_path: Path) -> None:
         db.execute("PRAGMA user_version = 99")
     with pytest.raises(JournalError, match="another version"):
         Journal(file)
+
+
+def test_a_file_of_the_version_before_is_renewed(tmp_path: Path) -> None:
+    """Whoever upgrades while a machine is rented keeps the run, and what was noted of it."""
+    old = Journal(tmp_path / "journal.sqlite")
+    old.add_run(row("tiny-aaaaaa"))
+    old.event("tiny-aaaaaa", "noted before")
+    with sqlite3.connect(old.file) as db:
+        db.execute("ALTER TABLE events DROP COLUMN kind")
+        db.execute("PRAGMA user_version = 2")
+    db.close()
+    renewed = Journal(old.file)
+    renewed.event("tiny-aaaaaa", "connection lost", EventKind.CONNECTION_LOST)
+    told = [(event.text, event.kind) for event in Journal(old.file).events("tiny-aaaaaa")]
+    assert told == [("noted before", EventKind.NOTE), ("connection lost", EventKind.CONNECTION_LOST)]
 
 
 def test_a_file_that_is_no_journal_is_refused(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from cli.report.write import write_report
 from runs.outlook import step_seconds
 from runs.report import make_report
 from runs.training_log import TrainingReader
-from runs.types import RunRow, RunState
+from runs.types import EventKind, RunRow, RunState
 from tests.fakes.lived_runs import RUN_ID, lived_run
 from tests.fakes.seen_runs import NOW, write_metrics
 
@@ -124,7 +124,7 @@ def test_what_machines_and_users_write_is_text(tmp_path: Path) -> None:
     hostile = "<script>alert(1)</script> | \x1b[31mred"
     with (run.folder / "metrics.jsonl").open("a", encoding="utf-8") as stream:
         stream.write(f'{{"t": {NOW}, "event": "problem", "kind": "x", "text": "{hostile[:-8]}", "warning": true}}\n')
-    run.journal.event(run.run_id, f"connection lost {hostile}")
+    run.journal.event(run.run_id, f"connection lost {hostile}", EventKind.CONNECTION_LOST)
     write_report(make_report(run), tmp_path / "out", now=NOW)
     page = (tmp_path / "out" / "report.html").read_text()
     assert "script" not in Page(page).tags

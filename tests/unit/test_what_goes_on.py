@@ -130,7 +130,7 @@ def test_the_user_is_asked_only_where_the_answer_counts(
         assert "$14.69 an hour" in words["keep"]
         assert "$0.0060 an hour" in words["deallocate"]
         assert ("checkpoints" in words["teardown"]) == (told == "deallocate")
-        assert "the answer was: keep" in run.journal.events(RUN_ID)[-1][1]
+        assert "the answer was: keep" in run.journal.events(RUN_ID)[-1].text
 
 
 def test_the_command_line_overrides_the_run_file(tmp_path: Path) -> None:
