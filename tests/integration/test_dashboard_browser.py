@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page, ViewportSize
 
-pytestmark = pytest.mark.xdist_group("chromium")
-
 # A busy computer is no fault of the page.
 expect.set_options(timeout=15_000)
 AXE = ROOT / ".work" / "axe" / "node_modules" / "axe-core" / "axe.min.js"

@@ -15,10 +15,6 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("cli", "runs", "provisioning", "remote", "templates")
 
 
-# One process builds it for all of them.
-pytestmark = pytest.mark.xdist_group("wheel")
-
-
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, unpacked; built from a copy, because setuptools leaves its work in the folder that it builds from."""
