@@ -32,9 +32,11 @@ _LINK_BYTES_PER_SECOND = 250e6
 # sshd refuses at random from the tenth connection on that has not signed in (MaxStartups 10:30:100).
 _MOST_LANES = 8
 _MOST_CORES = 4
-# To connect, exchange keys, sign in and start the program: so many round trips, and so much computing on both sides.
+# To connect, exchange keys, sign in and start the program: so many round trips, and for each connection so much of a
+# core, while the session moves what it can with the rest.
 _ROUND_TRIPS_TO_START = 9
-_SECONDS_TO_START = 0.25
+_CORE_SECONDS_TO_START = 0.25
+_SHARE_MEANWHILE = 0.5
 # Below this the cores are the limit, and Python's encryption should make room for `ssh`'s.
 _SHORT_LINK_SECONDS = 0.01
 # Less is never worth another connection, and so not worth two round trips to find that out.
@@ -58,13 +60,23 @@ def lanes_for(to_move_bytes: int, round_trip: float, cores: int | None = None) -
         round_trip: Seconds there and back.
         cores: Cores of this computer; by default as many as it has.
     """
-    alone_rate = min(_CORE_BYTES_PER_SECOND, _WINDOW_BYTES / max(round_trip, 1e-6))
-    to_start_seconds = _SECONDS_TO_START + _ROUND_TRIPS_TO_START * round_trip
-    if to_move_bytes / alone_rate < 2 * to_start_seconds:
-        return 0
+    usable_cores = min(cores or os.cpu_count() or 1, _MOST_CORES)
     by_link = math.ceil(_LINK_BYTES_PER_SECOND * round_trip / _WINDOW_BYTES)
-    by_cores = min(cores or os.cpu_count() or 1, _MOST_CORES)
-    return min(_MOST_LANES, max(by_link, by_cores))
+    most = min(_MOST_LANES, max(by_link, usable_cores))
+    # Of equals the fewest.
+    return min(range(most + 1), key=lambda count: _seconds(count, to_move_bytes, round_trip, usable_cores))
+
+
+def _seconds(count: int, to_move_bytes: int, round_trip: float, cores: int) -> float:
+    """About how long `to_move_bytes` take with `count` connections beside the session's."""
+    alone_rate = min(_CORE_BYTES_PER_SECOND, _WINDOW_BYTES / max(round_trip, 1e-6))
+    if count == 0:
+        return to_move_bytes / alone_rate
+    start_seconds = _ROUND_TRIPS_TO_START * round_trip + _CORE_SECONDS_TO_START * math.ceil(count / cores)
+    left_bytes = max(0.0, to_move_bytes - start_seconds * alone_rate * _SHARE_MEANWHILE)
+    working = count + (round_trip >= _SHORT_LINK_SECONDS)
+    rate = min(working * alone_rate, max(_LINK_BYTES_PER_SECOND, cores * _CORE_BYTES_PER_SECOND))
+    return start_seconds + left_bytes / rate
 
 
 class Lanes:

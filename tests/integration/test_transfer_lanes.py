@@ -257,3 +257,5 @@ def test_lanes_are_chosen_by_size_link_and_cores() -> None:
     assert lanes_for(2**31, 0.05, cores=2) == 6
     assert lanes_for(2**31, 0.15, cores=2) == 8
     assert lanes_for(1_000_000, 0.15, cores=2) == 0
+    # As many would sign in until all is there.
+    assert lanes_for(2**26, 0.05, cores=2) == 2
