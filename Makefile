@@ -27,12 +27,11 @@ demo: $(VENV)/.client ## Train a tiny LLaMA on a rehearsal machine, bring it hom
 	@$(BIN)/llamalift init demo --recipe tiny-cpu
 	@$(BIN)/llamalift up demo/run.yaml
 
-# File by file, since what a file's tests share is made once in each process that runs some of them. Those that train want
-# both cores of a small computer, which is too little for others that watch a clock.
-TWO_FILES := --numprocesses 2 --dist loadfile
-test: $(VENV)/.dev ## Run every test, with branch coverage, two files at a time: first those that do not train
-	$(BIN)/python -m pytest -m "not training" $(TWO_FILES) --cov --cov-report= --cov-fail-under=0 $(ARGS)
-	$(BIN)/python -m pytest -m training $(TWO_FILES) --cov --cov-append --cov-report=term:skip-covered $(ARGS)
+# File by file, since what a file's tests share is made once in each process that runs some of them. A training's two ranks
+# fill two cores by themselves: beside another they end no sooner, and what watches a clock might miss it.
+test: $(VENV)/.dev ## Run every test, with branch coverage, two files at a time; then alone those that train
+	$(BIN)/python -m pytest -m "not training" --numprocesses 2 --dist loadfile --cov --cov-report= --cov-fail-under=0 $(ARGS)
+	$(BIN)/python -m pytest -m training --cov --cov-append --cov-report=term:skip-covered $(ARGS)
 
 test-fast: $(VENV)/.dev ## Run the unit tests only
 	$(BIN)/python -m pytest tests/unit $(ARGS)
