@@ -91,7 +91,7 @@ class ToldRun:
         group = (f"llamalift-{self.run_id}", f"/{self.run_id}", self.begun + 30, self.begun + 40)
         gone = (ended, ended) if whole is RunState.ENDED else (None, None)
         yield "effects", [(None, self.run_id, "resource group", *group, *gone)]
-        yield "events", [(None, self.run_id, self.begun + 1, "the run was entered")]
+        yield "events", [(None, self.run_id, self.begun + 1, "the run was entered", "")]
 
     def _stages(self, ended: float | None) -> Iterable[tuple[object, ...]]:
         begun, at = [StageName.PROVISION, StageName.BOOTSTRAP, StageName.SYNC, StageName.TRAIN], self.begun

@@ -6,7 +6,7 @@ import pytest
 
 from remote.errors import TransferError, UnreachableError
 from runs.moving import keep_moving, rate_words
-from runs.types import StageName
+from runs.types import EventKind, StageName
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +40,8 @@ class _Context:
         assert unit == "bytes"
         self.shown.append((done, total))
 
-    def event(self, _run_id: str, text: str) -> None:
+    def event(self, _run_id: str, text: str, kind: EventKind) -> None:
+        assert kind is EventKind.CONNECTION_LOST
         self.events.append(text)
 
     def get(self, _kind: type) -> None:
