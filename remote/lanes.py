@@ -33,7 +33,7 @@ _LINK_BYTES_PER_SECOND = 250e6
 _MOST_LANES = 8
 _MOST_CORES = 4
 # To connect, exchange keys, sign in and start the program: so many round trips, and for each connection so much of a
-# core, while the session moves what it can with the rest.
+# core. Meanwhile the session moves files with what is left of the cores; that this is half its rate is assumed.
 _ROUND_TRIPS_TO_START = 9
 _CORE_SECONDS_TO_START = 0.25
 _SHARE_MEANWHILE = 0.5

@@ -35,7 +35,7 @@ class Journal:
 
     Raises:
         RunBusyError: By whatever writes: this client was suspended, and another one has taken the run over.
-        JournalError: The file is not a journal of this version, or cannot be read or written.
+        JournalError: The file is no journal, one of an unknown version, or cannot be read or written.
     """
 
     def __init__(self, file: Path) -> None:
@@ -54,8 +54,8 @@ class Journal:
         with self._open() as db:
             version = _version(db)
             if version == 0:
-                db.executescript(DDL)
-                db.execute(f"PRAGMA user_version = {LAYOUT_VERSION}")
+                # At once: tables without their version would be renewed wrongly, or not at all.
+                db.executescript(f"BEGIN IMMEDIATE; {DDL} PRAGMA user_version = {LAYOUT_VERSION}; COMMIT;")
             elif version in RENEWALS:
                 self._renew()
             elif version != LAYOUT_VERSION:
