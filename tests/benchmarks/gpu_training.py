@@ -19,14 +19,14 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from templates.agent.watchers import Gpus
 from templates.training import exit_codes
 from tests.benchmarks.save_overhead import training_python
 from tests.fakes.gpu_trainings import (
     MICRO,
-    SHAPE,
+    SHAPES,
     SMALL,
     Way,
     estimated_gib,
@@ -38,9 +38,6 @@ from tests.fakes.gpu_trainings import (
     write_rows,
 )
 from tests.fakes.training_run import DEADLINE_SECONDS, TrainingRun
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _ADAPTERS = {"r": 16, "alpha": 32}
 WAYS = (
@@ -64,6 +61,7 @@ def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="two ways, few steps")
+    parser.add_argument("--model", choices=SHAPES, default="1.3b", help="of how many parameters")
     parser.add_argument("--ways", help="which, with commas between")
     parser.add_argument("--steps", type=int, help="optimizer steps of each way")
     parser.add_argument("--skip-checks", action="store_true", help="neither kill nor fill the GPU")
@@ -73,13 +71,15 @@ def main() -> None:
     if not gpus.seen:
         sys.exit("this benchmark needs an NVIDIA GPU, found: none")
     names = asked.ways.split(",") if asked.ways else _QUICK if asked.quick else [way.name for way in WAYS]
-    gpu, steps = gpus.seen[0], asked.steps or (20 if asked.quick else 60)
-    result: dict[str, Any] = {"device": gpu["name"], "steps": steps, "rows": []}
+    gpu, steps, shape = gpus.seen[0], asked.steps or (20 if asked.quick else 60), SHAPES[asked.model]
+    memory_gb = round((gpu["memory_total_bytes"] or 0) / 2**30)
+    result: dict[str, Any] = {"device": gpu["name"], "model": asked.model, "steps": steps, "rows": []}
     with tempfile.TemporaryDirectory(prefix="gpu-training-") as name:
         folder, python = Path(name), training_python()
         tools = TrainingRun.prepare(folder / "tools", python, "zero3")
-        base, data = write_base(folder / "base", tools, SHAPE), write_rows(folder / "data.json", 4000)
-        for row in measured(folder, (base, data), [way for way in WAYS if way.name in names], steps, gpu):
+        base, data = write_base(folder / "base", tools, shape), write_rows(folder / "data.json", 4000)
+        for way in (way for way in WAYS if way.name in names):
+            row = measured(folder, (base, data), way, steps) | {"plan_gib": estimated_gib(way, shape, memory_gb)}
             result["rows"].append(row)
             print(json.dumps(row), flush=True)
         if not asked.quick and not asked.skip_checks:
@@ -91,21 +91,14 @@ def main() -> None:
     print(json.dumps(result | {"seconds": round(time.monotonic() - began)}))
 
 
-def measured(
-    folder: Path, made: tuple[Path, Path], ways: list[Way], steps: int, gpu: dict[str, Any]
-) -> Iterator[dict[str, Any]]:
-    """Train each way for so many steps; a way that cannot train here has its error for a row."""
+def measured(folder: Path, made: tuple[Path, Path], way: Way, steps: int) -> dict[str, Any]:
+    """Train one way for so many steps; where it cannot train here, its error is in the row."""
     base, data = made
-    for way in ways:
-        run = prepared(folder / way.name, training_python(), way, data)
-        row: dict[str, Any] = {"way": way.name}
-        try:
-            row |= measure(run, flags(base, way, 10 * steps), steps)
-        except AssertionError as error:
-            row["error"] = str(error)[-1500:]
-        else:
-            row["plan_gib"] = estimated_gib(way, SHAPE, round((gpu["memory_total_bytes"] or 0) / 2**30))
-        yield row
+    run = prepared(folder / way.name, training_python(), way, data)
+    try:
+        return {"way": way.name} | measure(run, flags(base, way, 10 * steps), steps)
+    except AssertionError as error:
+        return {"way": way.name, "error": str(error)[-1500:]}
 
 
 def resumed(folder: Path, base: Path, data: Path) -> dict[str, Any]:

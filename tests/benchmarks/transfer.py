@@ -18,8 +18,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,6 +82,7 @@ def main() -> None:
     parser.add_argument("--tree", type=int, help="files of 1 MiB in the changed tree")
     parser.add_argument("--links", nargs="+", choices=LINKS, help="which links")
     parser.add_argument("--cases", nargs="+", help="which cases, for example file-up")
+    parser.add_argument("--side-by-side", action="store_true", help="all peers at once on a long link")
     parser.add_argument("--ours", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.ours:
@@ -95,7 +98,7 @@ def main() -> None:
     rounds = 1 if arguments.quick else arguments.rounds
     cases = [case for case in CASES if not arguments.cases or f"{case.name}-{case.direction}" in arguments.cases]
     with tempfile.TemporaryDirectory() as folder, ssh_machine(Path(folder) / "m") as machine:
-        bench = Bench(Path(folder), machine, sizes)
+        bench = Bench(Path(folder), machine, sizes, side_by_side=arguments.side_by_side)
         rows = [row for link in links for row in bench.rows(link, _asked(cases, link, quick=arguments.quick), rounds)]
     print(json.dumps({"rows": rows, "rounds": rounds, "load": round(os.getloadavg()[0], 1), "cores": os.cpu_count()}))
 
@@ -110,9 +113,10 @@ def _asked(cases: list[Case], link: str, *, quick: bool) -> list[Case]:
 class Bench:
     """One machine, one set of sources."""
 
-    def __init__(self, folder: Path, machine: SshMachine, sizes: Sizes) -> None:
+    def __init__(self, folder: Path, machine: SshMachine, sizes: Sizes, *, side_by_side: bool) -> None:
         self._folder = folder
         self._machine = machine
+        self._side_by_side = side_by_side
         self._sources = {
             "file": _write(folder / "file", 1, sizes.big_bytes),
             "many": _write(folder / "many", sizes.many, 4096),
@@ -123,27 +127,28 @@ class Bench:
     def rows(self, link: str, cases: list[Case], rounds: int) -> Iterator[dict[str, object]]:
         """Measure all cases on one link."""
         with _line(self._machine.endpoint, LINKS[link]) as endpoint:
-            peers = Peers(endpoint, self._folder / f"peers-{endpoint.port}")
             for case in cases:
-                ways = (_OURS, *case.ways)
-                taken: dict[str, list[Measured]] = {way: [] for way in ways}
+                at_once = len(case.ways) if self._side_by_side and LINKS[link] else 1
+                taken: dict[str, list[Measured]] = {way: [] for way in (_OURS, *case.ways)}
                 for _ in range(rounds):
-                    for way in ways:
-                        taken[way].append(self._measure(way, case, endpoint, peers))
+                    taken[_OURS].append(self._measure(_OURS, case, endpoint))
+                    with ThreadPoolExecutor(at_once) as pool:
+                        measured = pool.map(self._measure, case.ways, repeat(case), repeat(endpoint))
+                        for way, one in zip(case.ways, measured, strict=True):
+                            taken[way].append(one)
                 yield _row(case, link, taken)
 
-    def _measure(self, way: str, case: Case, endpoint: Endpoint, peers: Peers) -> Measured:
-        source, target = self._sources[case.name], self._folder / "target"
-        target.mkdir()
-        if case.name == "changed":
-            _age(source, target)
-        os.sync()  # what went before is not on our bill
-        try:
+    def _measure(self, way: str, case: Case, endpoint: Endpoint) -> Measured:
+        source = self._sources[case.name]
+        with tempfile.TemporaryDirectory(dir=self._folder, prefix=way) as name:
+            folder, target = Path(name), Path(name) / "target"
+            target.mkdir()
+            if case.name == "changed":
+                _age(source, target)
+            os.sync()  # what went before is not on our bill
             if way != _OURS:
-                return peers.measure(way, case.direction, source, target)
+                return Peers(endpoint, folder / "peer").measure(way, case.direction, source, target)
             return _ours(case, endpoint, source, target, self._manifests[case.name])
-        finally:
-            shutil.rmtree(target)
 
 
 def _row(case: Case, link: str, taken: dict[str, list[Measured]]) -> dict[str, object]:

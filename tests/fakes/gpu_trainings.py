@@ -1,4 +1,4 @@
-"""A LLaMA of 1.3 billion parameters trained on this machine's GPU, by the real trainer under DeepSpeed."""
+"""A LLaMA of 1.3 or 6.7 billion parameters trained on this machine's GPU, by the real trainer under DeepSpeed."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-# Sheared-LLaMA's 1.3B, whose heads have LLaMA's 128 channels, and a model of a tenth of it whose checkpoints are small.
-SHAPE = ModelShape(2048, 24, 5504, 32000, 16, 16)
+# Sheared-LLaMA's 1.3B, whose heads have LLaMA's 128 channels; LLaMA's own 7B, which takes 110 GB to train on one GPU;
+# and one of a tenth of the first, whose checkpoints are small.
+SHAPES = {"1.3b": ModelShape(2048, 24, 5504, 32000, 16, 16), "7b": ModelShape(4096, 32, 11008, 32000, 32, 32)}
 SMALL = ModelShape(768, 12, 2048, 32000, 12, 12)
 MICRO, LONGEST, EVERY = 8, 2048, 5
 # Words of a row: their logarithm's mean and deviation. A word of instruction data is about three of the tiny

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import shlex
 import subprocess
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from remote.command import Command
@@ -15,7 +17,6 @@ from remote.lines import ssh_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from remote.types import Endpoint
 
@@ -56,6 +57,7 @@ class Peers:
         }
         lines = "".join(f"  {name} {value}\n" for name, value in options.items())
         self._config = folder / "config"
+        self._ssh = ["ssh", "-F", str(self._config)]
         self._config.write_text(f"Host machine\n  HostName {endpoint.host}\n{lines}")
 
     def ways(self) -> Mapping[str, Callable[[str, Path, Path], list[str]]]:
@@ -68,40 +70,34 @@ class Peers:
         A download is verified against sums that exist beforehand, as our manifests do; an upload on both sides at
         the same time.
         """
-        sums = self._sums_here(source) if direction == "down" else b""
-        before = os.times()
+        sums = _Started(_sums_command(source)).output() if direction == "down" else b""
         began = time.perf_counter()
-        subprocess.run(self.ways()[way](direction, source, target), check=True, stdout=subprocess.DEVNULL)
-        self._verify(direction, source, target, sums)
-        seconds = time.perf_counter() - began
-        self._hang_up()
-        after = os.times()
-        cpu = after.children_user + after.children_system - before.children_user - before.children_system
-        return Measured(seconds, cpu)
-
-    def _verify(self, direction: str, source: Path, target: Path, sums: bytes) -> None:
+        started = [_Started(self.ways()[way](direction, source, target))]
+        started[0].output()
         if direction == "down":
-            assert self._sums_here(target) == sums
-            subprocess.run(["sync", "-f", str(target)], check=True)
-            return
-        command = f"cd {shlex.quote(str(target))} && {_sums_command()} && sync -f ."
-        there = subprocess.Popen(["ssh", "-F", str(self._config), "machine", command], stdout=subprocess.PIPE)
-        here = self._sums_here(source)
-        out, _ = there.communicate()
-        assert there.returncode == 0
-        assert out == here
+            started += [_Started(_sums_command(target)), _Started(["sync", "-f", str(target)])]
+            assert started[1].output() == sums
+            started[2].output()
+        else:
+            there = shlex.join(_sums_command(target)) + f" && sync -f {shlex.quote(str(target))}"
+            started += [_Started([*self._ssh, "machine", there]), _Started(_sums_command(source))]
+            assert started[1].output() == started[2].output()
+        seconds = time.perf_counter() - began
+        return Measured(seconds, sum(one.cpu_seconds for one in started) + self._hang_up())
 
-    def _sums_here(self, folder: Path) -> bytes:
-        return subprocess.run(["sh", "-c", _sums_command()], cwd=folder, check=True, stdout=subprocess.PIPE).stdout
-
-    def _hang_up(self) -> None:
-        command = ["ssh", "-F", str(self._config), "-O", "exit", "machine"]
-        subprocess.run(command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    def _hang_up(self) -> float:
+        """End the connection; give the CPU seconds of the process that had it, which nobody waits for."""
+        answer = subprocess.run([*self._ssh, "-O", "check", "machine"], check=True, capture_output=True, text=True)
+        pid = re.search(r"pid=(\d+)", answer.stderr)
+        assert pid, answer.stderr
+        fields = Path(f"/proc/{pid[1]}/stat").read_text().rpartition(")")[2].split()
+        taken = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")  # proc(5): utime and stime
+        subprocess.run([*self._ssh, "-O", "exit", "machine"], check=True, capture_output=True)
+        return taken
 
     def _rsync(self, direction: str, source: Path, target: Path) -> list[str]:
         there, here = ("", "machine:") if direction == "down" else ("machine:", "")
-        shell = f"ssh -F {shlex.quote(str(self._config))}"
-        return ["rsync", "-a", "--checksum", "-e", shell, f"{here}{source}/", f"{there}{target}/"]
+        return ["rsync", "-a", "--checksum", "-e", shlex.join(self._ssh), f"{here}{source}/", f"{there}{target}/"]
 
     def _scp(self, direction: str, source: Path, target: Path) -> list[str]:
         there, here = ("", "machine:") if direction == "down" else ("machine:", "")
@@ -114,7 +110,7 @@ class Peers:
         return ["sftp", "-q", "-F", str(self._config), "-b", str(batch), "machine"]
 
     def _tar(self, direction: str, source: Path, target: Path) -> list[str]:
-        ssh = f"ssh -F {shlex.quote(str(self._config))} machine"
+        ssh = shlex.join([*self._ssh, "machine"])
         pack = f"tar -C {shlex.quote(str(source))} -cf - ."
         unpack = f"tar -C {shlex.quote(str(target))} -xf -"
         left, right = (
@@ -123,5 +119,24 @@ class Peers:
         return ["sh", "-c", f"{left} | {right}"]
 
 
-def _sums_command() -> str:
-    return _SUMS.format(cores=os.cpu_count() or 1)
+class _Started:
+    """A process whose own CPU seconds are known in the end, whatever else runs meanwhile."""
+
+    def __init__(self, command: list[str]) -> None:
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        self.cpu_seconds = 0.0
+
+    def output(self) -> bytes:
+        """Wait until it ended well."""
+        with self._process as process:
+            assert process.stdout is not None
+            said = process.stdout.read()
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        self.cpu_seconds = usage.ru_utime + usage.ru_stime
+        assert process.returncode == 0, process.args
+        return said
+
+
+def _sums_command(folder: Path) -> list[str]:
+    return ["sh", "-c", f"cd {shlex.quote(str(folder))} && {_SUMS.format(cores=os.cpu_count() or 1)}"]
