@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _CLEAR_LINE = "\r\x1b[K"
 
 
-def print_log(run: Run, wanted: LogFilter, *, follow: bool) -> None:
+def print_log(run: Run, wanted: LogFilter, *, follow: bool, machine: int) -> None:
     """Print the lines that are wanted.
 
     Raises:
@@ -31,7 +31,7 @@ def print_log(run: Run, wanted: LogFilter, *, follow: bool) -> None:
     lines = LogLines(colours=is_terminal and not os.environ.get("NO_COLOR"))
     page = _Page(is_live=is_terminal and follow and wanted.is_open)
     is_empty = True
-    for piece in _pieces(run, follow=follow):
+    for piece in _pieces(run, follow=follow, machine=machine):
         is_empty = is_empty and not piece
         page.show([line for line in lines.feed(piece) if wanted.wants(line)], lines.unfinished)
     page.show([line for line in lines.end() if wanted.wants(line)], "")
@@ -41,14 +41,14 @@ def print_log(run: Run, wanted: LogFilter, *, follow: bool) -> None:
         typer.echo(f"no such part in the log: {wanted.stage}; it has {', '.join(wanted.found) or 'none yet'}", err=True)
 
 
-def print_raw(run: Run, *, follow: bool) -> None:
+def print_raw(run: Run, *, follow: bool, machine: int) -> None:
     """Write every byte.
 
     Raises:
         UnreachableError: As for `print_log`.
     """
     is_empty = True
-    for piece in _pieces(run, follow=follow):
+    for piece in _pieces(run, follow=follow, machine=machine):
         is_empty = is_empty and not piece
         sys.stdout.buffer.write(piece)
         sys.stdout.buffer.flush()
@@ -56,11 +56,11 @@ def print_raw(run: Run, *, follow: bool) -> None:
         _say_empty(run)
 
 
-def _pieces(run: Run, *, follow: bool) -> Iterator[bytes]:
+def _pieces(run: Run, *, follow: bool, machine: int) -> Iterator[bytes]:
     """The log; a silent machine ends it where what came home before was given, and nothing was to be followed."""
     is_empty = True
     try:
-        for piece in read_log(run, follow=follow):
+        for piece in read_log(run, follow=follow, machine=machine):
             is_empty = is_empty and not piece
             yield piece
     except UnreachableError as error:

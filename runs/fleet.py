@@ -95,14 +95,13 @@ def _ask(run: Run, connect_seconds: float) -> _Heard:
     """
     from remote.errors import RemoteError
     from remote.session import Session
-    from runs.log_copy import LogCopy
 
     try:
         with (
             run.context() as context,
             Session.connect(context.endpoint(), deadline_seconds=connect_seconds) as session,
         ):
-            return look_at(context, session, LogCopy(context.folder / "train.log")), ""
+            return look_at(context, session), ""
     except RemoteError as error:
         return None, error.fact
 

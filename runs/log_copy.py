@@ -12,6 +12,16 @@ if TYPE_CHECKING:
     from remote.agent import LogPiece
 
 
+def log_of(folder: Path, node: int = 0) -> LogCopy:
+    """The copy of a machine's training log; each further machine's is a file of its own.
+
+    Args:
+        folder: The run's.
+        node: Which machine, from 0.
+    """
+    return LogCopy(folder / (f"train-{node + 1}.log" if node else "train.log"))
+
+
 @dataclass(frozen=True, slots=True)
 class LogCopy:
     """`file` holds the first `size` bytes of the machine's."""

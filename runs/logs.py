@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 from remote.errors import UnreachableError
 from runs.facts import Prepared
-from runs.log_copy import LogCopy
+from runs.log_copy import log_of
+from runs.nodes import machine_of
 from runs.types import RunState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from runs.context import RunContext
+    from runs.log_copy import LogCopy
     from runs.run import Run
 
 _POLL_SECONDS = 1.0
@@ -21,25 +23,33 @@ _CONNECT_SECONDS = 20.0
 _ENDED = frozenset({"done", "failed", "stopped"})
 
 
-def read_log(run: Run, *, follow: bool) -> Iterator[bytes]:
+def read_log(run: Run, *, follow: bool, machine: int = 1) -> Iterator[bytes]:
     """The log in pieces, from its first byte; with `follow`, until the job has ended.
 
     Nothing is fetched twice: the copy on this computer ends where the next piece begins.
 
+    Args:
+        run: The run.
+        follow: Go on until the job has ended.
+        machine: Which of several machines, from 1.
+
     Raises:
+        RunError: The run has no such machine.
         UnreachableError: The machine does not answer; what is on this computer was given first.
     """
-    copy = LogCopy(run.folder / "train.log")
+    copy = log_of(run.folder, machine - 1)
     known = copy.file.read_bytes() if copy.size else b""
     if known:
         yield known
-    if run.row.state is not RunState.ACTIVE:
+    is_active = run.row.state is RunState.ACTIVE
+    if not is_active and (known or machine == 1):
         return
     with run.context() as context:
-        if context.get(Prepared) is None:
+        one = machine_of(context, machine)
+        if not is_active or one.get(Prepared) is None:
             return
         # Not from the end of the copy: `up` may have made it longer since it was read.
-        yield from _from_machine(context, copy, len(known), follow=follow)
+        yield from _from_machine(one, copy, len(known), follow=follow)
 
 
 def _from_machine(context: RunContext, copy: LogCopy, at: int, *, follow: bool) -> Iterator[bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runs.facts import Leaving, Pausing, Prepared, Rented, Submitted
-from runs.log_copy import LogCopy
+from runs.log_copy import LogCopy, log_of
 from runs.masking import masked_status
 from runs.training_log import METRICS_FILE
 from runs.types import RunState
@@ -37,33 +37,33 @@ def is_over(status: AgentStatus) -> bool:
     return status.phase in {"done", "failed"}
 
 
-def look_at(context: RunContext, session: Session, log: LogCopy) -> AgentStatus:
+def look_at(context: RunContext, session: Session) -> AgentStatus:
     """Ask the agent, in one round trip; when the job has ended, in as many as it takes to have everything.
 
     Args:
-        context: The run.
-        session: The machine.
-        log: The copy of the training log.
+        context: The run, on the machine that is asked.
+        session: That machine.
 
     Raises:
         RemoteError: The machine does not answer, or not in words that we know.
     """
-    metrics = LogCopy(context.folder / METRICS_FILE)
+    log, metrics = log_of(context.folder, context.node), LogCopy(context.folder / METRICS_FILE)
     while True:
         before = log.size, metrics.size
-        status = _look(context, session, log, metrics)
+        # Metrics are written on the first machine only.
+        status = _look(context, session, log, None if context.node else metrics)
         if status.phase not in _ENDED or (log.size, metrics.size) == before or _is_whole(status):
             return status
 
 
-def _look(context: RunContext, session: Session, log: LogCopy, metrics: LogCopy) -> AgentStatus:
+def _look(context: RunContext, session: Session, log: LogCopy, metrics: LogCopy | None) -> AgentStatus:
     from remote.agent import read_status
 
-    asked = metrics.size
+    asked = None if metrics is None else metrics.size
     answer = read_status(session, context.layout(), log_from=log.size, metrics_from=asked)
     status = masked_status(context, answer)
     log.append(status.log)
-    if status.metrics is not None:
+    if metrics is not None and asked is not None and status.metrics is not None:
         metrics.take(status.metrics, asked=asked)
     return status
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
+from runs.errors import RunError
 from runs.facts import Prepared, Rented, Submitted, Synced, Trained, Trust
 from runs.journal import Journal
 
@@ -72,6 +73,30 @@ def first_rented(context: RunContext) -> Rented:
     if isinstance(journal, NodeJournal) and (rented := journal.plain.get(context.run_id, Rented)):
         return rented
     return context.require(Rented)
+
+
+def machine_of(context: RunContext, number: int) -> RunContext:
+    """The run on one of its machines.
+
+    Args:
+        context: The run.
+        number: Which machine, from 1.
+
+    Raises:
+        RunError: It has not so many.
+    """
+    if number == 1:
+        return context
+    found = next((one for one in context.others() if one.node == number - 1), None)
+    if found is None:
+        raise no_such_machine(context, number)
+    return found
+
+
+def no_such_machine(context: RunContext, number: int) -> RunError:
+    """What to say of a machine that the run has not, or not yet."""
+    nodes = context.spec.machine.nodes
+    return RunError(f"the run has no such machine: {number}", hint=f"it has: {nodes} (machine.nodes)")
 
 
 def machines_of(context: RunContext) -> list[RunContext]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from remote.errors import RemoteError
 from runs.facts import Prepared, Rented
-from runs.masking import masked_status
+from runs.looking import look_at
 from runs.nodes import machines_of
 from runs.secrets import masker_for
 
@@ -46,12 +46,10 @@ def look_at_others(context: RunContext, connect_seconds: float) -> tuple[OtherMa
 
 
 def _look(one: RunContext, rented: Rented, connect_seconds: float) -> OtherMachine:
-    from remote.agent import read_status
-
     number = one.node + 1
     try:
         session = one.session(deadline_seconds=connect_seconds)
-        status = masked_status(one, read_status(session, one.layout(), log_limit=0))
+        status = look_at(one, session)
     except RemoteError as error:
         one.hang_up()
         return OtherMachine(number, rented, silence=masker_for(one.spec.secrets).text(str(error)))

@@ -259,16 +259,17 @@ class Run:
         self._refresh()
         return look(self)
 
-    def log(self, *, follow: bool = False) -> Iterator[bytes]:
+    def log(self, *, follow: bool = False, machine: int = 1) -> Iterator[bytes]:
         """The training log, piece by piece; it is here after the machine is gone, too.
 
         Args:
             follow: Go on until the job has ended.
+            machine: Which of several machines, from 1.
         """
         from runs.logs import read_log
 
         self._refresh()
-        return read_log(self, follow=follow)
+        return read_log(self, follow=follow, machine=machine)
 
     def _refresh(self) -> None:
         """A run that has ended since it was opened has no machine to ask."""

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from runs.errors import RunError
 from runs.facts import Rented
+from runs.nodes import machine_of, no_such_machine
 from runs.types import RunState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from runs.context import RunContext
     from runs.run import Run
 
 
@@ -37,17 +37,9 @@ def ssh_argv(run: Run, command: Sequence[str], machine: int = 1) -> list[str]:
     with run.context() as context:
         if run.row.state is RunState.ENDED or context.get(Rented) is None:
             raise RunError(f"the run has no machine: {run.run_id}", hint=f"see `llamalift status {run.run_id}`")
-        config = write(_on(context, machine))
+        one = machine_of(context, machine)
+        if one.get(Rented) is None:
+            raise no_such_machine(context, machine)
+        config = write(one)
         follow_if_silent(context)
     return ["ssh", "-F", str(config), alias_of(run.run_id), *command]
-
-
-def _on(context: RunContext, machine: int) -> RunContext:
-    if machine == 1:
-        return context
-    found = next((one for one in context.others() if one.node == machine - 1), None)
-    if found is None or found.get(Rented) is None:
-        raise RunError(
-            f"the run has no such machine: {machine}", hint=f"it has: {context.spec.machine.nodes} (machine.nodes)"
-        )
-    return found

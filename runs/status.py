@@ -14,7 +14,6 @@ from runs.evictions import Eviction, evictions_of
 from runs.facts import Collected, Decided, Leaving, Pausing, Prepared, Rented
 from runs.history import metrics_file
 from runs.journal.charges import Component, charges_of
-from runs.log_copy import LogCopy
 from runs.looking import is_over, job_of, look_at
 from runs.other_machines import OtherMachine, look_at_others
 from runs.outlook import Outlook, outlook
@@ -165,7 +164,7 @@ class Lookout:
         try:
             session = context.session(deadline_seconds=self._connect_seconds)
             job = job_of(context.journal, context.run_id)
-            self._heard = look_at(context, session, LogCopy(context.folder / "train.log")), time.time()
+            self._heard = look_at(context, session), time.time()
             self._heard_of = job
         except RemoteError as error:
             context.hang_up()

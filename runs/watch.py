@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Self
 
 from remote.errors import RemoteError
 from runs.errors import RunError
-from runs.log_copy import LogCopy
 from runs.looking import is_over, job_of, look_at
 
 if TYPE_CHECKING:
@@ -138,7 +137,7 @@ def _look(run: Run, machine: _Machine) -> AgentStatus:
     with run.context() as context:
         if machine.session is None:
             machine.session = Session.connect(context.endpoint(), deadline_seconds=_CONNECT_SECONDS)
-        return look_at(context, machine.session, LogCopy(context.folder / "train.log"))
+        return look_at(context, machine.session)
 
 
 def _hang_up(machine: _Machine) -> None:

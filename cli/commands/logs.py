@@ -29,6 +29,7 @@ def logs(
             show_default=False,
         ),
     ] = None,
+    machine: Annotated[int, typer.Option("--machine", min=1, help="Which of several machines, from 1.")] = 1,
     raw: Annotated[bool, typer.Option("--raw", help="Every byte, with whatever is in it, and no filter.")] = False,
 ) -> None:
     """Print the training log; it works after the machine is gone, too.
@@ -41,9 +42,13 @@ def logs(
     from runs.history import metrics_file
     from runs.run import Run
 
+    if machine > 1 and (since or stage):
+        raise typer.BadParameter(
+            "only the first machine's log tells times and parts", param_hint="--since" if since else "--stage"
+        )
     opened = Run.open(run)
     if raw:
-        print_raw(opened, follow=follow)
+        print_raw(opened, follow=follow, machine=machine)
     else:
         wanted = LogFilter.of(metrics_file(opened), since=since, grep=grep, stage=stage)
-        print_log(opened, wanted, follow=follow)
+        print_log(opened, wanted, follow=follow, machine=machine)

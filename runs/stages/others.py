@@ -6,9 +6,9 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from remote.errors import MachineOffError, UnreachableError
+from remote.errors import MachineOffError, RemoteError, UnreachableError
 from runs.facts import Submitted
-from runs.masking import masked_status
+from runs.looking import look_at
 from runs.nodes import first_rented
 from runs.pause import stop_and_wait
 from runs.power import refuse_if_off
@@ -79,18 +79,25 @@ class Others:
             stop_and_wait(one, lambda message: one.reporter.waiting(_STAGE, message))
         submit(one, replace(submitted, number=submitted.number + 1))
 
+    def hear_out(self, context: RunContext) -> None:
+        """Fetch the rest of each one's log: the job is over, and nobody looks again."""
+        for one in context.others():
+            try:
+                look_at(one, one.session(_STAGE, deadline_seconds=_CONNECT_SECONDS))
+            except RemoteError as error:
+                one.hang_up()
+                one.reporter.note(f"the end of its log did not come home: {error.fact}")
+
     def look(self, context: RunContext) -> Iterator[tuple[RunContext, AgentStatus]]:
-        """Yield how things stand on each that answers, and pass on what it has to say.
+        """Yield how things stand on each that answers, pass on what it has to say, and fetch what is new in its log.
 
         Raises:
             MachineOffError: The cloud says that one is off: the first machine would wait for it in vain.
         """
-        from remote.agent import read_status
-
         for one in context.others():
             try:
                 session = one.session(_STAGE, deadline_seconds=_CONNECT_SECONDS)
-                status = masked_status(one, read_status(session, one.layout(), log_limit=0))
+                status = look_at(one, session)
             except MachineOffError:
                 raise
             except UnreachableError:

@@ -18,7 +18,6 @@ from runs.errors import TrainingFailedError
 from runs.evictions import close_evictions
 from runs.facts import Decided, Pausing, Prepared, Submitted, Synced, Trained
 from runs.job import evictions_file, launch_words, render_job
-from runs.log_copy import LogCopy
 from runs.looking import look_at
 from runs.masking import take_secrets_back, try_to_take_secrets_back
 from runs.nodes import machines_of
@@ -63,17 +62,18 @@ class Train:
 
     def act(self, context: RunContext) -> str:
         """Submit the job unless it runs or is done already, then watch until it ends."""
-        copy = LogCopy(context.folder / "train.log")
         submitted = context.get(Submitted)
         if submitted is None:
             self._submit_to_all(context, Submitted(at=time.time()))
         else:
-            self._submit_again(context, copy, submitted)
+            self._submit_again(context, submitted)
         try:
-            status = self._watch(context, copy)
+            status = self._watch(context)
         except TrainingFailedError:
+            self._others.hear_out(context)
             try_to_take_secrets_back(context)
             raise
+        self._others.hear_out(context)
         for one in machines_of(context):
             take_secrets_back(one)
         note_curation(context)
@@ -82,7 +82,7 @@ class Train:
         loss = "" if trained.loss is None else f", loss {trained.loss:.3f}"
         return f"{trained.steps} steps{loss}, model loaded back and asked"
 
-    def _submit_again(self, context: RunContext, copy: LogCopy, submitted: Submitted) -> None:
+    def _submit_again(self, context: RunContext, submitted: Submitted) -> None:
         """Where an earlier client left off: only its intent may be there, or the job may have ended badly since."""
         from remote.agent import has_secrets
         from remote.machine import wait_until_booted
@@ -91,11 +91,11 @@ class Train:
         if pausing is not None and not pausing.is_done:
             # A pause was killed before its stop came through; the job that goes on must not meet it.
             self._stop(context)
-        status = self._look(context, copy)
+        status = self._look(context)
         if not status.agent.alive:
             # What it shows is from before the machine was started again.
             wait_until_booted(context.session(self.name), context.layout())
-            status = self._look(context, copy)
+            status = self._look(context)
         if context.spec.secrets and not has_secrets(context.session(self.name), context.layout()):
             self._put_secrets(context)
         if status.phase == "waiting":
@@ -103,11 +103,11 @@ class Train:
         elif has_ended_badly(status):
             # The user came back to it: once more, from the newest complete checkpoint.
             self._submit_to_all(context, replace(submitted, number=submitted.number + 1))
-            self._await_start(context, copy)
+            self._await_start(context)
         elif status.phase == "running" and submitted.first_address != meeting_place(context):
             self._stop(context)
             self._submit_to_all(context, replace(submitted, number=submitted.number + 1))
-            self._await_start(context, copy)
+            self._await_start(context)
         else:
             if status.phase == "running":
                 self._others.ready(context, self._submit)
@@ -184,13 +184,13 @@ class Train:
         told = evictions_file(context.spec, context.require(Decided).evictions_per_hour)
         send_bytes(context.session(self.name), told, context.layout().path("job", "evictions.json"), mode=0o644)
 
-    def _await_start(self, context: RunContext, copy: LogCopy) -> None:
+    def _await_start(self, context: RunContext) -> None:
         """Wait until the agent has taken the new job: until then it tells how the former one ended."""
         deadline = time.monotonic() + _TAKE_SECONDS
-        while has_ended_badly(self._look(context, copy)) and time.monotonic() < deadline:
+        while has_ended_badly(self._look(context)) and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
 
-    def _watch(self, context: RunContext, copy: LogCopy) -> AgentStatus:
+    def _watch(self, context: RunContext) -> AgentStatus:
         """Follow the job until it ends.
 
         Raises:
@@ -202,7 +202,7 @@ class Train:
         while True:
             # Not the cloud: a laptop that wakes up has no network yet, and looking at the job changes nothing.
             context.journal.confirm_lease(context.run_id)
-            status = self._look(context, copy)
+            status = self._look(context)
             if time.monotonic() >= look_at_others_at:
                 for one, its_status in self._others.look(context):
                     if has_ended_badly(its_status):
@@ -219,13 +219,13 @@ class Train:
                 raise _failure(context, status)
             time.sleep(_POLL_SECONDS)
 
-    def _look(self, context: RunContext, copy: LogCopy) -> AgentStatus:
+    def _look(self, context: RunContext) -> AgentStatus:
         """One status, over a new connection where the old one is gone."""
         lost = False
         while True:
             try:
                 session = context.session(self.name, deadline_seconds=_RECONNECT_SECONDS, fresh=lost)
-                status = look_at(context, session, copy)
+                status = look_at(context, session)
             except UnreachableError:
                 if lost:
                     raise
@@ -307,5 +307,6 @@ def describe(status: AgentStatus) -> str:
 def _failure(context: RunContext, status: AgentStatus) -> TrainingFailedError:
     problem = status.problem
     fact = f"training ended without a model: {problem.message}" if problem else f"training {status.phase}"
-    hint = (problem.hint if problem else "") or f"read the log with `llamalift logs {context.run_id}`"
+    which = f" --machine {context.node + 1}" if context.node else ""
+    hint = (problem.hint if problem else "") or f"read the log with `llamalift logs {context.run_id}{which}`"
     return TrainingFailedError(fact, hint=hint)

@@ -64,6 +64,11 @@ def test_one_of_two_machines_is_killed(terminal: Terminal, tmp_path: Path) -> No
     assert "machine 2 went off; starting it again" in output
     assert "going on from checkpoint-" in output
     assert check_manifest(tmp_path / "demo" / "model") == []
+    # Both machines are gone, and what the second one printed is here, too.
+    log = terminal.run("logs", "--machine", "2", run_id).stdout
+    assert "{'train_runtime'" in log
+    assert "phase: " not in log
+    assert "it has: 2" in terminal.run("logs", "--machine", "3", run_id, expect=2).stderr
     receipt = json.loads((terminal.state / "runs" / run_id / "receipt.json").read_text())
     gone = {one["name"] for one in receipt["resources"] if one["confirmed_gone_at"]}
     assert {f"{run_id}-vm", f"{run_id}-n2-vm", f"{run_id}-n2-workspace", f"{run_id}-set"} <= gone
