@@ -28,6 +28,7 @@ class Answer:
         flattened: Fields whose own fields stand in their place.
         loose: Fields that are printed in another form than they have; `more` says in which.
         more: Keys beside those of the type: each with its schema. They are there only sometimes.
+        command: What prints it, where it is not the command of that name alone.
     """
 
     kind: str
@@ -35,6 +36,7 @@ class Answer:
     flattened: tuple[str, ...] = ()
     loose: tuple[str, ...] = ()
     more: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    command: str = ""
 
 
 _IN_CLOUD = {"in_cloud": {"type": "string", "description": "What the cloud has of it; only with `--cloud`."}}
@@ -57,7 +59,8 @@ ANSWERS: Mapping[str, Answer] = {
     "up": Answer("cli.events:Event", Form.LINES),
     "resume": Answer("cli.events:Event", Form.LINES),
     "ls": Answer("runs.overview:OverviewLine", Form.LIST, more=_IN_CLOUD),
-    "status": Answer("runs.status:RunStatus", loose=("trainings",), more=_TRAININGS),
+    "status": Answer("runs.status:RunStatus", loose=("trainings",), more=_TRAININGS, command="status RUN"),
+    "status-all": Answer("cli.answers.shapes:FleetAnswer", command="status"),
     "events": Answer("cli.answers.shapes:EventsAnswer"),
     "attempts": Answer("runs.journal.attempts:Attempt", Form.LIST, flattened=("placement",)),
     "cost": Answer("cli.answers.shapes:CostAnswer"),

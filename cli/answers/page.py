@@ -39,7 +39,7 @@ def events_markdown() -> str:
 def _answer(command: str) -> Iterator[str]:
     schema = answer_schema(command)
     form, body = ANSWERS[command].form, schema.get("items", schema)
-    yield f"## `llamalift {command} --json`\n"
+    yield f"## `llamalift {ANSWERS[command].command or command} --json`\n"
     yield f"{form.value.capitalize()}: {body.get('description', '')}\n"
     yield from _table(body, schema.get("$defs", {}))
     yield ""

@@ -24,7 +24,7 @@ _ATTRIBUTE = re.compile(r"^    (\w+): (.+?)(?=^    \w+: |\Z)", re.MULTILINE | re
 
 
 def answer_schema(command: str) -> dict[str, Any]:
-    """Give the JSON Schema (draft 2020-12) of what `llamalift COMMAND --json` prints.
+    """Give the JSON Schema (draft 2020-12) of what a command prints with `--json`; `status-all` is `status` of no run.
 
     Every key that is described is always there, unless its description says otherwise; keys may be added.
     """
@@ -38,7 +38,8 @@ def answer_schema(command: str) -> dict[str, Any]:
         body["properties"] |= {key: dict(value) for key, value in answer.more.items()}
     if answer.form is Form.LIST:
         body = {"type": "array", "items": body}
-    title = f"llamalift {command} --json" + (", each line" if answer.form is Form.LINES else "")
+    title = f"llamalift {answer.command or command} --json" + (", each line" if answer.form is Form.LINES else "")
+    body.pop("title", None)
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title}
     return {**head, **body, **({"$defs": definitions} if definitions else {})}
 

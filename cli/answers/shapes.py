@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from runs.cost import CostLine
+    from runs.fleet import RunLine
     from runs.plan.disk import DiskChoice
     from runs.plan.disk_options import DiskOption
     from runs.plan.model_size import ModelSize
@@ -17,6 +18,19 @@ if TYPE_CHECKING:
     from runs.plan.steps import DataSize
     from runs.smoke_promises import Promise
     from runs.sweep_removal import Removal
+
+
+@dataclass(frozen=True, slots=True)
+class FleetAnswer:
+    """Every run in one line, `llamalift schema status-all`.
+
+    Attributes:
+        schema: Version of this answer.
+        runs: Each run, newest first.
+    """
+
+    schema: int
+    runs: tuple[RunLine, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,18 @@ def test_lines_can_be_chosen(words: tuple[str, ...], first: str, count: int) -> 
     assert (lines[0], len(lines)) == (first, count)
 
 
+def test_each_machines_log_is_shown_by_its_number(home: Path) -> None:
+    """What came home of it; of a machine that the run never had, that is said."""
+    (home / "runs" / RUN_ID / "train-2.log").write_text("of the second\n")
+    assert say("logs", "--machine", "2", "--grep", "second", RUN_ID).stdout.splitlines() == ["of the second"]
+    failed = CliRunner().invoke(app, ["logs", "--machine", "3", RUN_ID])
+    assert getattr(failed.exception, "exit_code", None) == 2
+    for words in (("--since", "1h"), ("--stage", "training")):
+        refused = CliRunner().invoke(app, ["logs", "--machine", "2", *words, RUN_ID])
+        assert refused.exit_code == 2
+        assert "only the first machine's log" in refused.output
+
+
 @pytest.mark.usefixtures("home")
 def test_what_cannot_be_meant_is_told() -> None:
     """A part that the log has not is told with those that it has; a pattern or time that is none ends with code 2."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 from typer.main import get_command
+from typer.testing import CliRunner
 
 from cli.answers import shapes
 from cli.answers.known import ANSWERS
@@ -105,6 +106,12 @@ def test_answers_of_the_journal_are_of_their_schemas(run: Run) -> None:
     check("attempts", [_as_json(attempt)])
 
 
+def test_all_runs_in_one_line_each_are_of_their_schema(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `status` prints when it is told no run."""
+    monkeypatch.setenv("LLAMALIFT_STATE_DIR", str(run.state.root))
+    check("status-all", json.loads(CliRunner().invoke(app, ["status", "--json"]).stdout))
+
+
 def test_a_plan_is_of_its_schema(tmp_path: Path) -> None:
     """Both recipes: with GPUs and without, launched and not."""
     for recipe in ("tiny-cpu", "wizardlm-7b"):
@@ -138,7 +145,7 @@ def test_the_pages_have_every_answer_and_every_event() -> None:
     """The reference is made from the same schemas."""
     page = answers_markdown()
     assert [command for command, one in ANSWERS.items() if one.form != "one object a line, as things happen"
-            and f"`llamalift {command} --json`" not in page] == []  # fmt: skip
+            and f"`llamalift {one.command or command} --json`" not in page] == []  # fmt: skip
     assert all(f"## `{kind}`" in events_markdown() for kind in ("run", "stage-progress", "error", "end"))
 
 
