@@ -36,7 +36,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="random-faults-", dir=memory if memory.is_dir() else None) as folder:
         until = began + arguments.minutes * 60
         tally = Tally(strict=False, verbose=arguments.verbose, until=until)
-        try_schedules(Path(folder), number, tally, seed_number=arguments.seed)
+        try:
+            try_schedules(Path(folder), number, tally, seed_number=arguments.seed)
+        finally:
+            # Hours of work are told also when the last schedule is interrupted.
+            show(tally, time.monotonic() - began)
+
+
+def show(tally: Tally, seconds: float) -> None:
+    """Print what was found, and the figures on the last line."""
     for found in tally.found:
         print(found)
     print(
@@ -52,7 +60,7 @@ def main() -> None:
                 "commands": tally.commands,
                 "failed_share": round(tally.failed_share, 2),
                 "failed": dict(tally.failed.most_common()),
-                "seconds": round(time.monotonic() - began),
+                "seconds": round(seconds),
             }
         )
     )
