@@ -90,6 +90,10 @@ class CloudHalf(Run):
         return [stage for stage in (Provision(_PACE), Teardown()) if stage.name in wanted]
 
 
+class TimeIsOver(BaseException):
+    """No more schedules are begun. No `Exception`, which Hypothesis would take for a failure and try again."""
+
+
 @dataclass(slots=True)
 class Tally:
     """What was found wrong in all schedules; told at once, or counted.
@@ -97,7 +101,7 @@ class Tally:
     Attributes:
         strict: Fail at the first, so that Hypothesis finds the shortest schedule.
         verbose: Tell every schedule.
-        until: When to begin no more schedules, by the monotonic clock.
+        until: When to begin no more schedules (`TimeIsOver`), by the monotonic clock.
         schedules: How many were tried.
         leaks: Schedules after which something was left.
         unexplained: Failures that are not ours, or say no next command.
@@ -253,7 +257,7 @@ class TroubledRun(RuleBasedStateMachine):
     def enter(self, policy: str, step: Step) -> None:
         """Every schedule begins with a launch that meets trouble."""
         if time.monotonic() > self.tally.until:
-            return
+            raise TimeIsOver
         self._begin(policy)
         self._do(step)
 
