@@ -21,7 +21,6 @@ from runs.costs import costs
 from runs.extend import carry_out, is_pending
 from runs.facts import Decided, Extension, Pausing, Prepared, Rented, Submitted, Synced
 from runs.journal.charges import Component, charges_of
-from runs.log_copy import LogCopy
 from runs.machine_config import backstop
 from runs.pause import go_on
 from runs.power import refuse_if_off
@@ -237,7 +236,7 @@ def test_a_pause_that_was_killed_stops_no_later_job(context: RunContext) -> None
     context.journal.put(context.run_id, Pausing(at=time.time()))
     context.journal.put(context.run_id, Synced(model="m", data="d", bytes_sent=0))
     stop_job(context.session(), context.layout())
-    Train()._submit_again(context, LogCopy(context.folder / "train.log"), submitted)
+    Train()._submit_again(context, submitted)
     assert context.require(Submitted).number == 3
     assert context.get(Pausing) is None
     assert not is_asked_to_stop(context.session(), context.layout())
