@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from runs.errors import SpecError
 from runs.history import RunHistory, metrics_file, read_history
+from runs.log_copy import log_of
 from runs.run import Run
 from runs.secrets import masker_for
 from runs.spec.load import load_run_text
@@ -50,7 +51,7 @@ class Book:
     @property
     def log(self) -> Path:
         """The copy of its log."""
-        return self.run.folder / "train.log"
+        return log_of(self.run.folder).file
 
     def history(self) -> RunHistory:
         """What this computer knows of the run, not older than half a second."""

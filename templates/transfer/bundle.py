@@ -42,7 +42,7 @@ EXIT_FILES = 5
 # Before the bytes of a cell: is it a hole, so that none follow?
 DATA, HOLE = b"\1", b"\0"
 
-# From so many files or folders on, one sync of their filesystem is cheaper than one fsync each.
+# From so many files on, one sync of their filesystem is cheaper than one fsync each.
 _MANY = 64
 _MOST_HASHERS = 8
 _HASHED_TOGETHER = 512
@@ -394,11 +394,8 @@ def place(
         new.unlink(missing_ok=True)
         new.symlink_to(leads_to)
         new.replace(root / path)
-    if len(parents) > _MANY:
-        _sync_filesystem(stage)
-    else:
-        for folder in parents:
-            _sync_folder(folder)
+    for folder in parents:
+        _sync_folder(folder)
     shutil.rmtree(stage)
 
 

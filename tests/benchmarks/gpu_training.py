@@ -1,14 +1,14 @@
 """Training on a GPU: real tokens a second, MFU and memory of each way; whether a killed run ends with the same bits.
 
 Needs one NVIDIA GPU of 40 GB or more, and the training environment of a GPU machine (`LLAMALIFT_TEST_ENV_PYTHON`). The
-real trainer trains a LLaMA of 1.3 billion parameters (random weights) under DeepSpeed, in a process of its own for each
-way; rows have the lengths of instruction data, up to the recipe's 2,048 tokens, eight at a time. The peer is the
-recipe's way: padded batches in fp16 under ZeRO-3, without fused kernels. Figures are means over the second half of
-the steps; memory is the most that the driver told, beside what `plan` estimates. Then a model of a tenth of the size
-is trained three times, once killed with SIGKILL in between; and rows that do not fit are trained fewer at once, as the
-agent does it.
-Last line: {"device", "rows": [{"way", "tokens_per_second", "mfu", "ratio", "peak_gib", "plan_gib", ...}], "resume":
-{"identical", ...}, "out_of_memory": {"exit_codes", "micro_batch"}, "seconds"}.
+real trainer trains a LLaMA of 1.3 billion parameters, or LLaMA-7B (random weights), under DeepSpeed, in a process of
+its own for each way; rows have the lengths of instruction data, up to the recipe's 2,048 tokens, eight at a time. The
+peer is the recipe's way: padded batches in fp16 under ZeRO-3, without fused kernels. Figures are means over the second
+half of the steps; memory is the most that the driver told, beside what `plan` estimates. Then a model of a tenth of the
+size is trained three times, once killed with SIGKILL in between; and rows that do not fit are trained fewer at once, as
+the agent does it.
+Last line: {"device", "model", "rows": [{"way", "tokens_per_second", "mfu", "ratio", "peak_gib", "plan_gib", ...}],
+"resume": {"identical", ...}, "out_of_memory": {"exit_codes", "micro_batch"}, "seconds"}.
 """
 
 from __future__ import annotations

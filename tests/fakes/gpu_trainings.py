@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from runs.plan.adapters import trained_parameters
 from runs.plan.memory import Sharding
 from runs.plan.memory_fit import MemoryUse, memory_fit
-from runs.plan.model_shape import ModelShape
+from runs.plan.model_shape import ModelShape, known_shapes
 from runs.plan.sizes import Gpu
 from runs.spec.train import Train
 from templates.agent.watchers import Gpus
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-# Sheared-LLaMA's 1.3B, whose heads have LLaMA's 128 channels; LLaMA's own 7B, which takes 110 GB to train on one GPU;
+# Sheared-LLaMA's 1.3B, whose heads have LLaMA's 128 channels; LLaMA's own 7B, for which one GPU of 80 GB is too small;
 # and one of a tenth of the first, whose checkpoints are small.
-SHAPES = {"1.3b": ModelShape(2048, 24, 5504, 32000, 16, 16), "7b": ModelShape(4096, 32, 11008, 32000, 32, 32)}
+SHAPES = {"1.3b": ModelShape(2048, 24, 5504, 32000, 16, 16), "7b": known_shapes()["huggyllama/llama-7b"]}
 SMALL = ModelShape(768, 12, 2048, 32000, 12, 12)
 MICRO, LONGEST, EVERY = 8, 2048, 5
 # Words of a row: their logarithm's mean and deviation. A word of instruction data is about three of the tiny
