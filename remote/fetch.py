@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from remote.errors import TransferError
 from remote.far_end import FarEnd, program
 from remote.jobs import in_batches
-from remote.lanes import Lanes
+from remote.lanes import Lanes, Load
 from remote.lines import SessionLine
 from remote.pace import Pace
-from remote.paths import check_manifest
+from remote.paths import check_manifest, folders_of
 from remote.text import gibibytes
 from remote.transfer import BLOCK_BYTES
 from remote.whole import WholeDigests
@@ -28,6 +28,7 @@ from templates.transfer.bundle import (
     BundleError,
     CutShortError,
     Piece,
+    Writeback,
     claim,
     digests_of,
     keep_hole,
@@ -151,7 +152,10 @@ class _Fetch:
         download = _Download(self._source, self._stage, wanted, whole, self._pace)
         missing = [piece for piece, _ in wanted if piece.size < BIG_FILE_BYTES or piece.to_send]
         try:
-            self._lanes.carry_out(in_batches(missing), download, sum(piece.to_send for piece in missing))
+            to_receive = sum(piece.to_send for piece in missing)
+            load = Load(to_receive, len({piece.path for piece in missing}), comes_home=True)
+            self._lanes.carry_out(in_batches(missing), download, load)
+            download.writeback.finish()
             found = {**download.digests, **whole.all()}
         finally:
             whole.stop()
@@ -185,6 +189,7 @@ class _Download:
         self._touched = {(piece.path, piece.start) for piece, touched in wanted if touched}
         self._whole = whole
         self._pace = pace
+        self.writeback = Writeback(stage)
         self.digests: dict[str, str] = {}
         self.received_bytes = 0
 
@@ -205,6 +210,7 @@ class _Download:
             # The machine's side knows why, unless the connection broke, which `end` finds out.
             far.end()
             raise TransferError(f"the machine sent too little: {error}") from error
+        self.writeback.arrived(len(job))
 
     def _receive_cell(self, far: FarEnd, piece: Piece) -> None:
         kind = far.output.read(1)
@@ -288,6 +294,6 @@ def _refuse_more_than_the_disk(target: Path, manifest: Sequence[FileDigest]) -> 
 
 
 def _refuse_links(target: Path, manifest: Sequence[FileDigest]) -> None:
-    for folder in {parent for file in manifest for parent in (target / file.path).parents}:
-        if folder != target and folder.is_relative_to(target) and folder.is_symlink():
-            raise TransferError(f"a symbolic link is in the way: {folder}")
+    for folder in sorted(folders_of(file.path for file in manifest)):
+        if (target / folder).is_symlink():
+            raise TransferError(f"a symbolic link is in the way: {target / folder}")

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 import os
 import threading
-import time
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from remote.errors import SignInRefusedError, UnreachableError
 from remote.far_end import FarEnd, program
 from remote.jobs import Jobs, Work, work_through
 from remote.lines import SessionLine, SshLine, has_ssh
-from remote.session import Session
+from remote.session import RECEIVE_WINDOW_BYTES, Session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +31,8 @@ _CORE_BYTES_PER_SECOND = 200e6
 _LINK_BYTES_PER_SECOND = 250e6
 # sshd refuses at random from the tenth connection on that has not signed in (MaxStartups 10:30:100).
 _MOST_LANES = 8
+# To make, fill and rename a file. One folder takes one new file at a time, whoever makes it (measured: 90-120 us).
+_FILE_SECONDS = 1e-4
 _MOST_CORES = 4
 # To connect, exchange keys, sign in and start the program: so many round trips, and for each connection so much of a
 # core. Meanwhile the session moves files with what is left of the cores; that this is half its rate is assumed.
@@ -39,24 +41,30 @@ _CORE_SECONDS_TO_START = 0.25
 _SHARE_MEANWHILE = 0.5
 # Below this the cores are the limit, and Python's encryption should make room for `ssh`'s.
 _SHORT_LINK_SECONDS = 0.01
-# Less is never worth another connection, and so not worth two round trips to find that out.
+# Less is never worth another connection.
 _LEAST_BYTES = 32 * 1024 * 1024
 
 
-def round_trip_seconds(session: Session) -> float:
-    """The shorter of two round trips over the session's connection.
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a transfer moves.
 
-    Raises:
-        UnreachableError: It is broken.
+    Attributes:
+        content_bytes: Bytes that are to travel.
+        files: How many files they make.
+        comes_home: From the machine, not to it.
     """
-    return min(_one_round_trip(session) for _ in range(2))
+
+    content_bytes: int
+    files: int = 1
+    comes_home: bool = False
 
 
-def lanes_for(to_move_bytes: int, round_trip: float, cores: int | None = None) -> int:
-    """How many connections beside the session's move `to_move_bytes` soonest; 0 where the session alone is as fast.
+def lanes_for(load: Load, round_trip: float, cores: int | None = None) -> int:
+    """How many connections beside the session's move `load` soonest; 0 where the session alone is as fast.
 
     Args:
-        to_move_bytes: What is to travel.
+        load: What is to travel.
         round_trip: Seconds there and back.
         cores: Cores of this computer; by default as many as it has.
     """
@@ -64,19 +72,23 @@ def lanes_for(to_move_bytes: int, round_trip: float, cores: int | None = None) -
     by_link = math.ceil(_LINK_BYTES_PER_SECOND * round_trip / _WINDOW_BYTES)
     most = min(_MOST_LANES, max(by_link, usable_cores))
     # Of equals the fewest.
-    return min(range(most + 1), key=lambda count: _seconds(count, to_move_bytes, round_trip, usable_cores))
+    return min(range(most + 1), key=lambda count: _seconds(count, load, round_trip, usable_cores))
 
 
-def _seconds(count: int, to_move_bytes: int, round_trip: float, cores: int) -> float:
-    """About how long `to_move_bytes` take with `count` connections beside the session's."""
-    alone_rate = min(_CORE_BYTES_PER_SECOND, _WINDOW_BYTES / max(round_trip, 1e-6))
+def _seconds(count: int, load: Load, round_trip: float, cores: int) -> float:
+    """About how long `load` takes with `count` connections beside the session's."""
+    disk_rate = load.content_bytes / max(load.files * _FILE_SECONDS, 1e-6)
+    lane_rate = min(_CORE_BYTES_PER_SECOND, _WINDOW_BYTES / max(round_trip, 1e-6))
+    window = RECEIVE_WINDOW_BYTES if load.comes_home else _WINDOW_BYTES
+    session_rate = min(_CORE_BYTES_PER_SECOND, window / max(round_trip, 1e-6), disk_rate)
     if count == 0:
-        return to_move_bytes / alone_rate
+        return load.content_bytes / session_rate
     start_seconds = _ROUND_TRIPS_TO_START * round_trip + _CORE_SECONDS_TO_START * math.ceil(count / cores)
-    left_bytes = max(0.0, to_move_bytes - start_seconds * alone_rate * _SHARE_MEANWHILE)
-    working = count + (round_trip >= _SHORT_LINK_SECONDS)
-    rate = min(working * alone_rate, max(_LINK_BYTES_PER_SECOND, cores * _CORE_BYTES_PER_SECOND))
-    return start_seconds + left_bytes / rate
+    left_bytes = max(0.0, load.content_bytes - start_seconds * session_rate * _SHARE_MEANWHILE)
+    together = count * lane_rate + (session_rate if round_trip >= _SHORT_LINK_SECONDS else 0.0)
+    return start_seconds + left_bytes / min(
+        disk_rate, together, max(_LINK_BYTES_PER_SECOND, cores * _CORE_BYTES_PER_SECOND)
+    )
 
 
 class Lanes:
@@ -87,18 +99,23 @@ class Lanes:
         self.far = far
         self._count = count
 
-    def carry_out(self, jobs: Sequence[_Job], work: Work[_Job], to_move_bytes: int) -> None:
+    def carry_out(self, jobs: Sequence[_Job], work: Work[_Job], load: Load) -> None:
         """Do every job; while one connection is left, the loss of others costs only what they had under way.
+
+        Args:
+            jobs: What is to be done.
+            work: How a job is done.
+            load: What they move in all.
 
         Raises:
             RemoteError: The first thing that went wrong with the files, or the loss of the last connection.
         """
-        if self._count is None and to_move_bytes < _LEAST_BYTES:
+        if self._count is None and load.content_bytes < _LEAST_BYTES:
             work_through(self.far, Jobs(jobs), work)
             return
         queue = Jobs(jobs)
-        trip = round_trip_seconds(self._session)
-        count = lanes_for(to_move_bytes, trip) if self._count is None else self._count
+        trip = self._session.round_trip_seconds
+        count = lanes_for(load, trip) if self._count is None else self._count
         with ExitStack() as stack:
             crew = _Crew(self._session.endpoint, queue, work)
             stack.callback(crew.dismiss)
@@ -179,10 +196,3 @@ class _Crew:
         with self._lock:
             self._aborts.callback(session.close)
         return stack.enter_context(FarEnd(SessionLine(session, program())))
-
-
-def _one_round_trip(session: Session) -> float:
-    began = time.perf_counter()
-    if not session.is_connected():
-        raise UnreachableError("the connection to the machine broke")
-    return time.perf_counter() - began

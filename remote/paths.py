@@ -10,7 +10,7 @@ from remote.errors import TransferError
 from templates.transfer.bundle import STAGE_PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from remote.types import FileDigest
 
@@ -31,10 +31,19 @@ def check_manifest(manifest: Sequence[FileDigest]) -> None:
         if file.path in seen:
             raise TransferError(f"the machine's manifest names a file twice: {file.path!r}")
         seen.add(file.path)
-    for path in seen:
-        for parent in _parents(path):
-            if parent in seen:
-                raise TransferError(f"the machine's manifest has a file that is also a folder: {parent!r}")
+    if both := seen & folders_of(seen):
+        raise TransferError(f"the machine's manifest has a file that is also a folder: {min(both)!r}")
+
+
+def folders_of(paths: Iterable[str]) -> set[str]:
+    """Every folder, at any depth, that files with these relative paths lie in; the outermost is not named."""
+    folders: set[str] = set()
+    for path in paths:
+        folder = path.rpartition("/")[0]
+        while folder and folder not in folders:
+            folders.add(folder)
+            folder = folder.rpartition("/")[0]
+    return folders
 
 
 def _check_path(path: str) -> None:
@@ -50,8 +59,3 @@ def _is_a_name(path: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _parents(path: str) -> list[str]:
-    parts = path.split("/")
-    return ["/".join(parts[:count]) for count in range(1, len(parts))]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from remote.errors import TransferError
 from remote.far_end import FarEnd, Seen, Target, program
 from remote.jobs import in_batches
-from remote.lanes import Lanes
+from remote.lanes import Lanes, Load
 from remote.lines import SessionLine
 from remote.pace import Pace
 from remote.text import gibibytes
@@ -91,9 +91,10 @@ def send_tree(
         TransferError: Something cannot be sent, does not fit, or changed on the way.
         UnreachableError: The connection broke.
     """
-    tree = scan(source, target, ignore=ignore, links=links)
-    goal = Target(tree.root, tree.stage, os.urandom(16).hex())
+    # The program there starts while we look at the files here.
     with FarEnd(SessionLine(session, program())) as far:
+        tree = scan(source, target, ignore=ignore, links=links)
+        goal = Target(tree.root, tree.stage, os.urandom(16).hex())
         seen = far.claim(goal, [(file.path, file.size_bytes) for file in tree.files])
         wanted = _wanted(far, tree, seen)
         _check_space(seen.free_bytes, wanted, tree.root)
@@ -103,8 +104,9 @@ def send_tree(
         pieces = _without_holes(wanted.pieces, files)
         to_send = sum(piece.to_send for piece in pieces)
         pace = Pace(progress, total - to_send, total, limit_bytes_per_second=limit_bytes_per_second)
-        Lanes(session, far, count=lanes).carry_out(in_batches(pieces), _Upload(goal, files, pace), to_send)
         new = dict.fromkeys((piece.path, piece.size, piece.mode) for piece, _ in wanted.pieces)
+        upload = _Upload(goal, files, pace)
+        Lanes(session, far, count=lanes).carry_out(in_batches(pieces), upload, Load(to_send, len(new)))
         far.place(goal, list(new), tree.empty_folders, tree.links)
     pace.finish()
     return Sent(len(new), to_send, total - to_send)

@@ -21,6 +21,7 @@ import shutil
 import signal
 import stat
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -30,6 +31,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from concurrent.futures import Future
 
 CHUNK_BYTES = 256 * 1024
 CELL_BYTES = 8 * 1024 * 1024
@@ -266,7 +268,8 @@ def take(
 
 def _take_small(stream: BinaryIO, piece: Piece, part: str, on_bytes: Callable[[int], None]) -> bytes:
     data = stream.read(piece.length)
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    # Nearly always the mode it will keep; the stage is private.
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, piece.mode | stat.S_IRUSR | stat.S_IWUSR)
     try:
         _write_all(descriptor, data)
     finally:
@@ -405,9 +408,44 @@ def _finish(part: str, path: str, size: int, mode: int) -> None:
         with open(part, "ab") as staged:  # noqa: PTH123 - see `take`
             if staged.tell() == 0:
                 staged.truncate(size)
-    if os.stat(part).st_size != size:  # noqa: PTH116 - see `take`
+    status = os.stat(part)  # noqa: PTH116 - see `take`
+    if status.st_size != size:
         raise BundleError(f"the staged file is not complete: {path!r}")
-    os.chmod(part, mode)  # noqa: PTH101 - see `take`
+    if stat.S_IMODE(status.st_mode) != mode:
+        os.chmod(part, mode)  # noqa: PTH101 - see `take`
+
+
+class Writeback:
+    """Writes many small files to the disk while more arrive, so that little is left to wait for at the end.
+
+    The kernel tells an error once: a sync after one that failed may well succeed. So each call tells of those before.
+    """
+
+    def __init__(self, stage: Path) -> None:
+        self._stage = stage
+        self._pool = ThreadPoolExecutor(max_workers=1)
+        self._under_way: Future[None] | None = None
+        self._lock = threading.Lock()
+
+    def arrived(self, count: int) -> None:
+        """So many more files are staged; while the disk is busy with others, they wait for the next call.
+
+        Raises:
+            OSError: Some that came before could not be written.
+        """
+        with self._lock:
+            if count > _MANY and (self._under_way is None or self._under_way.done()):
+                self.finish()
+                self._under_way = self._pool.submit(_sync_filesystem, self._stage)
+
+    def finish(self) -> None:
+        """Wait for the disk.
+
+        Raises:
+            OSError: See `arrived`.
+        """
+        if self._under_way is not None:
+            self._under_way.result()
 
 
 class _Progress:
@@ -582,6 +620,9 @@ def _size(file: str | Path) -> int | None:
 def _give_all(root: str, pieces: Iterable[Piece], sink: BinaryIO) -> None:
     """Bytes without digests: whoever asks knows the whole file's."""
     for piece in pieces:
+        if piece.size <= CHUNK_BYTES and not piece.done:
+            sink.write(_read_small(f"{root}/{piece.path}", piece, None))
+            continue
         with opened(f"{root}/{piece.path}") as source:
             if os.fstat(source.fileno()).st_size != piece.size:
                 raise BundleError(f"the file has not the size that it should have: {piece.path!r}")
@@ -601,6 +642,7 @@ class _Server:
         self._source = source
         self._sink = sink
         self._lane: int | None = None
+        self._writeback: Writeback | None = None
 
     def run(self) -> None:
         while line := self._source.readline():
@@ -614,7 +656,10 @@ class _Server:
         return "here"
 
     def _do_claim(self, request: dict[str, Any]) -> object:
-        return claim(Path(request["root"]), Path(request["stage"]), request["token"], request["files"])
+        stage = Path(request["stage"])
+        seen = claim(Path(request["root"]), stage, request["token"], request["files"])
+        self._writeback = Writeback(stage)
+        return seen
 
     def _do_digests(self, request: dict[str, Any]) -> object:
         root = request["root"]
@@ -627,6 +672,9 @@ class _Server:
             self._lane = _hold_lane(Path(request["stage"]), request["token"])
         for fields in request["pieces"]:
             take_verified(self._source, Piece(*fields), request["stage"])
+        # Where others help, the one that claimed the stage writes for all of them.
+        if self._writeback is not None:
+            self._writeback.arrived(len(request["pieces"]))
         return len(request["pieces"])
 
     def _do_copy(self, request: dict[str, Any]) -> object:
@@ -640,6 +688,8 @@ class _Server:
         _give_all(request["root"], [Piece(*fields) for fields in request["pieces"]], self._sink)
 
     def _do_place(self, request: dict[str, Any]) -> object:
+        if self._writeback is not None:
+            self._writeback.finish()
         wanted = {key: request[key] for key in ("files", "folders", "links")}
         place(Path(request["root"]), Path(request["stage"]), request["token"], **wanted)
         return "placed"

@@ -159,9 +159,9 @@ def _shut(*lines: socket.socket) -> None:
 
 
 @contextmanager
-def tcp_proxy(target_port: int, target_host: str = "127.0.0.1") -> Iterator[TcpProxy]:
+def tcp_proxy(target_port: int, target_host: str = "127.0.0.1", *, delay_seconds: float = 0.0) -> Iterator[TcpProxy]:
     """A proxy to `target_port` until the block ends."""
-    proxy = TcpProxy(target_port, target_host)
+    proxy = TcpProxy(target_port, target_host, delay_seconds=delay_seconds)
     try:
         yield proxy
     finally:

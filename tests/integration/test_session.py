@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import os
 import signal
 import socket
@@ -178,6 +179,20 @@ def test_a_user_that_appears_late_is_waited_for(tmp_path: Path) -> None:
         with Session.connect(machine.endpoint, deadline_seconds=30, progress=progress) as session:
             assert appears.is_set()
             assert session.is_connected()
+
+
+def test_how_far_the_machine_is_comes_with_every_command(machine: SshMachine) -> None:
+    """The shortest answer so far; nothing is sent for it."""
+    with (
+        tcp_proxy(machine.endpoint.port, delay_seconds=0.05) as line,
+        Session.connect(machine.at(line.port), deadline_seconds=20) as session,
+    ):
+        assert session.round_trip_seconds == math.inf
+        session.run(Command.of("true"))
+        first = session.round_trip_seconds
+        assert 0.1 <= first < 10
+        session.run(Command.of("true"))
+        assert 0.1 <= session.round_trip_seconds <= first
 
 
 def test_nobody_there_is_told_at_the_deadline() -> None:

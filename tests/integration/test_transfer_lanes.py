@@ -15,7 +15,7 @@ import pytest
 
 from remote.errors import TransferError
 from remote.fetch import fetch_tree
-from remote.lanes import lanes_for
+from remote.lanes import Load, lanes_for
 from remote.session import Session
 from remote.transfer import send_tree
 from remote.types import FileDigest
@@ -251,11 +251,15 @@ def test_memory_does_not_grow_with_the_file(machine: SshMachine, there: Path, tm
 
 def test_lanes_are_chosen_by_size_link_and_cores() -> None:
     """Little goes over the session alone; much takes a connection for each core, and more on a long link."""
-    assert lanes_for(10_000_000, 0.0002, cores=16) == 0
-    assert lanes_for(2**31, 0.0002, cores=2) == 2
-    assert lanes_for(2**31, 0.0002, cores=16) == 4
-    assert lanes_for(2**31, 0.05, cores=2) == 6
-    assert lanes_for(2**31, 0.15, cores=2) == 8
-    assert lanes_for(1_000_000, 0.15, cores=2) == 0
+    assert lanes_for(Load(10_000_000), 0.0002, cores=16) == 0
+    assert lanes_for(Load(2**31), 0.0002, cores=2) == 2
+    assert lanes_for(Load(2**31), 0.0002, cores=16) == 4
+    assert lanes_for(Load(2**31), 0.05, cores=2) == 6
+    assert lanes_for(Load(2**31), 0.15, cores=2) == 8
+    assert lanes_for(Load(1_000_000), 0.15, cores=2) == 0
+    # Many small files keep the disk busy, and no connection more makes that shorter.
+    assert lanes_for(Load(41_000_000, 10_000), 0.05, cores=2) == 0
+    assert lanes_for(Load(41_000_000, 10_000), 0.15, cores=2) == 2
+    assert lanes_for(Load(41_000_000, 10_000, comes_home=True), 0.15, cores=2) == 0
     # As many would sign in until all is there.
-    assert lanes_for(2**26, 0.05, cores=2) == 2
+    assert lanes_for(Load(2**26), 0.05, cores=2) == 2

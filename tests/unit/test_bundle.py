@@ -5,8 +5,10 @@ import hashlib
 import io
 import json
 import os
+import stat
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +24,7 @@ from templates.transfer.bundle import (
     CutShortError,
     DamagedError,
     Piece,
+    Writeback,
     claim,
     digest_of,
     digests_of,
@@ -190,6 +193,45 @@ def test_a_file_that_changes_is_not_given(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     with pytest.raises(BundleError, match="regular"):
         list(give(tmp_path / "fifo", small))
+
+
+def test_modes_are_those_asked_for_whatever_the_umask(tmp_path: Path) -> None:
+    """A careful user's umask does not make a model unreadable to others, nor a careless one a secret readable."""
+    (tmp_path / "here").mkdir()
+    modes = {"open": 0o644, "run": 0o755, "secret": 0o600}
+    for name in modes:
+        (tmp_path / "here" / name).write_bytes(b"x")
+    for umask in (0o000, 0o022, 0o077):
+        there = tmp_path / f"there-{umask}"
+        before = os.umask(umask)
+        try:
+            pieces = _begin(there, [Piece(name, 0, 1, 0, 1, mode) for name, mode in modes.items()])
+            _take(_stream(tmp_path / "here", pieces), pieces, there / "stage")
+            _end(there, pieces)
+        finally:
+            os.umask(before)
+        assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in there.iterdir()} == modes
+
+
+def test_what_could_not_be_written_behind_is_told_by_the_next_call(tmp_path: Path) -> None:
+    """The kernel tells of it once; a transfer that went on would place files that are not on the disk."""
+    (tmp_path / "stage").mkdir()
+    whole = Writeback(tmp_path / "stage")
+    whole.arrived(1000)
+    whole.arrived(1000)
+    whole.finish()
+    for later in (Writeback.finish, _until_told):
+        torn = Writeback(tmp_path / "gone")
+        torn.arrived(1000)
+        with pytest.raises(OSError, match="gone"):
+            later(torn)
+
+
+def _until_told(writeback: Writeback) -> None:
+    """Its answer comes when the disk is done; until then files may arrive."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        writeback.arrived(1000)
 
 
 def test_a_transfer_that_was_overtaken_places_nothing(tmp_path: Path) -> None:
