@@ -11,7 +11,7 @@ import torch
 from transformers import set_seed
 from transformers.utils import CONFIG_NAME, cached_file
 
-from templates.training import adapters, dataset, prompts, row_attention
+from templates.training import adapters, dataset, deepspeed_config, prompts, row_attention
 from templates.training import model as models
 from templates.training.base_check import shapes_in
 from templates.training.collating import collator_for
@@ -117,6 +117,9 @@ def make_trainer(run: Run, data: Data, identity: Mapping[str, Any], *, keep: int
         trained = adapters.with_adapters(model, lora, learns_words=len(data.tokenizer) > data.words_before)
     facts["trained"] = adapters.trained_parameters(trained)
     run.metrics.note(_kernels_note(run, attention, facts))
+    if training.hf_deepspeed_config is not None:
+        for note in deepspeed_config.fit_buckets(training.hf_deepspeed_config.config, facts["trained"]):
+            run.metrics.note(note)
     saves = folder_for_saves(run, facts["trained"])
     training.output_dir = str(saves)
     trainer = LiftTrainer(

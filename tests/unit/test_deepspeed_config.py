@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from templates.training.deepspeed_config import adapt, zero_stage
+from templates.training.deepspeed_config import adapt, fit_buckets, zero_stage
 from templates.training.hardware import Hardware, Precision
 
 CPU = Hardware(gpus=0, bf16=True, fp16=False, tf32=False, reporters=frozenset(), wandb_key=False)
@@ -100,3 +100,27 @@ def test_a_bare_configuration_is_enough() -> None:
     adapted = adapt({}, CPU, "fp32")
     assert zero_stage(adapted.config) == 0
     assert adapted.notes == ()
+
+
+@pytest.mark.parametrize("name", ["zero1", "zero2", "zero2-offload"])
+def test_a_bucket_holds_no_more_than_there_is(name: str) -> None:
+    """Two buckets of 500 million are 2 GB of each GPU, of which adapters fill a tenth."""
+    config = shipped(name)
+    (note,) = fit_buckets(config, 40_000_000)
+    assert config["zero_optimization"]["reduce_bucket_size"] == 40_000_000
+    assert "40,000,000 instead of 500,000,000" in note
+    assert fit_buckets(config, 40_000_000) == ()
+    whole = shipped(name)
+    assert fit_buckets(whole, 7_000_000_000) == ()
+    assert whole == shipped(name)
+    bare: dict[str, Any] = {"zero_optimization": {"stage": 2}}
+    assert fit_buckets(bare, 1000) != ()
+    assert bare["zero_optimization"]["reduce_bucket_size"] == 1000
+
+
+@pytest.mark.parametrize("name", ["zero3", "llama-x"])
+def test_buckets_that_follow_the_width_stay(name: str) -> None:
+    """ZeRO-3's are `auto`: the square of the model's width."""
+    config = shipped(name)
+    assert fit_buckets(config, 1000) == ()
+    assert config == shipped(name)
