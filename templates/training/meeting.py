@@ -58,10 +58,19 @@ class Lines:
         self.lost: int | None = None
         self._lines = dict(lines)
         self._is_over = False
+        self._bell: socket.socket | None = None
 
     def watch(self, when_lost: Callable[[int], None]) -> None:
         """Call `when_lost` once, with the machine's number, when a line breaks before its goodbye."""
-        threading.Thread(target=self._watch, args=(when_lost,), name="meeting", daemon=True).start()
+        # Here and not in the thread: the attempt may be over before that begins.
+        selector = selectors.DefaultSelector()
+        for number, line in self._lines.items():
+            line.settimeout(None)
+            selector.register(line, selectors.EVENT_READ, number)
+        # Who waits for a line is not woken when it is closed on this side.
+        heard, self._bell = socket.socketpair()
+        selector.register(heard, selectors.EVENT_READ)
+        threading.Thread(target=self._watch, args=(selector, heard, when_lost), name="meeting", daemon=True).start()
 
     def close(self, *, in_order: bool) -> None:
         """End the lines; `in_order` says goodbye, so that nobody ends its work for that."""
@@ -71,13 +80,12 @@ class Lines:
                 if in_order:
                     line.sendall(_GOODBYE)
                 line.close()
+        if self._bell is not None:
+            self._bell.close()
 
-    def _watch(self, when_lost: Callable[[int], None]) -> None:
-        with selectors.DefaultSelector() as selector:
-            for number, line in self._lines.items():
-                line.settimeout(None)
-                selector.register(line, selectors.EVENT_READ, number)
-            while selector.get_map():
+    def _watch(self, selector: selectors.BaseSelector, heard: socket.socket, when_lost: Callable[[int], None]) -> None:
+        with selector, heard:
+            while True:
                 for key, _ in selector.select():
                     said = _received(key.fileobj)  # type: ignore[arg-type]  # what was registered: sockets
                     if self._is_over:

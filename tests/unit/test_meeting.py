@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from templates.training.meeting import Lines, NobodyCameError, meet
+from templates.training.meeting import Attempt, Lines, NobodyCameError, meet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,3 +126,19 @@ def test_an_end_in_order_is_no_loss(pool: ThreadPoolExecutor, port: int) -> None
     for thread in [thread for thread in threading.enumerate() if thread.name == "meeting"]:
         thread.join(_SECONDS)
     assert lost == []
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+def test_an_attempt_may_end_before_anybody_looks() -> None:
+    """A training that fails at once closes its lines before the watch has begun; that is no error of the watch."""
+    for _ in range(200):
+        here, there = socket.socketpair()
+        lines, lost = Lines(Attempt("once", 1, _HERE), {1: here}), list[int]()
+        lines.watch(lost.append)
+        lines.close(in_order=True)
+        there.close()
+        assert lost == []
+    watching = [thread for thread in threading.enumerate() if thread.name == "meeting"]
+    for thread in watching:
+        thread.join(_SECONDS)
+    assert not any(thread.is_alive() for thread in watching)
