@@ -14,7 +14,7 @@ from remote.errors import CommandFailedError, CommandTimeoutError, RemoteError, 
 from templates.transfer.bundle import CHUNK_BYTES, EXIT_CUT_SHORT, EXIT_DAMAGED
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from _typeshed import WriteableBuffer
 
@@ -31,13 +31,13 @@ class Seen:
 
     Attributes:
         free_bytes: Free bytes on the target's filesystem.
-        sizes: For each file its size in place, None when there is no such file.
-        staged: For each file and each of its pieces the bytes that are staged, None where none ever were.
+        sizes: By path the size in place, of those files that are there.
+        staged: By path, of files of which anything was staged, the bytes of each piece, None where none ever were.
     """
 
     free_bytes: int
-    sizes: tuple[int | None, ...]
-    staged: tuple[tuple[int | None, ...], ...]
+    sizes: Mapping[str, int]
+    staged: Mapping[str, Sequence[int | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +106,12 @@ class FarEnd:
         self.send(target.request("claim", files=sizes))
         self.flush()
         answer = self.answer()
-        rows = answer["sizes"]
-        return Seen(int(answer["free_bytes"]), tuple(row[0] for row in rows), tuple(tuple(row[1]) for row in rows))
+        found = answer["found"]
+        return Seen(
+            int(answer["free_bytes"]),
+            {path: size for path, (size, _) in found.items() if size is not None},
+            {path: staged for path, (_, staged) in found.items() if staged},
+        )
 
     def digests(self, root: str, pieces: Sequence[tuple[str, int, int]]) -> list[str | None]:
         """SHA-256 in hex of path, start and length below `root`; None where a file is shorter or missing."""

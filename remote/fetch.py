@@ -8,6 +8,7 @@ import os
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 from remote.errors import TransferError
@@ -260,15 +261,18 @@ def _wanted(target: Path, stage: Path, token: str, manifest: Sequence[FileDigest
 
     That what is staged is right, the file's digest proves in the end.
     """
-    rows = claim(target, stage, token, [(file.path, file.size_bytes) for file in manifest])["sizes"]
-    in_place = [file for file, (size, _) in zip(manifest, rows, strict=True) if size == file.size_bytes]
+    found = claim(target, stage, token, [(file.path, file.size_bytes) for file in manifest])["found"]
+    nothing: tuple[None, list[int | None]] = (None, [])
+    in_place = [file for file in manifest if found.get(file.path, nothing)[0] == file.size_bytes]
     here = digests_of([(target / file.path, 0, file.size_bytes) for file in in_place])
     unchanged = {file.path for file, digest in zip(in_place, here, strict=True) if digest == file.sha256}
     return [
         (piece._replace(done=count or 0), count is not None)
-        for file, (_, staged) in zip(manifest, rows, strict=True)
+        for file in manifest
         if file.path not in unchanged
-        for piece, count in zip(pieces_of(file.path, file.size_bytes, _MODE), staged, strict=True)
+        for piece, count in zip(
+            pieces_of(file.path, file.size_bytes, _MODE), found.get(file.path, nothing)[1] or repeat(None), strict=False
+        )
     ]
 
 

@@ -188,15 +188,17 @@ def _wanted(far: FarEnd, tree: LocalTree, seen: Seen) -> _Wanted:
     whole = {file.path: pieces_of(file.path, file.size_bytes, file.mode) for file in tree.files}
     in_place = [
         piece
-        for file, size in zip(tree.files, seen.sizes, strict=True)
-        if size == file.size_bytes or (size is not None and file.size_bytes >= BIG_FILE_BYTES)
+        for file in tree.files
+        if (size := seen.sizes.get(file.path)) is not None
+        and (size == file.size_bytes or file.size_bytes >= BIG_FILE_BYTES)
         for piece in whole[file.path]
         if piece.start + piece.length <= size
     ]
     counts = [
         (piece, count)
-        for file, staged in zip(tree.files, seen.staged, strict=True)
-        for piece, count in zip(whole[file.path], staged, strict=True)
+        for file in tree.files
+        if (there := seen.staged.get(file.path))
+        for piece, count in zip(whole[file.path], there, strict=True)
     ]
     staged = [piece._replace(done=count) for piece, count in counts if count]
     touched = {_key(piece) for piece, count in counts if count is not None}
@@ -207,8 +209,8 @@ def _wanted(far: FarEnd, tree: LocalTree, seen: Seen) -> _Wanted:
     right = {_key(piece): piece.done for piece, digest in zip(staged, equal[len(in_place) :], strict=True) if digest}
     changed = [
         piece
-        for file, size in zip(tree.files, seen.sizes, strict=True)
-        if size != file.size_bytes or any(_key(piece) not in agreed for piece in whole[file.path])
+        for file in tree.files
+        if seen.sizes.get(file.path) != file.size_bytes or any(_key(piece) not in agreed for piece in whole[file.path])
         for piece in whole[file.path]
     ]
     copies = {

@@ -104,11 +104,6 @@ def pieces_of(path: str, size: int, mode: int) -> list[Piece]:
     return [Piece(path, start, min(CELL_BYTES, size - start), 0, size, mode) for start in range(0, size, CELL_BYTES)]
 
 
-def cells_of(size: int) -> int:
-    """How many pieces a file of this size has."""
-    return 1 if size < BIG_FILE_BYTES else -(-size // CELL_BYTES)
-
-
 def part_name(path: str) -> str:
     """The staged file's name for `path`: flat and short, whatever the path is like."""
     return hashlib.sha256(os.fsencode(path)).hexdigest()[:32]
@@ -342,8 +337,8 @@ def claim(root: Path, stage: Path, token: str, files: Sequence[tuple[str, int]])
         files: Path and size of each.
 
     Returns:
-        `free_bytes` below `root`, and `sizes`: for each file its size in place (None: no regular file) and, for each
-        of its pieces, the bytes staged (None: never touched).
+        `free_bytes` below `root`, and `found`: for each path of which anything is there its size in place (None: no
+        regular file) and, for each of its pieces, the bytes staged (None: never touched; no list: none ever was).
     """
     stage.mkdir(mode=0o700, parents=True, exist_ok=True)
     (stage / _OWNER).write_text(token)
@@ -351,12 +346,14 @@ def claim(root: Path, stage: Path, token: str, files: Sequence[tuple[str, int]])
         _end_lane(lane)
     parts = set(os.listdir(stage))  # noqa: PTH208 - names
     is_new = os.listdir(root) == [stage.name]  # noqa: PTH208 - names
-    rows = []
+    found = {}
     for path, size in files:
         name = part_name(path)
         in_place = None if is_new else _size(f"{root}/{path}")
-        rows.append([in_place, _staged(stage / name, size) if name in parts else [None] * cells_of(size)])
-    return {"free_bytes": shutil.disk_usage(stage).free, "sizes": rows}
+        staged = _staged(stage / name, size) if name in parts else []
+        if in_place is not None or staged:
+            found[path] = [in_place, staged]
+    return {"free_bytes": shutil.disk_usage(stage).free, "found": found}
 
 
 def place(

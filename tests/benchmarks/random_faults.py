@@ -8,7 +8,6 @@ Last line: {"schedules": n, "leaks": n, "unexplained": n, "inconsistent": n, "do
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import math
 import tempfile
@@ -18,7 +17,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.fakes.troubled_runs import Stand, Tally, TimeIsOver, TroubledRun
+from tests.fakes.troubled_runs import Stand, Tally, TroubledRun
 
 
 def main() -> None:
@@ -77,8 +76,7 @@ def try_schedules(folder: Path, number: int, tally: Tally, *, seed_number: int) 
         phases=(Phase.generate, Phase.shrink) if tally.strict else (Phase.generate,),
     )  # fmt: skip
     try:
-        with contextlib.suppress(TimeIsOver):
-            run_state_machine_as_test(seed(seed_number)(machine), settings=chosen)
+        run_state_machine_as_test(seed(seed_number)(machine), settings=chosen)
     finally:
         stand.close()
 

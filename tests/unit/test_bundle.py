@@ -70,8 +70,8 @@ def _begin(there: Path, pieces: Iterable[Piece]) -> list[Piece]:
     """Claim the stage; the pieces with what is staged of them."""
     pieces = list(pieces)
     sizes = dict.fromkeys((piece.path, piece.size) for piece in pieces)
-    rows = claim(there, there / "stage", "token", list(sizes))["sizes"]
-    counts = [count for _, staged in rows for count in staged]
+    found = claim(there, there / "stage", "token", list(sizes))["found"]
+    counts = [found[piece.path][1][piece.start // CELL_BYTES] if piece.path in found else None for piece in pieces]
     return [piece._replace(done=count or 0) for piece, count in zip(pieces, counts, strict=True)]
 
 
