@@ -9,6 +9,7 @@ import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import repeat
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from remote.errors import TransferError
@@ -33,7 +34,7 @@ from templates.transfer.bundle import (
     claim,
     digests_of,
     keep_hole,
-    part_name,
+    part_path,
     pieces_of,
     place,
     take,
@@ -41,7 +42,6 @@ from templates.transfer.bundle import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from remote.session import Session
     from remote.types import FileDigest, TransferProgress
@@ -140,7 +140,7 @@ class _Fetch:
         still = self._bring([(piece, True) for piece in again]) if again else wrong
         if still:
             for piece in {piece.path: piece for piece, _ in wanted if piece.path in still}.values():
-                (self._stage / part_name(piece.path)).unlink(missing_ok=True)
+                Path(part_path(self._stage, piece.path)).unlink(missing_ok=True)
             raise TransferError(
                 f"SHA-256 is not what the machine's manifest says for: {min(still)!r}",
                 hint="run it again; if it says the same, the file changed on the machine after its manifest was made",
@@ -167,7 +167,7 @@ class _Fetch:
         """Of files that are wrong, those pieces that differ from the machine's; small files in full."""
         cells = [piece for piece in pieces if piece.size >= BIG_FILE_BYTES]
         there = self._lanes.far.digests(self._source, [(piece.path, piece.start, piece.length) for piece in cells])
-        here = digests_of([(self._stage / part_name(piece.path), piece.start, piece.length) for piece in cells])
+        here = digests_of([(part_path(self._stage, piece.path), piece.start, piece.length) for piece in cells])
         differ = {(piece.path, piece.start) for piece, a, b in zip(cells, here, there, strict=True) if a != b}
         torn = {path for path, _ in differ}
         again = [

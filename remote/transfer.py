@@ -31,6 +31,7 @@ from templates.transfer.bundle import (
     is_hole,
     opened,
     part_name,
+    part_path,
     pieces_of,
 )
 
@@ -203,7 +204,7 @@ def _wanted(far: FarEnd, tree: LocalTree, seen: Seen) -> _Wanted:
     staged = [piece._replace(done=count) for piece, count in counts if count]
     touched = {_key(piece) for piece, count in counts if count is not None}
     checks = [(piece, piece.path, piece.length) for piece in in_place]
-    checks += [(piece, posixpath.join(tree.stage, part_name(piece.path)), piece.done) for piece in staged]
+    checks += [(piece, part_path(tree.stage, piece.path), piece.done) for piece in staged]
     equal = _equal(far, tree, checks)
     agreed = {_key(piece): digest for piece, digest in zip(in_place, equal, strict=False) if digest}
     right = {_key(piece): piece.done for piece, digest in zip(staged, equal[len(in_place) :], strict=True) if digest}

@@ -6,7 +6,7 @@ import hashlib
 import threading
 from typing import TYPE_CHECKING
 
-from templates.transfer.bundle import CELL_BYTES, CHUNK_BYTES, opened, part_name
+from templates.transfer.bundle import CELL_BYTES, CHUNK_BYTES, opened, part_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -85,7 +85,7 @@ class WholeDigests:
         digest = hashlib.sha256()
         buffer = memoryview(bytearray(CHUNK_BYTES))
         missing = self._missing[path]
-        with opened(self._stage / part_name(path)) as part:
+        with opened(part_path(self._stage, path)) as part:
             for start in range(0, self._sizes[path], CELL_BYTES):
                 with self._changed:
                     self._changed.wait_for(lambda: start not in missing or self._over)  # noqa: B023 - it is called here

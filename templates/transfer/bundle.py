@@ -25,6 +25,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
@@ -104,9 +105,16 @@ def pieces_of(path: str, size: int, mode: int) -> list[Piece]:
     return [Piece(path, start, min(CELL_BYTES, size - start), 0, size, mode) for start in range(0, size, CELL_BYTES)]
 
 
+@cache
 def part_name(path: str) -> str:
-    """The staged file's name for `path`: flat and short, whatever the path is like."""
+    """A flat and short name for `path`, whatever the path is like."""
     return hashlib.sha256(os.fsencode(path)).hexdigest()[:32]
+
+
+def part_path(stage: str | Path, path: str) -> str:
+    """Where `path` is staged: each folder's files together, so that a new folder can be put in place as one."""
+    folder, _, name = path.rpartition("/")
+    return f"{stage}/{part_name(folder)}/{name}"
 
 
 def digest_of(file: str | Path, start: int, length: int) -> str | None:
@@ -237,13 +245,11 @@ def take(
     Raises:
         CutShortError: The stream ended early; what came is kept.
     """
-    # Text, because a Path for each of ten thousand files costs more than writing it.
-    part = f"{stage}/{part_name(piece.path)}"
     if piece.size <= CHUNK_BYTES and not piece.done:
-        return _take_small(stream, piece, part, on_bytes)
+        return _take_small(stream, piece, part_path(stage, piece.path), on_bytes)
     digest = hashlib.sha256()
-    with os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0) as staged:
-        progress = _Progress(part, staged.fileno(), piece)
+    with os.fdopen(_open_part(part_path(stage, piece.path), os.O_RDWR), "r+b", buffering=0) as staged:
+        progress = _Progress(stage, staged.fileno(), piece)
         if hashed:
             for data in _portions(staged, piece.done):
                 digest.update(data)
@@ -264,7 +270,7 @@ def take(
 def _take_small(stream: BinaryIO, piece: Piece, part: str, on_bytes: Callable[[int], None]) -> bytes:
     data = stream.read(piece.length)
     # Nearly always the mode it will keep; the stage is private.
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, piece.mode | stat.S_IRUSR | stat.S_IWUSR)
+    descriptor = _open_part(part, os.O_WRONLY | os.O_TRUNC, piece.mode | stat.S_IRUSR | stat.S_IWUSR)
     try:
         _write_all(descriptor, data)
     finally:
@@ -273,6 +279,14 @@ def _take_small(stream: BinaryIO, piece: Piece, part: str, on_bytes: Callable[[i
     if len(data) < piece.length:
         raise CutShortError(f"the stream ended early at: {piece.path!r}")
     return hashlib.sha256(data).digest()
+
+
+def _open_part(part: str, flags: int, mode: int = 0o600) -> int:
+    try:
+        return os.open(part, flags | os.O_CREAT, mode)
+    except FileNotFoundError:
+        os.makedirs(part.rpartition("/")[0], exist_ok=True)  # noqa: PTH103 - text: a Path costs more than a small file
+        return os.open(part, flags | os.O_CREAT, mode)
 
 
 def take_verified(stream: BinaryIO, piece: Piece, stage: str | Path) -> None:
@@ -304,10 +318,9 @@ def copy_cell(piece: Piece, root: str | Path, stage: str | Path, digest: str) ->
 
 def keep_hole(piece: Piece, stage: str | Path) -> None:
     """The cell is a hole, and was never anything else here: note that it is complete."""
-    part = f"{stage}/{part_name(piece.path)}"
-    descriptor = os.open(part, os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = _open_part(part_path(stage, piece.path), os.O_RDWR)
     try:
-        progress = _Progress(part, descriptor, piece)
+        progress = _Progress(stage, descriptor, piece)
         progress.add(piece.length)
         progress.close()
     finally:
@@ -316,11 +329,10 @@ def keep_hole(piece: Piece, stage: str | Path) -> None:
 
 def drop(stage: str | Path, piece: Piece) -> None:
     """Forget what is staged of `piece`."""
-    part = Path(stage) / part_name(piece.path)
     if piece.size < BIG_FILE_BYTES:
-        part.unlink(missing_ok=True)
+        Path(part_path(stage, piece.path)).unlink(missing_ok=True)
         return
-    with _cells_file(part).open("r+b", buffering=0) as cells:
+    with _cells_file(stage, piece.path).open("r+b", buffering=0) as cells:
         cells.seek(8 * (piece.start // CELL_BYTES))
         cells.write((1).to_bytes(8, "little"))
 
@@ -344,13 +356,12 @@ def claim(root: Path, stage: Path, token: str, files: Sequence[tuple[str, int]])
     (stage / _OWNER).write_text(token)
     for lane in stage.glob(f"{_LANE_PREFIX}*"):
         _end_lane(lane)
-    parts = set(os.listdir(stage))  # noqa: PTH208 - names
+    staged_names = _NamesIn(stage)
     is_new = os.listdir(root) == [stage.name]  # noqa: PTH208 - names
     found = {}
     for path, size in files:
-        name = part_name(path)
         in_place = None if is_new else _size(f"{root}/{path}")
-        staged = _staged(stage / name, size) if name in parts else []
+        staged = _staged(stage, path, size) if path in staged_names else []
         if in_place is not None or staged:
             found[path] = [in_place, staged]
     return {"free_bytes": shutil.disk_usage(stage).free, "found": found}
@@ -379,37 +390,71 @@ def place(
         BundleError: Another transfer has claimed the stage, or a staged file is not complete.
     """
     _check_owner(stage, token)
-    parts = [f"{stage}/{part_name(path)}" for path, _, _ in files]
-    for part, (path, size, mode) in zip(parts, files, strict=True):
-        _finish(part, path, size, mode)
-    _sync(parts, stage)
-    names = [path for path, _, _ in files] + [path for path, _ in links]
-    parents = {root / parent for parent in {path.rpartition("/")[0] for path in names} | set(folders)}
-    for folder in parents:
-        folder.mkdir(parents=True, exist_ok=True)
-    for part, (path, _, _) in zip(parts, files, strict=True):
-        os.replace(part, f"{root}/{path}")  # noqa: PTH105 - see `take`
+    complete: dict[str, dict[str, int]] = {}
+    for path, size, mode in files:
+        folder, _, name = path.rpartition("/")
+        complete.setdefault(folder, {})[name] = _finish(part_path(stage, path), path, size, mode)
+    _sync(complete, stage)
+    # Outer folders first: a new one goes to its place with its files, and the inner ones follow.
+    for folder in sorted(complete):
+        _place_folder(f"{stage}/{part_name(folder)}", f"{root}/{folder}" if folder else str(root), complete[folder])
+    bare = {path.rpartition("/")[0] for path, _ in links} | set(folders)
+    for folder in bare:
+        (root / folder).mkdir(parents=True, exist_ok=True)
     for number, (path, leads_to) in enumerate(links):
         new = stage / f"link-{number}"
         new.unlink(missing_ok=True)
         new.symlink_to(leads_to)
         new.replace(root / path)
-    for folder in parents:
-        _sync_folder(folder)
+    for folder in _with_parents(bare | complete.keys()):
+        _sync_folder(root / folder)
     shutil.rmtree(stage)
 
 
-def _finish(part: str, path: str, size: int, mode: int) -> None:
+def _place_folder(staged: str, folder: str, inodes: dict[str, int]) -> None:
+    """Put staged files into their folder: as one where it is new, which for ten thousand saves as many renames."""
+    if os.path.lexists(folder):
+        os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - says what is wrong where it is no folder
+        for name in inodes:
+            os.replace(f"{staged}/{name}", f"{folder}/{name}")  # noqa: PTH105 - text: a Path costs more than the rename
+        return
+    # What an earlier transfer staged and this one does not need stays out; by inode, as a filesystem may change names.
+    kept = set(inodes.values())
+    with os.scandir(staged) as entries:
+        for entry in entries:
+            if entry.inode() not in kept:
+                os.unlink(entry.path)  # noqa: PTH108 - see above
+    os.makedirs(folder.rpartition("/")[0], exist_ok=True)  # noqa: PTH103 - see above
+    os.rename(staged, folder)  # noqa: PTH104 - see above
+
+
+def _with_parents(folders: Iterable[str]) -> set[str]:
+    """These folders, those that they lie in, and the outermost, whose path is empty."""
+    found = {""}
+    for path in folders:
+        folder = path
+        while folder not in found:
+            found.add(folder)
+            folder = folder.rpartition("/")[0]
+    return found
+
+
+def _finish(part: str, path: str, size: int, mode: int) -> int:
+    """See that a staged file is complete, and give it its mode; its inode."""
     if size >= BIG_FILE_BYTES:
         # One that is nothing but a hole was never begun.
-        with open(part, "ab") as staged:  # noqa: PTH123 - see `take`
-            if staged.tell() == 0:
-                staged.truncate(size)
-    status = os.stat(part)  # noqa: PTH116 - see `take`
+        descriptor = _open_part(part, os.O_WRONLY)
+        try:
+            if os.fstat(descriptor).st_size == 0:
+                os.ftruncate(descriptor, size)
+        finally:
+            os.close(descriptor)
+    status = os.stat(part)  # noqa: PTH116 - text: a Path costs more than the call
     if status.st_size != size:
         raise BundleError(f"the staged file is not complete: {path!r}")
     if stat.S_IMODE(status.st_mode) != mode:
-        os.chmod(part, mode)  # noqa: PTH101 - see `take`
+        os.chmod(part, mode)  # noqa: PTH101 - see above
+    return status.st_ino
 
 
 class Writeback:
@@ -451,7 +496,7 @@ class _Progress:
     They hold the number of bytes plus one: a zero is a cell that was never touched, which is a hole still.
     """
 
-    def __init__(self, part: str, descriptor: int, piece: Piece) -> None:
+    def __init__(self, stage: str | Path, descriptor: int, piece: Piece) -> None:
         self._cells: int | None = None
         self._count = piece.done
         if piece.size < BIG_FILE_BYTES:
@@ -460,7 +505,7 @@ class _Progress:
         if os.fstat(descriptor).st_size != piece.size:
             os.ftruncate(descriptor, piece.size)
         os.lseek(descriptor, piece.start, os.SEEK_SET)
-        self._cells = os.open(_cells_file(Path(part)), os.O_RDWR | os.O_CREAT, 0o600)
+        self._cells = os.open(_cells_file(stage, piece.path), os.O_RDWR | os.O_CREAT, 0o600)
         self._place = 8 * (piece.start // CELL_BYTES)
         self.add(0)
 
@@ -474,12 +519,28 @@ class _Progress:
             os.close(self._cells)
 
 
-def _cells_file(part: Path) -> Path:
-    return part.with_name(f"{part.name}.cells")
+def _cells_file(stage: str | Path, path: str) -> Path:
+    return Path(f"{stage}/{part_name(path)}.cells")
 
 
-def _staged(part: Path, size: int) -> list[int | None]:
+class _NamesIn:
+    """Which paths are staged, by their names alone; each folder is read once."""
+
+    def __init__(self, stage: Path) -> None:
+        self._stage = stage
+        self._names: dict[str, set[str]] = {}
+
+    def __contains__(self, path: str) -> bool:
+        folder, _, name = path.rpartition("/")
+        if folder not in self._names:
+            staged = self._stage / part_name(folder)
+            self._names[folder] = set(os.listdir(staged)) if staged.is_dir() else set()  # noqa: PTH208 - names
+        return name in self._names[folder]
+
+
+def _staged(stage: Path, path: str, size: int) -> list[int | None]:
     """The bytes staged of each piece; what belongs to a file of another size is removed."""
+    part = Path(part_path(stage, path))
     there = _size(part)
     if size < BIG_FILE_BYTES:
         if there is None or there <= size:
@@ -487,7 +548,7 @@ def _staged(part: Path, size: int) -> list[int | None]:
         part.unlink()
         return [None]
     lengths = [piece.length for piece in pieces_of("", size, 0)]
-    cells = _cells_file(part)
+    cells = _cells_file(stage, path)
     if there == size and _size(cells) is not None:
         counts = cells.read_bytes()[: 8 * len(lengths)].ljust(8 * len(lengths), b"\0")
         found = [int.from_bytes(counts[at : at + 8], "little") for at in range(0, len(counts), 8)]
@@ -565,12 +626,16 @@ def _is_free(descriptor: int) -> bool:
     return True
 
 
-def _sync(parts: Sequence[str], stage: Path) -> None:
-    if len(parts) > _MANY:
+def _sync(complete: dict[str, dict[str, int]], stage: Path) -> None:
+    """Staged files and the folders that they are staged in."""
+    if sum(map(len, complete.values())) > _MANY:
         _sync_filesystem(stage)
         return
+    folders = {folder: stage / part_name(folder) for folder in complete}
     with ThreadPoolExecutor(max_workers=4) as pool:
-        list(pool.map(_sync_file, parts))
+        list(pool.map(_sync_file, [str(folders[folder] / name) for folder in complete for name in complete[folder]]))
+    for folder in folders.values():
+        _sync_folder(folder)
 
 
 def _sync_filesystem(folder: Path) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,12 +14,12 @@ from remote.fetch import fetch_tree
 from remote.session import Session
 from remote.transfer import send_bytes, send_tree
 from remote.types import FileDigest
+from templates.transfer.bundle import STAGE_PREFIX, part_path
 from tests.fakes.ssh_machine import SshMachine, ssh_machine
 from tests.fakes.tcp_proxy import tcp_proxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 ODD_NAMES = ("a b", "new\nline", "-rf", "ünï çødé", "$(touch x)", "'\"`", "*?[a]", "a" * 200, ".hidden", "back\\slash")
 
@@ -183,7 +184,8 @@ def test_a_partial_file_of_other_content_is_begun_again(session: Session, there:
     send_tree(session, tmp_path, str(there))
     stage = there / ".llamalift-part"
     stage.mkdir()
-    (stage / hashlib.sha256(b"a").hexdigest()[:32]).write_bytes(b"999")
+    Path(part_path(stage, "a")).parent.mkdir()
+    Path(part_path(stage, "a")).write_bytes(b"999")
     (tmp_path / "a").write_bytes(b"67890")
     assert send_tree(session, tmp_path, str(there)).bytes_sent == 5
     assert _content(there) == {"a": b"67890"}
@@ -197,7 +199,9 @@ def test_files_that_are_not_what_the_manifest_says_are_refused(session: Session,
     for wrong in (FileDigest("a", 5, "0" * 64), FileDigest("a", 4, right), FileDigest("missing", 5, right)):
         with pytest.raises(TransferError):
             fetch_tree(session, str(there), tmp_path / "home", [wrong])
-    assert not any(path.is_file() and path.name in {"a", "missing"} for path in (tmp_path / "home").rglob("*"))
+    # What came so far is kept for the next try, out of everybody's way.
+    assert [path.name for path in (tmp_path / "home").iterdir()] == [STAGE_PREFIX]
+    assert stat.S_IMODE((tmp_path / "home" / STAGE_PREFIX).stat().st_mode) == 0o700
 
 
 def test_a_hostile_manifest_asks_for_nothing(session: Session, there: Path, tmp_path: Path) -> None:

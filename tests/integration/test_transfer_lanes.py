@@ -19,7 +19,7 @@ from remote.lanes import Load, lanes_for
 from remote.session import Session
 from remote.transfer import send_tree
 from remote.types import FileDigest
-from templates.transfer.bundle import BIG_FILE_BYTES, CELL_BYTES, STAGE_PREFIX, part_name
+from templates.transfer.bundle import BIG_FILE_BYTES, CELL_BYTES, STAGE_PREFIX, part_name, part_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,7 +126,9 @@ def test_a_staged_cell_that_is_wrong_is_fetched_again_and_no_other(
     stage.mkdir(parents=True)
     data = bytearray(big.read_bytes())
     data[CELL_BYTES + 7] ^= 1
-    (stage / part_name("big")).write_bytes(data)
+    part = Path(part_path(stage, "big"))
+    part.parent.mkdir()
+    part.write_bytes(data)
     lengths = [CELL_BYTES] * 6 + [12_345]
     (stage / f"{part_name('big')}.cells").write_bytes(b"".join((one + 1).to_bytes(8, "little") for one in lengths))
     fetched = fetch_tree(session, str(there), tmp_path / "home", [_digest(big)])

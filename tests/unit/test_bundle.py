@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -32,7 +33,7 @@ from templates.transfer.bundle import (
     is_hole,
     keep_hole,
     opened,
-    part_name,
+    part_path,
     pieces_of,
     place,
     take_verified,
@@ -40,7 +41,6 @@ from templates.transfer.bundle import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
 contents = st.dictionaries(
     st.text("abc-\n é", min_size=1, max_size=8).filter(lambda name: name not in {".", ".."}),
@@ -123,7 +123,7 @@ def test_a_flipped_bit_is_found(tmp_path: Path) -> None:
     stream[4 + 32] ^= 1
     with pytest.raises(DamagedError, match="'b'"):
         _take(bytes(stream), pieces, there / "stage")
-    assert not (there / "stage" / part_name("b")).exists()
+    assert not Path(part_path(there / "stage", "b")).exists()
     with pytest.raises(OSError, match=os.strerror(errno.ENOENT)):
         _end(there, pieces)
     assert _read(there) == {}
@@ -193,6 +193,37 @@ def test_a_file_that_changes_is_not_given(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     with pytest.raises(BundleError, match="regular"):
         list(give(tmp_path / "fifo", small))
+
+
+def test_files_go_to_folders_old_and_new(tmp_path: Path) -> None:
+    """A folder that is new comes as one; one that is there keeps what it has, and a link to a folder is followed."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    files = {"top": b"1", "old/b": b"2", "new/c": b"3", "new/deep/er/d": b"4", "linked/e": b"5"}
+    for path in files:
+        (here / path).parent.mkdir(parents=True, exist_ok=True)
+    pieces = _begin(there, _written(here, files))
+    (there / "old").mkdir()
+    (there / "old" / "kept").write_bytes(b"0")
+    (tmp_path / "elsewhere").mkdir()
+    (there / "linked").symlink_to(tmp_path / "elsewhere")
+    _take(_stream(here, pieces), pieces, there / "stage")
+    _end(there, pieces)
+    assert {path: (there / path).read_bytes() for path in files} == files
+    assert (there / "old" / "kept").read_bytes() == b"0"
+    assert (tmp_path / "elsewhere" / "e").read_bytes() == b"5"
+    assert not (there / "stage").exists()
+
+
+def test_a_new_folder_brings_nothing_that_an_earlier_transfer_staged(tmp_path: Path) -> None:
+    """What was staged for a file that this transfer does not have may be old, or half of it."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    (here / "new").mkdir(parents=True)
+    earlier = _begin(there, _written(here, {"new/a": b"12", "new/b": b"34"}))
+    _take(_stream(here, earlier), earlier, there / "stage")
+    now = _begin(there, _written(here, {"new/a": b"56"}))
+    _take(_stream(here, [piece._replace(done=0) for piece in now]), [now[0]._replace(done=0)], there / "stage")
+    _end(there, now)
+    assert _read(there / "new") == {"a": b"56"}
 
 
 def test_modes_are_those_asked_for_whatever_the_umask(tmp_path: Path) -> None:
