@@ -285,7 +285,9 @@ def _open_part(part: str, flags: int, mode: int = 0o600) -> int:
     try:
         return os.open(part, flags | os.O_CREAT, mode)
     except FileNotFoundError:
-        os.makedirs(part.rpartition("/")[0], exist_ok=True)  # noqa: PTH103 - text: a Path costs more than a small file
+        # The folder's first file; who comes too late for the whole stage does not bring it back.
+        with suppress(FileExistsError):
+            os.mkdir(part.rpartition("/")[0])  # noqa: PTH102 - text: a Path costs more than a small file
         return os.open(part, flags | os.O_CREAT, mode)
 
 

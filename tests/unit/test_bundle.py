@@ -275,6 +275,16 @@ def test_a_transfer_that_was_overtaken_places_nothing(tmp_path: Path) -> None:
     assert _read(tmp_path / "there") == {}
 
 
+def test_who_comes_too_late_brings_no_stage_back(tmp_path: Path) -> None:
+    """A transfer that is over has removed its stage; a straggler of it fails, and leaves nothing behind."""
+    pieces = _begin(tmp_path / "there", _written(tmp_path / "here", {"a": b"1"}))
+    _take(_stream(tmp_path / "here", pieces), pieces, tmp_path / "there" / "stage")
+    _end(tmp_path / "there", pieces)
+    with pytest.raises(FileNotFoundError):
+        _take(_stream(tmp_path / "here", pieces), pieces, tmp_path / "there" / "stage")
+    assert [path.name for path in (tmp_path / "there").iterdir()] == ["a"]
+
+
 def test_a_taker_whose_client_vanished_is_ended(tmp_path: Path) -> None:
     """It may hold bytes of an older file: whoever claims the stage next waits until it writes no more."""
     (tmp_path / "there").mkdir()
