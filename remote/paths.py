@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from remote.errors import TransferError
-from templates.transfer.bundle import STAGE_PREFIX
+from templates.transfer.bundle import STAGE_PREFIX, with_parents
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -37,13 +37,7 @@ def check_manifest(manifest: Sequence[FileDigest]) -> None:
 
 def folders_of(paths: Iterable[str]) -> set[str]:
     """Every folder, at any depth, that files with these relative paths lie in; the outermost is not named."""
-    folders: set[str] = set()
-    for path in paths:
-        folder = path.rpartition("/")[0]
-        while folder and folder not in folders:
-            folders.add(folder)
-            folder = folder.rpartition("/")[0]
-    return folders
+    return with_parents(path.rpartition("/")[0] for path in paths) - {""}
 
 
 def _check_path(path: str) -> None:

@@ -114,7 +114,22 @@ def part_name(path: str) -> str:
 def part_path(stage: str | Path, path: str) -> str:
     """Where `path` is staged: each folder's files together, so that a new folder can be put in place as one."""
     folder, _, name = path.rpartition("/")
-    return f"{stage}/{part_name(folder)}/{name}"
+    return f"{_part_folder(stage, folder)}/{name}"
+
+
+def _part_folder(stage: str | Path, folder: str) -> str:
+    return f"{stage}/{part_name(folder)}"
+
+
+def with_parents(folders: Iterable[str]) -> set[str]:
+    """These folders, those that they lie in, and the outermost, whose path is empty."""
+    found = {""}
+    for path in folders:
+        folder = path
+        while folder not in found:
+            found.add(folder)
+            folder = folder.rpartition("/")[0]
+    return found
 
 
 def digest_of(file: str | Path, start: int, length: int) -> str | None:
@@ -399,7 +414,7 @@ def place(
     _sync(complete, stage)
     # Outer folders first: a new one goes to its place with its files, and the inner ones follow.
     for folder in sorted(complete):
-        _place_folder(f"{stage}/{part_name(folder)}", f"{root}/{folder}" if folder else str(root), complete[folder])
+        _place_folder(_part_folder(stage, folder), f"{root}/{folder}" if folder else str(root), complete[folder])
     bare = {path.rpartition("/")[0] for path, _ in links} | set(folders)
     for folder in bare:
         (root / folder).mkdir(parents=True, exist_ok=True)
@@ -408,7 +423,7 @@ def place(
         new.unlink(missing_ok=True)
         new.symlink_to(leads_to)
         new.replace(root / path)
-    for folder in _with_parents(bare | complete.keys()):
+    for folder in with_parents(bare | complete.keys()):
         _sync_folder(root / folder)
     shutil.rmtree(stage)
 
@@ -428,17 +443,6 @@ def _place_folder(staged: str, folder: str, inodes: dict[str, int]) -> None:
                 os.unlink(entry.path)  # noqa: PTH108 - see above
     os.makedirs(folder.rpartition("/")[0], exist_ok=True)  # noqa: PTH103 - see above
     os.rename(staged, folder)  # noqa: PTH104 - see above
-
-
-def _with_parents(folders: Iterable[str]) -> set[str]:
-    """These folders, those that they lie in, and the outermost, whose path is empty."""
-    found = {""}
-    for path in folders:
-        folder = path
-        while folder not in found:
-            found.add(folder)
-            folder = folder.rpartition("/")[0]
-    return found
 
 
 def _finish(part: str, path: str, size: int, mode: int) -> int:
@@ -535,7 +539,7 @@ class _NamesIn:
     def __contains__(self, path: str) -> bool:
         folder, _, name = path.rpartition("/")
         if folder not in self._names:
-            staged = self._stage / part_name(folder)
+            staged = Path(_part_folder(self._stage, folder))
             self._names[folder] = set(os.listdir(staged)) if staged.is_dir() else set()  # noqa: PTH208 - names
         return name in self._names[folder]
 
@@ -633,10 +637,10 @@ def _sync(complete: dict[str, dict[str, int]], stage: Path) -> None:
     if sum(map(len, complete.values())) > _MANY:
         _sync_filesystem(stage)
         return
-    folders = {folder: stage / part_name(folder) for folder in complete}
+    staged = {_part_folder(stage, folder): names for folder, names in complete.items()}
     with ThreadPoolExecutor(max_workers=4) as pool:
-        list(pool.map(_sync_file, [str(folders[folder] / name) for folder in complete for name in complete[folder]]))
-    for folder in folders.values():
+        list(pool.map(_sync_file, [f"{folder}/{name}" for folder, names in staged.items() for name in names]))
+    for folder in staged:
         _sync_folder(folder)
 
 
@@ -665,7 +669,7 @@ def _sync_file(file: str) -> None:
         os.close(descriptor)
 
 
-def _sync_folder(folder: Path) -> None:
+def _sync_folder(folder: str | Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
