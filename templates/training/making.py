@@ -117,7 +117,7 @@ def make_trainer(run: Run, data: Data, identity: Mapping[str, Any], *, keep: int
         trained = adapters.with_adapters(model, lora, learns_words=len(data.tokenizer) > data.words_before)
     facts["trained"] = adapters.trained_parameters(trained)
     run.metrics.note(_kernels_note(run, attention, facts))
-    if training.hf_deepspeed_config is not None:
+    if run.with_deepspeed:
         for note in deepspeed_config.fit_buckets(training.hf_deepspeed_config.config, facts["trained"]):
             run.metrics.note(note)
     saves = folder_for_saves(run, facts["trained"])
